@@ -1,0 +1,53 @@
+"""How does anything reach the disk? Whole or not at all: a temporary file beside the target, fsync, rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from statewise.errors import RunError
+
+
+def write_atomically(path: Path | str, content: bytes | str, *, asked: str = "write a file") -> Path:
+    """Write `content` so that a reader finds the old file or the new one, never a part.
+
+    Args:
+        path: the file to write; its folder is made when absent.
+        content: bytes, or text that is written as UTF-8.
+        asked: what the user wanted, for the message.
+
+    Raises:
+        RunError: the folder cannot be written to, or the disk is full; nothing is left behind.
+    """
+    path = Path(path)
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as problem:
+        raise RunError(
+            asked=asked,
+            where=f"file '{path}'",
+            arrived=problem.strerror or str(problem),
+            hint="Choose a folder that can be written to and has room, with --out (directory= in Python).",
+        ) from problem
+    finally:
+        if temporary is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+    return path
+
+
+def content_hash(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
