@@ -1,0 +1,20 @@
+"""How to call any module: what it promises, what can be read off it, and the padded edge for modules of others."""
+
+from statewise.contracts._adapt import Adapted, Outputs, ReadsSequences, adapt, check_features, device_of, resolved
+from statewise.contracts._batch import Batch
+from statewise.contracts._classes import class_probabilities, require_outputs
+from statewise.contracts._contract import Contract
+
+__all__ = [
+    "Adapted",
+    "Batch",
+    "Contract",
+    "Outputs",
+    "ReadsSequences",
+    "adapt",
+    "check_features",
+    "class_probabilities",
+    "device_of",
+    "require_outputs",
+    "resolved",
+]

@@ -1,0 +1,298 @@
+"""How is any module called on ragged sequences, so that fit, predict and trace need not know its kind?
+
+Four ways, the first that fits: a user's `call=`, a module that reads `Sequences` itself (ours), one that carries its state in
+and out (through `unroll`), and any other through its contract, padded at the edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from statewise.contracts._batch import Batch, Padding, make_batch, single_input
+from statewise.contracts._contract import Contract
+from statewise.contracts._signature import read_signature
+from statewise.engine import Recurrent, unroll
+from statewise.errors import ContractError, DataError, ShapeError, StatewiseError
+from statewise.sequences import Ragged, Sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statewise.types import Each, State
+
+    Call: TypeAlias = Callable[[nn.Module, Batch], Any]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a module said about some sequences.
+
+    Attributes:
+        values: `[n, out]`, or `[steps, out]` where `each` is `"step"`; flat, without padding.
+        each: whether there is one output a sequence or a step.
+        state: the state after the last step of each sequence, as the module returned it, or None.
+    """
+
+    values: Tensor
+    each: Each
+    state: State = None
+
+
+@runtime_checkable
+class ReadsSequences(Protocol):
+    """A module that takes `Sequences` as they are."""
+
+    def run_sequences(self, data: Sequences, state: State = None) -> Outputs:
+        """Return the outputs for all sequences."""
+        ...
+
+    def contract(self) -> Contract:
+        """Return what the module promises."""
+        ...
+
+
+class Adapted:
+    """A module together with how it is called.
+
+    Attributes:
+        module: the module itself, unchanged.
+        contract: its contract, with every field filled in that was needed.
+        notes: what a user should know about how it is called.
+    """
+
+    def __init__(
+        self, module: nn.Module, contract: Contract, run: Callable[[Sequences, State], Outputs], notes: tuple[str, ...] = ()
+    ) -> None:
+        self.module, self.contract, self.notes = module, contract, notes
+        self._run = run
+
+    def __call__(self, data: Sequences, state: State = None) -> Outputs:
+        """Return the outputs for some sequences, none of them empty.
+
+        Raises:
+            ShapeError: the module reads another number of features.
+            ContractError: the module failed, or gave back something that its contract does not allow.
+        """
+        if bool((data.lengths == 0).any()):
+            raise DataError(
+                asked=f"call {type(self.module).__name__}",
+                where=data.source,
+                arrived=f"{int((data.lengths == 0).sum())} sequences without a step",
+                hint="Leave them out with data.select(...): there is nothing to read in them.",
+            )
+        check_features(self.module, data)
+        try:
+            return self._run(data, state)
+        except StatewiseError:
+            raise
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as problem:
+            raise ContractError(
+                asked=f"call {type(self.module).__name__}",
+                where=f"forward, called as {self.contract!r}",
+                arrived=f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else 'no message'}",
+                hint="Check the contract's takes and batch_first, or give call=lambda module, batch: module(...).",
+            ) from problem
+
+
+def adapt(module: nn.Module, *, contract: Contract | None = None, call: Call | None = None) -> Adapted:
+    """Return the module ready to be called on `Sequences`.
+
+    Args:
+        module: ours, a torch recurrent module, a `Recurrent`, or any other with a contract that can be read or is declared.
+        contract: what the module promises; fields left None are read off its signature.
+        call: `lambda module, batch: output` or `(output, state)`, for everything that a contract cannot say.
+
+    Raises:
+        ContractError: a needed field of the contract is neither declared nor to be read off; it is named.
+    """
+    declared = contract or Contract()
+    if call is not None:
+        return Adapted(module, declared, _Padded(module, declared, call))
+    if isinstance(module, ReadsSequences):
+        return Adapted(module, module.contract(), module.run_sequences)
+    if contract is None and isinstance(module, (nn.RNNBase, Recurrent)):
+        return Adapted(module, Contract(returns_state=True), _Unrolled(module))
+    filled = read_signature(module, declared)
+    notes: tuple[str, ...] = ()
+    if not {"lengths", "mask"} & set(filled.takes or ()):
+        notes = ("the module takes neither lengths nor mask: it is called once for each length, so that it never sees padding",)
+    return Adapted(module, filled, _Padded(module, filled, None), notes)
+
+
+def check_features(module: nn.Module, data: Sequences) -> None:
+    """Refuse data whose number of features is not what the module's first recurrent part reads.
+
+    Raises:
+        ShapeError: what was expected, what came, and the likely cause.
+    """
+    recurrent = [part for part in module.modules() if isinstance(part, (nn.RNNBase, nn.RNNCellBase))]
+    whole = isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+    first = next(module.children(), None)
+    core = recurrent[0] if recurrent and (whole or first is recurrent[0]) else None
+    values = data.parts["x"].values if set(data.parts) == {"x"} else None
+    if core is None or values is None or values.ndim != 2 or values.shape[1] == core.input_size:
+        return
+    names = data.feature_names if not hasattr(data.feature_names, "keys") else None
+    shown = f" ({', '.join(list(names)[:6])}{', ...' if len(names) > 6 else ''})" if names else ""
+    raise ShapeError(
+        asked=f"call {type(module).__name__}",
+        where=data.source,
+        arrived=f"{values.shape[1]} features a step{shown}, but the model reads {core.input_size}",
+        hint=f"Build it with input_size={values.shape[1]}, or name the {core.input_size} columns to use with features=[...].",
+    )
+
+
+class _Unrolled:
+    """A module that carries its state in and out, run by the engine."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __call__(self, data: Sequences, state: State) -> Outputs:
+        name = type(self.module).__name__
+        if set(data.parts) != {"x"}:
+            raise ContractError(
+                asked=f"call {name}",
+                where="inputs",
+                arrived=f"several of them ({', '.join(data.parts)})",
+                hint="A recurrent module reads one: give call=lambda module, batch: ... that joins them.",
+            )
+        outputs, final = unroll(self.module, data.parts["x"].to(device_of(self.module)), state)
+        if data.each == "step":
+            return Outputs(outputs.values, "step", final)
+        if getattr(self.module, "bidirectional", False):
+            raise ContractError(
+                asked=f"call {name}",
+                where="its last output",
+                arrived="the backward direction has seen a single step there",
+                hint="Use statewise.build(..., bidirectional=True), whose readout takes each direction at its own end.",
+            )
+        return Outputs(outputs.values[outputs.offsets[1:] - 1], "sequence", final)
+
+
+class _Padded:
+    """A stranger's module, called on padded tensors through its contract or the user's own line."""
+
+    def __init__(self, module: nn.Module, contract: Contract, call: Call | None) -> None:
+        self.module, self.contract, self.call = module, contract, call
+        self.name = type(module).__name__
+        self.sees_lengths = call is not None or bool({"lengths", "mask"} & set(contract.takes or ()))
+
+    def __call__(self, data: Sequences, state: State) -> Outputs:
+        if self.sees_lengths or len(set(data.lengths.tolist())) <= 1:
+            return self._call_once(data, state)
+        groups = [torch.nonzero(data.lengths == length).flatten() for length in sorted(set(data.lengths.tolist()))]
+        parts = [self._call_once(data.select(rows), state) for rows in groups]
+        back = torch.cat(groups).argsort()
+        values = torch.cat([part.values for part in parts])
+        if parts[0].each == "sequence":
+            return Outputs(values.index_select(0, back.to(values.device)), "sequence")
+        lengths = torch.cat([data.lengths[rows] for rows in groups])
+        return Outputs(Ragged(values, lengths).select(back).values, "step")
+
+    def _call_once(self, data: Sequences, state: State) -> Outputs:
+        padding = Padding(data.lengths, self.contract.padding or "right")
+        batch = make_batch(data, padding, state, device_of(self.module))
+        self._reset()
+        result = self.call(self.module, batch) if self.call is not None else self.module(*self._arguments(batch))
+        output, final = self._output_and_state(result)
+        time_first = self.call is None and self.contract.batch_first is False
+        return Outputs(*self._flat(output, data, padding, time_first=time_first), state=final)
+
+    def _reset(self) -> None:
+        if self.contract.reset is not None:
+            _resolve(self.module, self.contract.reset, "reset")()
+
+    def _arguments(self, batch: Batch) -> list[Any]:
+        def order(tensor: Tensor) -> Tensor:
+            return tensor if self.contract.batch_first else tensor.transpose(0, 1)
+
+        state = batch.state
+        if state is None and self.contract.initial_state is not None:
+            state = _resolve(self.module, self.contract.initial_state, "initial_state")(len(batch.lengths))
+        mask = batch.mask if self.contract.mask == "valid" else ~batch.mask
+        given = {"lengths": batch.lengths, "state": state, "mask": order(mask), "is_first": order(batch.is_first)}
+        return [order(single_input(batch, self.name)) if name == "x" else given[name] for name in self.contract.takes or ()]
+
+    def _output_and_state(self, result: Any) -> tuple[Any, State]:
+        if isinstance(result, (Tensor, PackedSequence)):
+            return result, None
+        if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], (Tensor, PackedSequence)):
+            return result
+        raise self._refuse(f"a {type(result).__name__}", "Give call=lambda module, batch: ... that returns output or (output, state).")
+
+    def _flat(self, output: Tensor | PackedSequence, data: Sequences, padding: Padding, *, time_first: bool) -> tuple[Tensor, Each]:
+        n, time = len(data), padding.time
+        each = self.contract.each or data.each
+        if isinstance(output, PackedSequence):
+            return _column(Ragged.from_packed(output).values), "step"
+        if each is None:
+            each = "step" if output.ndim == 3 else "sequence"
+        if each == "sequence":
+            if output.ndim > 2 or output.ndim < 1 or output.shape[0] != n:
+                raise self._refuse(
+                    f"an output of shape {tuple(output.shape)} for {n} sequences, one output a sequence wanted",
+                    "Read it out to [batch, classes], or declare Contract(each='step') and give one target a step.",
+                )
+            return _column(output), each
+        if time_first:
+            output = output.transpose(0, 1)
+        if output.ndim not in (2, 3) or tuple(output.shape[:2]) != (n, time):
+            raise self._refuse(
+                f"an output of shape {tuple(output.shape)} for {n} sequences of up to {time} steps, one output a step wanted",
+                "Return [batch, time, classes], or declare Contract(each='sequence') and give one target a sequence.",
+            )
+        return _column(padding.unpad(output)), each
+
+    def _refuse(self, arrived: str, hint: str) -> ContractError:
+        return ContractError(asked=f"call {self.name}", where="what forward returned", arrived=arrived, hint=hint)
+
+
+def _column(values: Tensor) -> Tensor:
+    return values.unsqueeze(-1) if values.ndim == 1 else values
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Return where the module's first parameter or buffer lies; the CPU for one without any."""
+    first: Tensor | None = next(chain(module.parameters(), module.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def _resolve(module: nn.Module, given: str | Callable[..., Any], field: str) -> Callable[..., Any]:
+    found = getattr(module, given, None) if isinstance(given, str) else given
+    if callable(found):
+        return found
+    raise ContractError(
+        asked=f"call {type(module).__name__}",
+        where=f"contract field {field!r}",
+        arrived=f"the module has no method {given!r}",
+        hint="Name a method of the module, or give a callable.",
+    )
+
+
+def resolved(adapted: Adapted, outputs: Outputs) -> Contract:
+    """Return the contract with the fields that a first call has settled: `each`, `task`, `output` and `returns_state`."""
+    contract = adapted.contract
+    return msgspec.structs.replace(
+        contract,
+        each=outputs.each,
+        task=contract.task or ("tag" if outputs.each == "step" else "classify"),
+        output=contract.output or _read_output(outputs.values.detach()),
+        returns_state=contract.returns_state if contract.returns_state is not None else outputs.state is not None,
+    )
+
+
+def _read_output(values: Tensor) -> Any:
+    """Tell probabilities from logits: probabilities are never negative and add up to one (a single one stays within 0 and 1)."""
+    if not values.numel() or bool((values < 0).any()) or not bool(values.isfinite().all()):
+        return "logits"
+    if values.shape[1] == 1:
+        return "probabilities" if bool((values <= 1).all()) else "logits"
+    return "probabilities" if torch.allclose(values.sum(1), values.new_ones(()), atol=1e-4) else "logits"

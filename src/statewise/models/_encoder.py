@@ -1,0 +1,103 @@
+"""How do raw inputs become what the recurrent core reads? Numbers are standardised, categories embedded.
+
+The statistics come from the training part alone (`fit` asks for that) and are buffers: they travel with the weights.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from statewise.errors import ShapeError
+from statewise.sequences import Ragged, Sequences, fit_statistics, recode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from statewise.models._config import ModelConfig
+
+
+class Standardize(nn.Module):
+    """Subtracts the mean of the training part and divides by its spread, feature by feature."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return `[rows, feature]` in units of the training part's spread."""
+        return (values - self.mean) / self.scale
+
+
+class Encoder(nn.Module):
+    """Turns the named inputs of a sequence into one `[steps, feature]` tensor for the core."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.numeric = nn.ModuleDict({name: Standardize(size) for name, size in config.numeric.items()})
+        # Row 0 stands for `unknown`: it stays zero, and gets no gradient.
+        self.embedded = nn.ModuleDict(
+            {name: nn.Embedding(len(seen) + 1, config.embedding_size, padding_idx=0) for name, seen in config.categories.items()}
+        )
+        self.static = Standardize(config.num_static) if config.num_static else None
+
+    @property
+    def size(self) -> int:
+        """Number of features a step that the core reads."""
+        return sum(self.config.numeric.values()) + self.config.embedding_size * len(self.config.categories)
+
+    def learn(self, data: Sequences) -> None:
+        """Take the statistics of one part, the training part, as the scale of all inputs."""
+        statistics = fit_statistics(data)
+        scales = [(self.numeric[name], statistics.inputs[name]) for name in self.config.numeric]
+        if self.static is not None and statistics.static is not None:
+            scales.append((self.static, statistics.static))
+        for layer, moments in scales:
+            assert isinstance(layer, Standardize)
+            layer.mean.copy_(torch.tensor(moments.mean, dtype=torch.float64))
+            layer.scale.copy_(torch.tensor(moments.scale, dtype=torch.float64))
+
+    def forward(self, parts: Mapping[str, Ragged], categories: Mapping[str, tuple[str, ...]] | None = None) -> Ragged:
+        """Return one ragged `[steps, feature]` of all inputs side by side.
+
+        Args:
+            parts: the inputs by name.
+            categories: the labels behind the codes of each categorical input, where they differ from the model's own.
+        """
+        self._require(parts)
+        columns = [self.numeric[name](parts[name].values.to(self._dtype)) for name in self.config.numeric]
+        for name, seen in self.config.categories.items():
+            codes = recode(parts[name].values, (categories or {}).get(name, seen), seen)
+            columns.append(self.embedded[name](codes))
+        first = next(iter(parts.values()))
+        return first.with_values(torch.cat(columns, dim=1))
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(iter(self.numeric.values())).mean.dtype if self.numeric else torch.get_default_dtype()  # type: ignore[return-value]
+
+    def _require(self, parts: Mapping[str, Ragged]) -> None:
+        for name in (*self.config.numeric, *self.config.categories):
+            if name not in parts:
+                raise ShapeError(
+                    asked="call the model",
+                    where=f"input {name!r}",
+                    arrived=f"inputs {', '.join(parts)}",
+                    hint=f"The model was built for inputs {', '.join((*self.config.numeric, *self.config.categories))}.",
+                )
+        for name, size in self.config.numeric.items():
+            found = parts[name].values.shape[-1] if parts[name].values.ndim == 2 else 0
+            if found != size:
+                raise ShapeError(
+                    asked="call the model",
+                    where=f"input {name!r}",
+                    arrived=f"{found} features a step ({list(parts[name].values.shape)}), but the model reads {size}",
+                    hint=f"Build it with input_size={found}, or name the {size} columns to use with features=[...].",
+                )

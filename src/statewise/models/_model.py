@@ -1,0 +1,174 @@
+"""What does a built model consist of? An encoder, a recurrent core, a readout and a head, in that order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from statewise.contracts import Contract, Outputs, device_of
+from statewise.engine import unroll
+from statewise.errors import ShapeError
+from statewise.models._encoder import Encoder
+from statewise.models._readout import read_out
+from statewise.sequences import Ragged, Sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from statewise.models._config import ModelConfig
+    from statewise.types import State
+
+_CORES: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class Model(nn.Module):
+    """A recurrent model of sequences: `outputs, state = model(inputs, state)`.
+
+    Made by `statewise.build`. Holds no state between calls.
+
+    Attributes:
+        config: the record that builds the same model again.
+        encoder: standardises numbers and embeds categories.
+        core: `nn.RNN`, `nn.LSTM` or `nn.GRU`.
+        head: linear, from what was read out to the logits.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        between = config.dropout if config.num_layers > 1 else 0.0
+        self.core = _CORES[config.core](
+            self.encoder.size, config.hidden_size, config.num_layers, dropout=between, bidirectional=config.bidirectional
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        directions = 2 if config.bidirectional else 1
+        self.head = nn.Linear(config.hidden_size * directions + config.num_static, config.num_outputs)
+        leaves = 2 if config.core == "lstm" else 1
+        shape = (config.num_layers * directions, 1, config.hidden_size)
+        self.learned_state = nn.ParameterList([nn.Parameter(torch.zeros(shape)) for _ in range(leaves if config.learned_state else 0)])
+
+    @property
+    def task(self) -> str:
+        """What the outputs are for: `"classify"` or `"tag"`."""
+        return self.config.task
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The label behind each class number."""
+        return self.config.class_names
+
+    def initial_state(self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> State:
+        """Return the state that a sequence begins from: learned where the model learns one, else zeros.
+
+        A tensor `[layers * directions, batch, hidden]`, for an LSTM a tuple of two.
+        """
+        core = self.core
+        like = core.weight_hh_l0
+        assert isinstance(like, Tensor)
+        if self.learned_state:
+            leaves = [
+                leaf.expand(-1, batch_size, -1).contiguous().to(device or like.device, dtype or like.dtype) for leaf in self.learned_state
+            ]
+        else:
+            shape = (core.num_layers * (2 if core.bidirectional else 1), batch_size, core.hidden_size)
+            num_leaves = 2 if isinstance(core, nn.LSTM) else 1
+            leaves = [torch.zeros(shape, device=device or like.device, dtype=dtype or like.dtype) for _ in range(num_leaves)]
+        return tuple(leaves) if isinstance(core, nn.LSTM) else leaves[0]
+
+    def forward(
+        self,
+        inputs: Ragged | Mapping[str, Ragged] | Tensor,
+        state: State = None,
+        *,
+        static: Tensor | None = None,
+        categories: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> tuple[Tensor | Ragged, State]:
+        """Return `(logits, state)`.
+
+        Args:
+            inputs: a `Ragged` `[steps, feature]`, a dict of them, or a tensor `[batch, time, feature]` of equally long sequences.
+            state: the state each sequence continues from; None begins anew.
+            static: `[n, static]`, for a model that was built with static features.
+            categories: the labels behind the codes of categorical inputs, where they are not the model's own.
+
+        Returns:
+            Logits `[n, classes]` for `classify`. For `tag` one row a step, in the form of the inputs. With two classes there is
+            a single logit, that of the second class.
+
+        Raises:
+            ShapeError: other features, inputs or static features than the model was built for, or an empty sequence.
+        """
+        parts = _as_parts(inputs)
+        encoded = self.encoder(parts, categories)
+        if bool((encoded.lengths == 0).any()):
+            raise ShapeError(
+                asked="call the model",
+                where="lengths",
+                arrived="a sequence without a step",
+                hint="Leave it out with .select(...): there is nothing to read in it.",
+            )
+        begin = self.initial_state(len(encoded), dtype=encoded.values.dtype) if state is None else state
+        outputs, final = unroll(self.core, encoded, begin)
+        features = read_out(outputs, self.config.readout, bidirectional=self.config.bidirectional)
+        if self.config.num_static:
+            features = torch.cat([features, self._static_rows(static, encoded)], dim=1)
+        logits = self.head(self.dropout(features))
+        if self.config.task == "classify":
+            return logits, final
+        if isinstance(inputs, Tensor):
+            return logits.view(len(encoded), -1, logits.shape[1]), final
+        return encoded.with_values(logits), final
+
+    def _static_rows(self, static: Tensor | None, encoded: Ragged) -> Tensor:
+        assert self.encoder.static is not None
+        size = self.config.num_static
+        if static is None or static.shape != (len(encoded), size):
+            raise ShapeError(
+                asked="call the model",
+                where="static",
+                arrived="nothing" if static is None else f"shape {tuple(static.shape)}",
+                hint=f"The model was built with static features: give a tensor of shape ({len(encoded)}, {size}).",
+            )
+        rows: Tensor = self.encoder.static(static.to(encoded.values.dtype))
+        return rows if self.config.task == "classify" else rows.index_select(0, encoded.rows)
+
+    def run_sequences(self, data: Sequences, state: State = None) -> Outputs:
+        """Return the outputs for all sequences, flat."""
+        device = device_of(self)
+        parts = {name: part.to(device) for name, part in data.parts.items()}
+        static = None if data.static is None or not self.config.num_static else data.static.to(device)
+        categories = {name: tuple(labels) for name, labels in data.categories.items()}
+        logits, final = self(parts, state, static=static, categories=categories)
+        return Outputs(
+            logits.values if isinstance(logits, Ragged) else logits, "sequence" if self.config.task == "classify" else "step", final
+        )
+
+    def contract(self) -> Contract:
+        """Return what the model promises."""
+        return Contract(
+            task=self.config.task,
+            each="sequence" if self.config.task == "classify" else "step",
+            returns_state=True,
+            causal=self.config.task == "tag" and not self.config.bidirectional,
+            stateful=False,
+            output="logits",
+        )
+
+
+def _as_parts(inputs: Ragged | Mapping[str, Ragged] | Tensor) -> Mapping[str, Ragged]:
+    if isinstance(inputs, Ragged):
+        return {"x": inputs}
+    if not isinstance(inputs, Tensor):
+        return inputs
+    if inputs.ndim != 3:
+        raise ShapeError(
+            asked="call the model",
+            where="inputs",
+            arrived=f"a tensor of shape {tuple(inputs.shape)}",
+            hint="Give [batch, time, feature], a single sequence as x.unsqueeze(0), or sequences of unequal lengths as a Ragged.",
+        )
+    batch, time = inputs.shape[:2]
+    return {"x": Ragged(inputs.flatten(0, 1), torch.full((batch,), time, device=inputs.device))}

@@ -1,0 +1,204 @@
+"""Does a built model compute what its parts say, for each kind, readout and input form?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from statewise.errors import OptionError, ShapeError
+from statewise.models import Model, build
+from statewise.models._readout import read_out
+from statewise.sequences import Ragged, Sequences
+from tests._unchecked import unchecked
+
+KINDS = ("rnn", "lstm", "gru")
+
+
+def make_ragged(lengths: list[int], features: int = 3) -> Ragged:
+    return Ragged(torch.randn(sum(lengths), features, generator=torch.Generator().manual_seed(len(lengths))), torch.tensor(lengths))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("readout", ["last", "mean", "max"])
+def test_logits_equal_torch_on_each_sequence_alone(kind: Any, bidirectional: bool, readout: Any) -> None:  # noqa: FBT001
+    model = build(
+        kind, task="classify", input_size=3, hidden_size=4, num_classes=5, num_layers=2, bidirectional=bidirectional, readout=readout, seed=1
+    ).eval()
+    inputs = make_ragged([4, 1, 6])
+    logits, _ = model(inputs)
+    for row, sequence in enumerate(inputs.to_list()):
+        outputs = model.core(sequence.unsqueeze(1))[0].squeeze(1)
+        half = outputs.shape[1] // 2
+        ends = torch.cat([outputs[-1, :half], outputs[0, half:]]) if bidirectional else outputs[-1]
+        features = {"last": ends, "mean": outputs.mean(0), "max": outputs.amax(0)}[readout]
+        torch.testing.assert_close(logits[row], model.head(features))
+
+
+@given(lengths=st.lists(st.integers(1, 7), min_size=1, max_size=6), bidirectional=st.booleans())
+def test_the_last_readout_takes_each_direction_where_it_has_seen_everything(lengths: list[int], bidirectional: bool) -> None:  # noqa: FBT001
+    steps = sum(lengths)
+    inputs = Ragged(torch.arange(2.0 * steps).view(steps, 2), torch.tensor(lengths))
+    read = read_out(inputs, "last", bidirectional=bidirectional)
+    for row, sequence in enumerate(inputs.to_list()):
+        backward_end = sequence[0, 1] if bidirectional else sequence[-1, 1]
+        assert read[row].tolist() == [float(sequence[-1, 0]), float(backward_end)]
+
+
+def test_a_tagger_answers_in_the_form_it_was_asked_in() -> None:
+    model = build("gru", task="tag", input_size=3, hidden_size=4, num_classes=3).eval()
+    inputs = make_ragged([2, 5])
+    ragged, _ = model(inputs)
+    assert isinstance(ragged, Ragged)
+    assert ragged.lengths.tolist() == [2, 5]
+    dense, _ = model(inputs[1].unsqueeze(0))
+    assert isinstance(dense, Tensor)
+    torch.testing.assert_close(dense[0], ragged[1])
+
+
+def test_two_classes_have_one_logit() -> None:
+    model = build("rnn", task="classify", input_size=3, class_names=["no", "yes"])
+    assert model(make_ragged([2]))[0].shape == (1, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_state_that_comes_out_goes_in_again(kind: Any) -> None:
+    model = build(kind, task="tag", input_size=3, hidden_size=4, num_classes=3, num_layers=2, seed=3).eval()
+    x = torch.randn(2, 9, 3)
+    whole, _ = model(x)
+    first, state = model(x[:, :4])
+    second, _ = model(x[:, 4:], state)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_learned_state_is_used_and_learned(kind: Any) -> None:
+    model = build(kind, task="classify", input_size=3, hidden_size=4, num_classes=3, learned_state=True, seed=3)
+    before, _ = model(make_ragged([1, 2]))
+    with torch.no_grad():
+        for leaf in model.learned_state:
+            leaf.add_(1.0)
+    after, _ = model(make_ragged([1, 2]))
+    assert not torch.allclose(before, after)
+    after.sum().backward()  # type: ignore[no-untyped-call]
+    assert all(leaf.grad is not None and float(leaf.grad.abs().sum()) > 0 for leaf in model.learned_state)
+
+
+def test_a_seed_fixes_the_weights_and_leaves_torchs_generator_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first = build("gru", task="classify", input_size=2, num_classes=2, seed=7)
+    assert torch.equal(torch.rand(1), expected)
+    second = build("gru", task="classify", input_size=2, num_classes=2, seed=7)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def make_mixed() -> Sequences:
+    lengths = torch.tensor([2, 3])
+    return Sequences(
+        inputs={
+            "sensor": Ragged(torch.tensor([[1.0, 10.0], [3.0, 10.0], [1.0, 10.0], [3.0, 10.0], [2.0, 10.0]]), lengths),
+            "shop": Ragged(torch.tensor([0, 2, 2, 0, 0]), lengths),
+        },
+        categories={"shop": ("a", "b", "c")},
+        static=torch.tensor([[4.0], [6.0]]),
+        targets=["no", "yes"],
+    )
+
+
+def test_sizes_are_read_off_the_data() -> None:
+    data = make_mixed()
+    model = build("gru", data=data)
+    assert model.task == "classify"
+    assert model.class_names == ("no", "yes")
+    assert model.config.numeric == {"sensor": 2}
+    assert model.config.categories == {"shop": ("a", "c")}, "a category that the training part never shows has nothing to learn from"
+    assert model.config.num_static == 1
+    assert model.run_sequences(data).values.shape == (2, 1)
+
+
+def test_the_scale_comes_from_the_part_it_learned_on_and_travels_with_the_weights() -> None:
+    data = make_mixed()
+    model = build("gru", data=data)
+    model.encoder.learn(data)
+    state = model.state_dict()
+    assert state["encoder.numeric.sensor.mean"].tolist() == [2.0, 10.0]
+    assert state["encoder.numeric.sensor.scale"][1].item() == 1.0, "a feature that never changes is not divided by nothing"
+    assert state["encoder.static.mean"].tolist() == [5.0]
+    other = Model(model.config)
+    other.load_state_dict(state)
+    torch.testing.assert_close(other.eval().run_sequences(data).values, model.eval().run_sequences(data).values)
+
+
+def test_an_unseen_category_is_read_as_unknown_and_not_as_another() -> None:
+    data = make_mixed()
+    model = build("gru", data=data).eval()
+    parts = dict(data.parts)
+    parts["shop"] = parts["shop"].with_values(torch.tensor([1, 1, 1, 1, 1]))
+    encoded = model.encoder(parts, {"shop": ("a", "b", "c")})
+    assert encoded.values[:, 2:].abs().sum() == 0, "the unknown category is the zero vector"
+    seen = model.encoder(data.parts, {"shop": ("a", "b", "c")})
+    assert bool((seen.values[:, 2:].abs().sum(1) > 0).all())
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"core": "lstn"}, "core"),
+        ({"task": "tagg"}, "task"),
+        ({"readout": "median"}, "readout"),
+        ({"task": "tag", "readout": "mean"}, "readout"),
+        ({"hidden_size": 0}, "hidden_size"),
+        ({"num_layers": 0}, "num_layers"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"input_size": None}, "input_size"),
+        ({"num_classes": None}, "num_classes"),
+        ({"num_classes": 1}, "num_classes"),
+        ({"num_classes": 3, "class_names": ["a", "b"]}, "num_classes"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named(options: dict[str, Any], where: str) -> None:
+    given: dict[str, Any] = {"core": "lstm", "task": "classify", "input_size": 3, "num_classes": 2, **options}
+    with unchecked(), pytest.raises(OptionError) as caught:
+        build(given.pop("core"), **given)
+    assert caught.value.where == where
+    assert caught.value.asked == "build"
+
+
+def test_sizes_that_contradict_the_data_are_refused() -> None:
+    with pytest.raises(OptionError, match="read off the data"):
+        build("gru", data=make_mixed(), input_size=7)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        (torch.zeros(1, 4, 10), "10 features a step"),
+        (torch.zeros(4, 8), "a tensor of shape"),
+        ({"y": make_ragged([2], 8)}, "inputs y"),
+        (make_ragged([2, 0], 8), "a sequence without a step"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_explained(inputs: Any, says: str) -> None:
+    with pytest.raises(ShapeError, match=says):
+        build("lstm", task="classify", input_size=8, num_classes=2)(inputs)
+
+
+def test_missing_static_features_are_asked_for() -> None:
+    data = make_mixed()
+    with pytest.raises(ShapeError, match="built with static features"):
+        build("gru", data=data)(data.parts, categories=data.categories)
+
+
+def test_dropout_works_with_a_single_layer_too() -> None:
+    model = build("gru", task="classify", input_size=3, num_classes=4, dropout=0.5, seed=0)
+    inputs = make_ragged([5, 3])
+    assert not torch.equal(model.train()(inputs)[0], model(inputs)[0])
+    assert torch.equal(model.eval()(inputs)[0], model(inputs)[0])
+    assert isinstance(model.core, nn.GRU)
