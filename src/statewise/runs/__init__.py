@@ -1,0 +1,46 @@
+"""Runs: the directory a training leaves behind, its records, and how to have it again."""
+
+from statewise.runs._config import DataRecord, Provenance, RunConfig
+from statewise.runs._example import keep_example, read_example
+from statewise.runs._factory import make_from_factory
+from statewise.runs._files import RunFiles, read_document, write_document
+from statewise.runs._history import encode_records, read_history
+from statewise.runs._records import Ended, Epoch, History, Record, Started, Update
+from statewise.runs._run import (
+    Run,
+    load,
+    load_weights,
+    make_provenance,
+    read_tensors,
+    record_data,
+    save_weights,
+    write_provenance,
+)
+
+__all__ = [
+    "DataRecord",
+    "Ended",
+    "Epoch",
+    "History",
+    "Provenance",
+    "Record",
+    "Run",
+    "RunConfig",
+    "RunFiles",
+    "Started",
+    "Update",
+    "encode_records",
+    "keep_example",
+    "load",
+    "load_weights",
+    "make_from_factory",
+    "make_provenance",
+    "read_document",
+    "read_example",
+    "read_history",
+    "read_tensors",
+    "record_data",
+    "save_weights",
+    "write_document",
+    "write_provenance",
+]
