@@ -1,0 +1,34 @@
+"""Sequences without padding: the ragged batch, labelled sets of it, reading, splitting and scaling them."""
+
+from __future__ import annotations
+
+from statewise.sequences._batches import batches
+from statewise.sequences._labels import natural
+from statewise.sequences._ragged import Ragged, mean_per_sequence
+from statewise.sequences._read import read
+from statewise.sequences._scaling import Scale, Statistics, fit_statistics, recode, standardize
+from statewise.sequences._sequences import Sequences
+from statewise.sequences._split import folds, split
+from statewise.sequences._summary import DataSummary, class_counts, describe, require_two_classes
+from statewise.sequences._table import read_table
+
+__all__ = [
+    "DataSummary",
+    "Ragged",
+    "Scale",
+    "Sequences",
+    "Statistics",
+    "batches",
+    "class_counts",
+    "describe",
+    "fit_statistics",
+    "folds",
+    "mean_per_sequence",
+    "natural",
+    "read",
+    "read_table",
+    "recode",
+    "require_two_classes",
+    "split",
+    "standardize",
+]

@@ -1,0 +1,255 @@
+"""What does a set of labelled sequences hold, and how is a part of it taken?
+
+Reading files is `_read`'s, cutting into parts `_split`'s, numbering labels `_labels`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from statewise.errors import DataError, ShapeError
+from statewise.sequences._labels import as_classes
+from statewise.sequences._ragged import Ragged, as_rows
+from statewise.types import Each
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Sequences:
+    """Labelled sequences: what a model reads, what it should say, and who each sequence is.
+
+    Args:
+        inputs: a `Ragged` `[steps, feature]`, or a dict of them that share their lengths (several inputs). A `[steps]`
+            int64 entry whose name is in `categories` holds codes of a categorical column; a code below 0 is a category
+            that is not in the list.
+        targets: one a sequence `[n]` or one a step `[steps]`; class numbers (int64), or a list of labels.
+        keys: the identity of each sequence; numbered when absent.
+        groups: what must not be split (person, engine, account), one a sequence.
+        times: `[steps]`, seconds or plain numbers, of each step.
+        static: `[n, static]`, numbers that belong to a whole sequence.
+        class_names: the label behind each class number.
+        feature_names: names of the features, or a dict of them with several inputs.
+        static_names: names of the static features.
+        categories: the labels behind the codes of each categorical input.
+        each: whether there is a target a `"sequence"` or a `"step"`; read off the shape when absent.
+        source: where the data came from, for messages and records.
+        notes: one line for each thing that was accepted and should be known.
+
+    Raises:
+        ShapeError: parts whose sizes do not fit together.
+        DataError: labels that cannot be class numbers.
+
+    Example:
+        >>> Sequences(inputs=Ragged.from_list([torch.zeros(3, 2), torch.zeros(1, 2)]), targets=["yes", "no"])
+        Sequences(2 sequences, 4 steps, x [4, 2], one target a sequence, 2 classes, from data in memory)
+    """
+
+    inputs: Ragged | Mapping[str, Ragged]
+    targets: Tensor | np.ndarray | Sequence[Any] | None = None
+    keys: Sequence[Any] | None = None
+    groups: Sequence[Any] | None = None
+    times: Tensor | None = None
+    static: Tensor | None = None
+    class_names: Sequence[str] | None = None
+    feature_names: Sequence[str] | Mapping[str, Sequence[str]] | None = None
+    static_names: Sequence[str] | None = None
+    categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    each: Each | None = None
+    source: str = "data in memory"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Bring keys, groups, names and labels into one form, and refuse sizes that do not fit together."""
+        self._check_inputs()
+        self._settle("keys", range(len(self)) if self.keys is None else self.keys)
+        self._settle("groups", self.groups)
+        self._settle_targets()
+        self._settle_feature_names()
+        self._check_times_and_static()
+
+    def _check_inputs(self) -> None:
+        """Refuse inputs that are not ragged, or do not share their lengths."""
+        inputs: Any = self.inputs
+        parts = {"x": inputs} if not isinstance(inputs, Mapping) else inputs
+        for name, part in parts.items():
+            if not isinstance(part, Ragged):
+                raise _error(
+                    f"input {name!r}",
+                    f"a {type(part).__name__}",
+                    "Give a Ragged: Ragged.from_padded(x, lengths) or Ragged.from_list([...]).",
+                )
+        if not parts:
+            raise _error("inputs", "no input at all", "Give a Ragged, or a dict with at least one.")
+        for name, part in parts.items():
+            if not torch.equal(part.lengths.cpu(), self.lengths.cpu()):
+                raise _error(
+                    f"input {name!r}", "its lengths differ from the first input's", "All inputs of a sequence have the same steps."
+                )
+
+    def _settle(self, name: str, values: Sequence[Any] | range | None) -> None:
+        """Keep the names of the sequences as text, one a sequence."""
+        names = None if values is None else tuple(str(value) for value in values)
+        if names is not None and len(names) != len(self):
+            raise _error(name, f"{len(names)} of them for {len(self)} sequences", "Give one a sequence.")
+        object.__setattr__(self, name, names)
+
+    def _settle_targets(self) -> None:
+        """Keep targets as class numbers, and say whether they belong to sequences or to steps."""
+        if self.targets is None:
+            names = self.class_names
+            object.__setattr__(self, "class_names", None if names is None else tuple(str(name) for name in names))
+            return
+        targets, class_names = as_classes(self.targets, self.class_names)
+        sizes: dict[Each, int] = {"sequence": len(self), "step": self.num_steps}
+        each = self.each or next((each for each, size in sizes.items() if targets.shape == (size,)), None)
+        if each is None or targets.shape != (sizes[each],):
+            stated = "" if self.each is None else f", and one a {self.each} was stated"
+            raise _error(
+                "targets",
+                f"a shape of {tuple(targets.shape)} for {len(self)} sequences with {self.num_steps} steps{stated}",
+                "Give one class number a sequence, or one a step.",
+            )
+        for name, value in {"targets": targets, "class_names": class_names, "each": each}.items():
+            object.__setattr__(self, name, value)
+
+    def _settle_feature_names(self) -> None:
+        """Keep feature names as tuples, by input where there are several, one a feature."""
+        names = self.feature_names
+        if names is None:
+            return
+        by_input = names if isinstance(names, Mapping) else {"x" if "x" in self.parts else next(iter(self.parts)): names}
+        by_input = {name: tuple(str(each) for each in entries) for name, entries in by_input.items()}
+        for name, entries in by_input.items():
+            if name not in self.parts:
+                raise _error("feature_names", f"an input {name!r}", f"The inputs are: {', '.join(self.parts)}.")
+            sizes = self.parts[name].values.shape[1:]
+            if len(sizes) == 1 and sizes[0] != len(entries):
+                raise _error("feature_names", f"{len(entries)} names for {sizes[0]} features of input {name!r}", "Give one name a feature.")
+        single = isinstance(self.inputs, Ragged)
+        object.__setattr__(self, "feature_names", next(iter(by_input.values())) if single else by_input)
+
+    def _check_times_and_static(self) -> None:
+        """Refuse times that are not one a step, and static features that are not one row a sequence."""
+        if self.times is not None and self.times.shape != (self.num_steps,):
+            raise _error("times", f"a shape of {tuple(self.times.shape)} for {self.num_steps} steps", "Give one time a step.")
+        if self.static is None:
+            return
+        if self.static.ndim != 2 or self.static.shape[0] != len(self):
+            raise _error("static", f"a shape of {tuple(self.static.shape)} for {len(self)} sequences", "Give [n, static].")
+        if self.static_names is not None and len(self.static_names) != self.static.shape[1]:
+            raise _error("static_names", f"{len(self.static_names)} names for {self.static.shape[1]} features", "Give one name a feature.")
+
+    @property
+    def parts(self) -> Mapping[str, Ragged]:
+        """The inputs by name; a single one is called `"x"`."""
+        return {"x": self.inputs} if isinstance(self.inputs, Ragged) else self.inputs
+
+    @property
+    def lengths(self) -> Tensor:
+        """Number of steps of each sequence: `[n]`."""
+        return next(iter(self.parts.values())).lengths
+
+    @property
+    def num_steps(self) -> int:
+        """Number of steps of all sequences together."""
+        return next(iter(self.parts.values())).num_steps
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes: of the names where there are some, else one more than the largest class number."""
+        if self.class_names is not None:
+            return len(self.class_names)
+        return int(self.targets.max()) + 1 if isinstance(self.targets, Tensor) and self.targets.numel() else None
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The independent unit of each sequence: its group where groups exist, else its key."""
+        return tuple(self.groups if self.groups is not None else self.keys or ())
+
+    def feature_names_of(self, name: str) -> tuple[str, ...] | None:
+        """Return the names of the features of one input; None where they have no names."""
+        names = self.feature_names
+        if isinstance(names, Mapping):
+            return tuple(names[name]) if name in names else None
+        return None if names is None or name not in self.parts else tuple(names)
+
+    def __len__(self) -> int:
+        """Return the number of sequences."""
+        return int(self.lengths.shape[0])
+
+    def __repr__(self) -> str:
+        """Return the sizes and names, not the numbers."""
+        inputs = ", ".join(f"{name} {list(part.values.shape)}" for name, part in self.parts.items())
+        target = "no targets" if self.targets is None else f"one target a {self.each}, {self.num_classes} classes"
+        groups = "" if self.groups is None else f", {len(set(self.groups))} groups"
+        return f"Sequences({len(self)} sequences, {self.num_steps} steps, {inputs}, {target}{groups}, from {self.source})"
+
+    def select(self, rows: Tensor | Sequence[int]) -> Sequences:
+        """Return the given sequences, in the order asked, with everything that belongs to them.
+
+        Args:
+            rows: numbers of sequences (a sequence may be asked for twice), or a mask that is true for those to keep.
+
+        Raises:
+            ShapeError: a sequence that does not exist, or a mask of another length.
+        """
+        index = as_rows(rows, len(self), asked="Sequences.select(rows)")
+
+        def per_sequence(values: Any) -> Any:
+            return values[index.to(values.device)] if isinstance(values, Tensor) else tuple(values[row] for row in index.tolist())
+
+        def per_step(values: Any) -> Any:
+            return Ragged(values, self.lengths).select(index).values
+
+        inputs = {name: part.select(index) for name, part in self.parts.items()}
+        chosen = {
+            "targets": (per_sequence if self.each == "sequence" else per_step, self.targets),
+            "keys": (per_sequence, self.keys),
+            "groups": (per_sequence, self.groups),
+            "times": (per_step, self.times),
+            "static": (per_sequence, self.static),
+        }
+        changed: dict[str, Any] = {name: None if values is None else pick(values) for name, (pick, values) in chosen.items()}
+        return replace(self, inputs=inputs["x"] if isinstance(self.inputs, Ragged) else inputs, **changed)
+
+    def with_notes(self, *notes: str) -> Sequences:
+        """Return the same sequences with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    @staticmethod
+    def concatenate(first: Sequences, second: Sequences) -> Sequences:
+        """Return the sequences of both, which must have the same inputs, classes and categories.
+
+        Raises:
+            DataError: they differ in classes, categories, features, or in what they hold.
+        """
+        asked = "Sequences.concatenate(first, second)"
+        for name in ("class_names", "categories", "feature_names", "static_names", "each"):
+            if getattr(first, name) != getattr(second, name):
+                arrived = f"{getattr(first, name)} and {getattr(second, name)}"
+                raise DataError(asked=asked, where=name, arrived=arrived, hint="Read both with the same columns and classes.")
+        joined: dict[str, Any] = {}
+        for name in ("targets", "keys", "groups", "times", "static"):
+            one, other = getattr(first, name), getattr(second, name)
+            if (one is None) != (other is None):
+                without = "first" if one is None else "second"
+                raise DataError(asked=asked, where=name, arrived=f"the {without} has none", hint="Give them to both, or to neither.")
+            if one is not None:
+                joined[name] = torch.cat([one, other]) if isinstance(one, Tensor) else (*one, *other)
+        if first.parts.keys() != second.parts.keys():
+            arrived = f"{', '.join(first.parts)} and {', '.join(second.parts)}"
+            raise DataError(asked=asked, where="inputs", arrived=arrived, hint="Read both with the same features.")
+        inputs = {name: Ragged.concatenate([part, second.parts[name]]) for name, part in first.parts.items()}
+        source = first.source if first.source == second.source else f"{first.source} and {second.source}"
+        notes = tuple(dict.fromkeys((*first.notes, *second.notes)))
+        single = isinstance(first.inputs, Ragged)
+        return replace(first, inputs=inputs["x"] if single else inputs, source=source, notes=notes, **joined)
+
+
+def _error(where: str, arrived: str, hint: str) -> ShapeError:
+    return ShapeError(asked="Sequences(...)", where=where, arrived=arrived, hint=hint)

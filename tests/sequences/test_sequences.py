@@ -1,0 +1,185 @@
+"""Does a labelled set keep what belongs together, and refuse what does not fit?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statewise.errors import DataError, ShapeError
+from statewise.sequences import Ragged, Sequences, class_counts, natural, require_two_classes
+
+LENGTHS = torch.tensor([2, 0, 3])
+
+
+def example(**changes: Any) -> Sequences:
+    """Return three sequences that have everything."""
+    whole: dict[str, Any] = {
+        "inputs": {"x": Ragged(torch.arange(10.0).view(5, 2), LENGTHS), "kind": Ragged(torch.tensor([0, 1, -1, 0, 1]), LENGTHS)},
+        "targets": ["b", "a", "b"],
+        "keys": ["k0", "k1", "k2"],
+        "groups": ["g", "g", "h"],
+        "times": torch.arange(5.0, dtype=torch.float64),
+        "static": torch.tensor([[0.0], [1.0], [2.0]]),
+        "feature_names": ["u", "v"],
+        "static_names": ["age"],
+        "categories": {"kind": ("m", "n")},
+    }
+    return Sequences(**{**whole, **changes})
+
+
+@given(st.lists(st.integers(-3, 2), max_size=6))
+def test_a_part_takes_everything_that_belongs_to_its_sequences(rows: list[int]) -> None:
+    data, starts = example(), [0, 2, 2, 5]
+    part = data.select(rows)
+    numbers = [range(3)[row] for row in rows]
+    steps = [step for row in numbers for step in range(starts[row], starts[row + 1])]
+    assert isinstance(part.times, torch.Tensor)
+    assert isinstance(part.targets, torch.Tensor)
+    assert isinstance(part.static, torch.Tensor)
+    assert part.times.tolist() == steps
+    assert part.parts["x"].values[:, 0].tolist() == [2.0 * step for step in steps]
+    assert part.parts["kind"].values.tolist() == [[0, 1, -1, 0, 1][step] for step in steps]
+    assert part.targets.tolist() == [[1, 0, 1][row] for row in numbers]
+    assert part.static.flatten().tolist() == numbers
+    assert (part.keys, part.groups) == (tuple(f"k{row}" for row in numbers), tuple("ggh"[row] for row in numbers))
+    assert (part.class_names, part.feature_names, part.categories) == (("a", "b"), {"x": ("u", "v")}, {"kind": ("m", "n")})
+
+
+def test_targets_of_steps_go_with_their_steps() -> None:
+    data = example(targets=["a", "b", "a", "a", "b"])
+    assert data.each == "step"
+    assert isinstance(data.targets, torch.Tensor)
+    picked = data.select(torch.tensor([False, False, True])).targets
+    assert isinstance(picked, torch.Tensor)
+    assert picked.tolist() == [0, 0, 1]
+
+
+def test_the_two_halves_make_the_whole_again() -> None:
+    data = example(source="one file", notes=("seen",))
+    whole = Sequences.concatenate(data.select([0]), data.select([1, 2]))
+    assert torch.equal(whole.parts["x"].values, data.parts["x"].values)
+    assert (whole.keys, whole.groups, whole.source, whole.notes) == (data.keys, data.groups, "one file", ("seen",))
+    plain = Sequences(inputs=Ragged(torch.zeros(1, 1), torch.tensor([1])), source="other")
+    assert Sequences.concatenate(plain, plain.with_notes("new")).notes == ("new",)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"class_names": ["b", "a"]}, r"class_names: \('a', 'b'\) and \('b', 'a'\)\. Read both with the same"),
+        ({"groups": None}, r"groups: the second has none\. Give them to both"),
+        ({"inputs": {"x": Ragged(torch.zeros(5, 2), LENGTHS)}}, r"inputs: x, kind and x\. Read both with the same features"),
+    ],
+)
+def test_sets_that_differ_are_not_joined(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError, match=rf"Sequences\.concatenate\(first, second\): {told}"):
+        Sequences.concatenate(example(), example(**change))
+
+
+def test_a_single_input_is_called_x_and_keys_are_numbers_when_absent() -> None:
+    data = Sequences(inputs=Ragged(torch.zeros(5, 2), LENGTHS), feature_names=["u", "v"])
+    assert (list(data.parts), data.keys, data.units, data.num_steps, len(data)) == (["x"], ("0", "1", "2"), ("0", "1", "2"), 5, 3)
+    assert (data.feature_names_of("x"), data.feature_names_of("y"), data.num_classes) == (("u", "v"), None, None)
+    assert repr(data) == "Sequences(3 sequences, 5 steps, x [5, 2], no targets, from data in memory)"
+    assert data.select([2]).feature_names == ("u", "v")
+
+
+def test_the_unit_is_the_group_where_there_are_groups() -> None:
+    data = example()
+    assert data.units == ("g", "g", "h")
+    assert (data.feature_names_of("x"), data.feature_names_of("kind")) == (("u", "v"), None)
+    assert repr(data).endswith("x [5, 2], kind [5], one target a sequence, 2 classes, 2 groups, from data in memory)")
+
+
+def test_class_numbers_may_be_given_as_a_tensor_or_an_array() -> None:
+    for targets in (torch.tensor([0, 2, 1], dtype=torch.int32), np.array([0, 2, 1])):
+        data = example(targets=targets)
+        assert isinstance(data.targets, torch.Tensor)
+        assert (data.targets.tolist(), data.targets.dtype, data.class_names, data.num_classes) == ([0, 2, 1], torch.int64, None, 3)
+    assert example(targets=None, class_names=["1", "2"]).class_names == ("1", "2")
+    empty = Sequences(inputs=Ragged(torch.zeros(0, 1), torch.zeros(0, dtype=torch.int64)), targets=torch.zeros(0, dtype=torch.int64))
+    assert empty.num_classes is None
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"inputs": {}}, "inputs: no input at all. Give a Ragged"),
+        (
+            {"inputs": {"x": Ragged(torch.zeros(5, 2), LENGTHS), "y": Ragged(torch.zeros(5), LENGTHS.flip(0))}},
+            "input 'y': its lengths differ from the first input's",
+        ),
+        ({"keys": ["a"]}, "keys: 1 of them for 3 sequences. Give one a sequence"),
+        ({"groups": ["a"]}, "groups: 1 of them for 3 sequences"),
+        ({"targets": ["a"]}, "targets: a shape of (1,) for 3 sequences with 5 steps. Give one class number a sequence"),
+        ({"each": "step"}, "targets: a shape of (3,) for 3 sequences with 5 steps, and one a step was stated"),
+        ({"feature_names": ["u"]}, "feature_names: 1 names for 2 features of input 'x'. Give one name a feature"),
+        ({"feature_names": {"y": ["u"]}}, "feature_names: an input 'y'. The inputs are: x, kind"),
+        ({"times": torch.zeros(3)}, "times: a shape of (3,) for 5 steps. Give one time a step"),
+        ({"static": torch.zeros(3)}, "static: a shape of (3,) for 3 sequences. Give [n, static]"),
+        ({"static_names": ["a", "b"]}, "static_names: 2 names for 1 features. Give one name a feature"),
+    ],
+)
+def test_sizes_that_do_not_fit_together_are_refused(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ShapeError) as error:
+        example(**change)
+    assert f"Sequences(...): {told}" in str(error.value)
+
+
+def test_a_padded_tensor_is_refused_with_the_way_to_a_ragged_one() -> None:
+    data = example()
+    object.__setattr__(data, "inputs", torch.zeros(3, 2, 2))  # past the run-time types of the tests
+    with pytest.raises(ShapeError, match=r"input 'x': a Tensor\. Give a Ragged: Ragged\.from_padded\(x, lengths\)"):
+        data.__post_init__()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"targets": torch.tensor([0.0, 1.0, 0.0])}, "targets: torch.float32 values. Class numbers are whole: use targets.long()"),
+        ({"targets": torch.tensor([0, -1, 0])}, "targets: class numbers from -1 to 0. Class numbers count from 0"),
+        ({"targets": torch.tensor([0, 2, 0]), "class_names": ["a", "b"]}, "targets: class numbers from 0 to 2 for 2 class names"),
+        (
+            {"targets": ["a", "yess", "no"], "class_names": ["a", "yes", "no"]},
+            "targets, entry 1: the label 'yess', which is not in class_names. Did you mean 'yes'?",
+        ),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError) as error:
+        example(**change)
+    assert f"Sequences(...): {told}" in str(error.value)
+
+
+def test_natural_order_is_numbers_by_size_then_words() -> None:
+    assert sorted(["b", "nan", "10", "9", "-1", "inf", "2.5"], key=natural) == ["-1", "2.5", "9", "10", "b", "inf", "nan"]
+
+
+def test_classes_are_counted_in_their_order() -> None:
+    assert class_counts(example()) == {"a": 1, "b": 2}
+    assert class_counts(example(targets=torch.tensor([0, 2, 2]))) == {"0": 1, "1": 0, "2": 2}
+    assert class_counts(example(targets=None)) == {}
+
+
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        (["a", "a", "a"], "only the class 'a', 3 times. Telling classes apart needs at least two"),
+        (None, "there are none. Name the column of labels when reading, with target='...' (--target)"),
+    ],
+)
+def test_one_class_only_is_refused_where_two_are_needed(targets: list[str] | None, told: str) -> None:
+    require_two_classes(example(), "fit")
+    with pytest.raises(DataError) as error:
+        require_two_classes(example(targets=targets, source="claims.csv"), "fit")
+    assert f"fit: targets of claims.csv: {told}" in str(error.value)
+
+
+def test_no_target_at_all_is_refused_where_two_classes_are_needed() -> None:
+    with pytest.raises(DataError, match="no target at all"):
+        require_two_classes(example(class_names=["a", "b"]).select([]), "fit")
