@@ -1,0 +1,76 @@
+"""How is each kind of module run on one dense block, and over a whole plan?
+
+A kernel holds what differs between kinds: the initial state, the batch axes, the call, what fits. To add a kind, add a
+kernel and name it in `kernel_for`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from statewise.engine._plan import Plan
+from statewise.engine._recurrent import Recurrent
+from statewise.engine._recurrent_kernel import RecurrentKernel
+from statewise.engine._torch_kernel import TorchKernel
+from statewise.errors import ContractError
+from statewise.state import Axes
+from statewise.types import State
+
+
+@runtime_checkable
+class Kernel(Protocol):
+    """One kind of module, ready to be run; data is `[steps, *]`, dense data `[time, batch, *]`."""
+
+    @property
+    def name(self) -> str:
+        """The module as a message shows it."""
+        ...
+
+    def check(self, values: Tensor) -> None:
+        """Refuse flat values `[steps, *]` that the module cannot read."""
+        ...
+
+    def check_state(self, state: State, rows: int, values: Tensor) -> State:
+        """Return the state that was given, or refuse one that is not of `rows` rows."""
+        ...
+
+    def axes(self, values: Tensor) -> Axes:
+        """Return the batch axis of each leaf of the state."""
+        ...
+
+    def initial_state(self, rows: int, values: Tensor) -> State:
+        """Return the state in which `rows` sequences begin."""
+        ...
+
+    def dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
+        """Run one dense block of at least one cell."""
+        ...
+
+    def ragged(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
+        """Run a plan of at least one block over cells in packed order, from states that are longest row first."""
+        ...
+
+    def no_outputs(self, values: Tensor) -> Tensor:
+        """Return the outputs of no step at all, `[0, *]`."""
+        ...
+
+
+def kernel_for(module: Any) -> Kernel:
+    """Return the kernel of a module.
+
+    Raises:
+        ContractError: a module of another kind; the message tells which two methods it lacks.
+    """
+    if isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
+        return TorchKernel(module)
+    if isinstance(module, Recurrent):
+        return RecurrentKernel(module)
+    raise ContractError(
+        asked="unroll(module, inputs)",
+        where="module",
+        arrived=f"a {type(module).__name__}",
+        hint="Give an nn.RNN, nn.LSTM or nn.GRU, or wrap the module in a class with two methods: "
+        "initial_state(batch_size, *, device, dtype) -> state, and forward(inputs [time, batch, feature], state) -> (outputs, state).",
+    )

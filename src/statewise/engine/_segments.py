@@ -1,0 +1,74 @@
+"""Which pieces of the input are run each on its own: whole ragged sequences, or what lies between resets of a lane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from statewise.sequences._ragged import Ragged
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Segments:
+    """Pieces of flat values; step t of piece s is at `first[s] + t * stride`.
+
+    Args:
+        first: `[pieces]`, where each begins in the flat values.
+        stride: how far apart two steps of a piece are.
+        lengths: `[pieces]`, number of steps; zero for an empty sequence.
+        row: `[pieces]`, the row of the given state to which each belongs.
+        is_new: `[pieces]`, whether it begins from the initial state, not from the given one.
+        last: `[rows]`, the piece whose final state is the row's.
+    """
+
+    first: Int[Tensor, " pieces"]
+    stride: int
+    lengths: Int[Tensor, " pieces"]
+    row: Int[Tensor, " pieces"]
+    is_new: Bool[Tensor, " pieces"]
+    last: Int[Tensor, " rows"]
+
+    @property
+    def is_one_a_row(self) -> bool:
+        """Whether pieces and rows are the same, in the same order."""
+        return len(self.last) == len(self.row)
+
+
+def of_sequences(inputs: Ragged) -> Segments:
+    """Return one piece a sequence; each continues the state that is given for its row."""
+    lengths = inputs.lengths.cpu()
+    rows = torch.arange(len(lengths))
+    return Segments(
+        first=lengths.cumsum(0) - lengths, stride=1, lengths=lengths, row=rows, is_new=torch.zeros(len(rows), dtype=torch.bool), last=rows
+    )
+
+
+def of_lanes(time: int, batch: int, is_first: Bool[Tensor, "time batch"] | None) -> Segments:
+    """Return the pieces of dense `[time, batch]` lanes, cut at every flag; one that begins without a flag continues.
+
+    Example:
+        >>> pieces = of_lanes(3, 2, torch.tensor([[True, False], [False, False], [False, True]]))
+        >>> pieces.lengths.tolist(), pieces.row.tolist(), pieces.is_new.tolist(), pieces.last.tolist()
+        ([3, 2, 1], [0, 1, 1], [True, False, True], [0, 2])
+    """
+    flags = torch.zeros(time, batch, dtype=torch.bool) if is_first is None else is_first.cpu()
+    begins = flags.t().clone()
+    begins[:, :1] = True
+    if time == 0:  # A lane without a step is one piece of length 0, which keeps its state.
+        begins = torch.ones(batch, 1, dtype=torch.bool)
+    lane, start = begins.nonzero(as_tuple=True)
+    per_lane = begins.sum(1)
+    last = per_lane.cumsum(0) - 1
+    end = torch.cat([start[1:], start[:1]])
+    end[last] = time
+    return Segments(
+        first=start * batch + lane,
+        stride=batch,
+        lengths=end - start,
+        row=lane,
+        is_new=flags[start, lane] if time else torch.zeros(batch, dtype=torch.bool),
+        last=last,
+    )

@@ -1,0 +1,159 @@
+"""How are nn.RNN, nn.LSTM and nn.GRU run over rows of unequal lengths?
+
+One direction: the module itself is called on each block, so hooks and parametrizations live. Two directions: each layer
+and direction runs alone over ragged data, the backward one on rows reversed each at its own end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from statewise.engine._chain import chain, join_rows, split_rows
+from statewise.engine._plan import Plan
+from statewise.errors import ShapeError
+from statewise.state import described, map_tensors
+from statewise.types import State
+
+TorchRNN: TypeAlias = nn.RNN | nn.LSTM | nn.GRU
+
+
+@dataclass(frozen=True, eq=False)
+class TorchKernel:
+    """Runs one of torch's recurrent modules, whose states have their rows on axis 1."""
+
+    module: TorchRNN
+
+    @property
+    def name(self) -> str:
+        """The module as a message shows it."""
+        return f"{type(self.module).__name__}({self.module.input_size}, {self.module.hidden_size})"
+
+    def axes(self, values: Tensor) -> int:  # noqa: ARG002
+        return 1
+
+    def check(self, values: Tensor) -> None:
+        """Refuse values that are not `[steps, input_size]` in the dtype of the weights."""
+        wanted, shape = self.module.input_size, tuple(values.shape)
+        if values.ndim != 2 or shape[1] != wanted:
+            features = f"{shape[1]} features a step" if values.ndim == 2 else f"steps of shape {shape[1:]}"
+            raise ShapeError(
+                asked=f"unroll({self.name}, inputs)",
+                where="inputs, features",
+                arrived=f"{features}, but the module reads {wanted} (its input_size)",
+                hint=f"Build the module with input_size={shape[-1]}, or give the {wanted} features that it was built for."
+                if values.ndim == 2
+                else f"Give one list of {wanted} numbers a step.",
+            )
+        weights = self._weight("weight_ih", 0, "").dtype
+        if not values.dtype.is_floating_point or (values.dtype != weights and not torch.is_autocast_enabled(values.device.type)):
+            raise ShapeError(
+                asked=f"unroll({self.name}, inputs)",
+                where="inputs, dtype",
+                arrived=f"{values.dtype} values for {weights} weights",
+                hint=f"Use inputs.to({weights}); numbers of words or categories go through an nn.Embedding first.",
+            )
+
+    def check_state(self, state: State, rows: int, values: Tensor) -> State:  # noqa: ARG002
+        """Return the state, h or (h, c), each `[layers * directions, rows, size]`."""
+        shapes = self._state_shapes(rows)
+        parts = (state,) if len(shapes) == 1 else state
+        fits = isinstance(parts, tuple | list) and len(parts) == len(shapes)
+        if not fits or any(not isinstance(part, Tensor) or part.shape != shape for part, shape in zip(parts, shapes, strict=True)):
+            wanted = " and ".join(f"{letter} {shape}" for letter, shape in zip("hc", shapes, strict=False))
+            given = ", ".join(described(part) for part in parts) if isinstance(parts, tuple | list) else described(state)
+            raise ShapeError(
+                asked=f"unroll({self.name}, inputs, state)",
+                where="state",
+                arrived=given or "nothing",
+                hint=f"Give {wanted} ([layers * directions, rows, size]; one row a sequence or lane), or None for zeros."
+                + (" An LSTM carries two tensors, (h, c)." if len(shapes) == 2 else ""),
+            )
+        return tuple(parts) if len(shapes) == 2 else state
+
+    def initial_state(self, rows: int, values: Tensor) -> State:
+        """Return zeros, as torch does."""
+        zeros = tuple(values.new_zeros(shape) for shape in self._state_shapes(rows))
+        return zeros if len(zeros) == 2 else zeros[0]
+
+    def dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
+        """Call the module itself."""
+        if not self.module.batch_first:
+            outputs, final = self.module(dense, state)
+            return outputs, final
+        outputs, final = self.module(dense.transpose(0, 1), state)
+        return outputs.transpose(0, 1), final
+
+    def ragged(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
+        """Run a plan over cells in packed order."""
+        if not self.module.bidirectional:
+            return chain(self.dense, data, state, 1, plan)
+        if self._must_be_called or data.is_cuda:
+            return self._packed(data, state, plan)
+        return self._both_directions(data, state, plan)
+
+    def no_outputs(self, values: Tensor) -> Tensor:
+        """Return `[0, out]`."""
+        size = (self.module.proj_size or self.module.hidden_size) * (2 if self.module.bidirectional else 1)
+        return values.new_zeros((0, size))
+
+    @property
+    def _must_be_called(self) -> bool:
+        """Whether a call of the module is more than its weights: it has hooks, or a forward of its own."""
+        module = self.module
+        hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)  # noqa: SLF001
+        own_forward = "forward" in vars(module) or not type(module).forward.__module__.startswith("torch.nn.")
+        return own_forward or any(hooks)
+
+    def _packed(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
+        """Call the module on torch's own packed layout, which is the packed order of the plan."""
+        running, empty = split_rows(state, plan.blocks[0].width, 1)
+        outputs, final = self.module(PackedSequence(data, plan.widths), running)
+        return outputs.data, join_rows([final, empty], 1)
+
+    def _both_directions(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
+        """Run layer after layer, each forward and backward, with dropout between layers as torch has it."""
+        reversal = plan.reversal.to(data.device)
+        finals: list[State] = []
+        for layer in range(self.module.num_layers):
+            if layer:
+                data = nn.functional.dropout(data, self.module.dropout, self.module.training)
+            ahead = self._one_direction(data, state, plan, layer, "")
+            back = self._one_direction(data.index_select(0, reversal), state, plan, layer, "_reverse")
+            data = torch.cat([ahead[0], back[0].index_select(0, reversal)], -1)
+            finals += [ahead[1], back[1]]
+        return data, map_tensors(lambda *parts: torch.cat(parts), *finals)
+
+    def _one_direction(self, data: Tensor, state: State, plan: Plan, layer: int, suffix: str) -> tuple[Tensor, State]:
+        """Run one layer in one direction from its own part of the state."""
+        place = 2 * layer + (suffix == "_reverse")
+        weights = [self._weight(kind, layer, suffix) for kind in self._weight_kinds()]
+        own = map_tensors(lambda leaf: leaf[place : place + 1], state)
+        return chain(partial(self._call_layer, weights), data, own, 1, plan)
+
+    def _call_layer(self, weights: list[Tensor], dense: Tensor, state: State) -> tuple[Tensor, State]:
+        """Call torch's function of one layer on one dense block."""
+        function = getattr(torch, self.module.mode.lower())  # lstm, gru, rnn_tanh, rnn_relu
+        outputs, *final = function(dense, state, weights, self.module.bias, 1, 0.0, self.module.training, False, False)  # noqa: FBT003
+        return outputs, tuple(final) if len(final) == 2 else final[0]
+
+    def _weight_kinds(self) -> list[str]:
+        """Return the names of a layer's weights in the order in which torch's functions take them."""
+        biases = ["bias_ih", "bias_hh"] if self.module.bias else []
+        return ["weight_ih", "weight_hh", *biases, *(["weight_hr"] if self.module.proj_size else [])]
+
+    def _weight(self, kind: str, layer: int, suffix: str) -> Tensor:
+        """Return a weight by name, so that a parametrized one is computed anew."""
+        weight: Tensor = getattr(self.module, f"{kind}_l{layer}{suffix}")
+        return weight
+
+    def _state_shapes(self, rows: int) -> tuple[tuple[int, int, int], ...]:
+        """Return the shapes of h, and for an LSTM of c."""
+        depth = self.module.num_layers * (2 if self.module.bidirectional else 1)
+        h = (depth, rows, self.module.proj_size or self.module.hidden_size)
+        return (h, (depth, rows, self.module.hidden_size)) if isinstance(self.module, nn.LSTM) else (h,)

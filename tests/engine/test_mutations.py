@@ -1,0 +1,169 @@
+"""Would the properties notice a broken engine? It is broken on purpose, one way at a time, and a property must turn red.
+
+| broken on purpose | what a user would see | property that turns red |
+|---|---|---|
+| off by one in time | each row reads its steps one later | each sequence equals itself alone |
+| off by one in a reset | a sequence begins one step late | resets begin fresh; integer lanes |
+| wrong row at the end | final states are handed to other rows | each sequence equals itself alone; integer windows |
+| wrong row where the batch narrows | ended rows go on, others stop | each sequence equals itself alone; integer windows |
+| lost reset | a new sequence goes on from the state of the one before | resets begin fresh; integer lanes |
+| reset by multiplication | NaN times 0 is NaN | resets begin fresh |
+| reset of every row | one reset begins all lanes anew | windows of lanes equal the whole; integer lanes |
+| swapped directions | each direction has the other's weights and state | each sequence equals itself alone |
+| backward direction not reversed | it reads forward | each sequence equals itself alone |
+| state from a padded end | the padding is read before the state is taken | each sequence equals itself alone; integer windows |
+| graph cut between blocks | right values, wrong gradients | each sequence equals itself alone |
+| given state dropped | every window begins from zeros | windows equal the whole; integer windows |
+| batch order not undone | results come longest first | permuting rows permutes results |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from statewise.engine import _chain, _plan, _recurrent_kernel, _segments, _torch_kernel, _unroll
+from statewise.sequences import Ragged
+from statewise.state import detach, map_tensors, select
+from tests.engine import properties
+from tests.engine.cases import Case, HashCase
+
+State = Any
+Break = Callable[[pytest.MonkeyPatch], None]
+Property = Callable[[Any], None]
+
+LSTM = Case(lengths=(2, 5, 0, 4, 7), seed=1)
+BOTH = Case(kind="gru", bidirectional=True, lengths=(2, 5, 0, 4, 7), seed=2)
+LANES = Case(kind="gru", lengths=(9, 9, 9), num_windows=4, reset_rate=0.3, seed=3)
+HASH = HashCase(lengths=(2, 5, 0, 4, 7), num_windows=3, seed=4)
+HASH_LANES = HashCase(lengths=(9, 9, 9), reset_rate=0.3, seed=5)
+
+
+def off_by_one_in_time(patch: pytest.MonkeyPatch) -> None:
+    right = _plan.Plan.gather
+
+    def gather(plan: _plan.Plan, first: Tensor, stride: int) -> Tensor:
+        index = Ragged(torch.arange(int(plan.lengths.sum())), plan.lengths)
+        later = torch.cat([part.roll(-1) for part in index.to_list()])
+        return later[right(plan, first, stride)]
+
+    patch.setattr(_plan.Plan, "gather", gather)
+
+
+def off_by_one_in_a_reset(patch: pytest.MonkeyPatch) -> None:
+    right = _segments.of_lanes
+    patch.setattr(_unroll, "of_lanes", lambda time, batch, flags: right(time, batch, None if flags is None else flags.roll(1, 0)))
+
+
+def wrong_row_at_the_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_plan.Plan, "inverse", property(lambda plan: plan.order))
+
+
+def wrong_row_where_the_batch_narrows(patch: pytest.MonkeyPatch) -> None:
+    right = _chain.split_rows
+
+    def split_rows(state: State, width: int, axes: Any) -> tuple[State, State]:
+        rows = len(state["hash"]) if isinstance(state, dict) else state[0].shape[1]
+        return right(select(state, list(range(rows))[::-1], axes), width, axes)
+
+    patch.setattr(_chain, "split_rows", split_rows)
+
+
+def lost_reset(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_unroll, "reset", lambda state, *_: state)
+
+
+def reset_by_multiplication(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_unroll, "reset", lambda state, is_new, *_: map_tensors(lambda leaf: leaf * ~is_new[:, None], state))
+
+
+def reset_of_every_row(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_unroll, "reset", lambda _state, _is_new, initial, _axes: initial)
+
+
+def swapped_directions(patch: pytest.MonkeyPatch) -> None:
+    right: Any = _torch_kernel.TorchKernel._one_direction
+
+    def one_direction(*arguments: Any) -> Any:
+        *others, suffix = arguments
+        return right(*others, "" if suffix else "_reverse")
+
+    patch.setattr(_torch_kernel.TorchKernel, "_one_direction", one_direction)
+
+
+def backward_direction_not_reversed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_plan.Plan, "reversal", property(lambda plan: torch.arange(int(plan.lengths.sum()))))
+
+
+def state_from_a_padded_end(patch: pytest.MonkeyPatch) -> None:
+    def padded(step: Any, data: Tensor, state: State, _axes: Any, plan: _plan.Plan) -> tuple[Tensor, State]:
+        lengths = plan.lengths[plan.order]
+        in_rows = torch.cat([torch.arange(width) for width in plan.widths.tolist()])
+        times = torch.arange(len(plan.widths)).repeat_interleave(plan.widths)
+        dense = data.new_zeros((len(plan.widths), len(lengths), *data.shape[1:])).index_put((times, in_rows), data)
+        outputs, final = step(dense, state)
+        return outputs[times, in_rows], final
+
+    patch.setattr(_torch_kernel, "chain", padded)
+    patch.setattr(_recurrent_kernel, "chain", padded)
+
+
+def graph_cut_between_blocks(patch: pytest.MonkeyPatch) -> None:
+    right = _chain.split_rows
+    patch.setattr(_chain, "split_rows", lambda state, width, axes: tuple(detach(part) for part in right(state, width, axes)))
+
+
+def given_state_dropped(patch: pytest.MonkeyPatch) -> None:
+    right = _unroll._begin
+    patch.setattr(_unroll, "_begin", lambda kernel, values, segments, _state: right(kernel, values, segments, None))
+
+
+def batch_order_not_undone(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_unroll, "inverse_of", lambda index: torch.arange(len(index)))
+
+
+ALONE, WINDOWS = properties.assert_each_sequence_equals_itself_alone, properties.assert_windows_equal_the_whole
+RESETS, LANE_WINDOWS = properties.assert_resets_begin_fresh, properties.assert_lane_windows_equal_the_whole
+HASHES, LANE_HASHES = properties.assert_hashes_to_the_bit, properties.assert_hashes_of_lanes_to_the_bit
+MUTATIONS: list[tuple[Break, Property, Case | HashCase]] = [
+    (off_by_one_in_time, ALONE, LSTM),
+    (off_by_one_in_a_reset, RESETS, LANES),
+    (off_by_one_in_a_reset, LANE_HASHES, HASH_LANES),
+    (wrong_row_at_the_end, ALONE, LSTM),
+    (wrong_row_at_the_end, HASHES, HASH),
+    (wrong_row_where_the_batch_narrows, ALONE, LSTM),
+    (wrong_row_where_the_batch_narrows, HASHES, HASH),
+    (lost_reset, RESETS, LANES),
+    (lost_reset, LANE_HASHES, HASH_LANES),
+    (reset_by_multiplication, RESETS, LANES),
+    (reset_of_every_row, LANE_WINDOWS, LANES),
+    (reset_of_every_row, LANE_HASHES, HASH_LANES),
+    (swapped_directions, ALONE, BOTH),
+    (backward_direction_not_reversed, ALONE, BOTH),
+    (state_from_a_padded_end, ALONE, LSTM),
+    (state_from_a_padded_end, HASHES, HASH),
+    (graph_cut_between_blocks, ALONE, LSTM),
+    (given_state_dropped, WINDOWS, LSTM),
+    (given_state_dropped, HASHES, HASH),
+    (batch_order_not_undone, properties.assert_permuting_rows_permutes_results, LSTM),
+]
+
+
+@pytest.mark.parametrize(("broken", "holds", "case"), MUTATIONS, ids=lambda part: getattr(part, "__name__", None))
+def test_a_property_turns_red_when_the_engine_is_broken(
+    broken: Break, holds: Property, case: Case | HashCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds(case)
+    broken(monkeypatch)
+    with pytest.raises(AssertionError):
+        holds(case)
+
+
+def test_the_table_names_every_mutation() -> None:
+    assert __doc__ is not None
+    rows = [line for line in __doc__.splitlines() if line.startswith("|")][2:]
+    assert {row.split("|")[1].strip().replace(" ", "_") for row in rows} == {broken.__name__ for broken, *_ in MUTATIONS}

@@ -1,0 +1,90 @@
+"""Does `unroll` keep its promises on random modules, lengths, windows and resets?"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import example, given
+
+from tests.engine import properties
+from tests.engine.cases import Case, HashCase, cases, examples, hash_cases, many_sequences
+
+# torch says so for any dense float32 LSTM with a projection, and falls back to its own kernel.
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+F32, F64 = torch.float32, torch.float64
+
+
+@given(cases(F64))
+@example(many_sequences(F64, kind="gru", bidirectional=True))
+@example(Case(lengths=()))
+@example(Case(lengths=(0, 0), bidirectional=True))
+@example(Case(lengths=(4, 4), bidirectional=True, num_layers=2))
+@examples(16)
+def test_each_sequence_equals_itself_alone_in_float64(case: Case) -> None:
+    properties.assert_each_sequence_equals_itself_alone(case)
+
+
+@given(cases(F32))
+@example(many_sequences(F32))
+@examples(16)
+def test_each_sequence_equals_itself_alone_in_float32(case: Case) -> None:
+    properties.assert_each_sequence_equals_itself_alone(case)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_any_split_into_windows_equals_the_whole(dtype: torch.dtype) -> None:
+    @given(cases(dtype, both_directions=False))
+    @examples(15)
+    def holds(case: Case) -> None:
+        properties.assert_windows_equal_the_whole(case)
+
+    holds()
+
+
+@given(cases(F64))
+@examples(15)
+def test_permuting_rows_permutes_results(case: Case) -> None:
+    properties.assert_permuting_rows_permutes_results(case)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_a_reset_equals_a_fresh_start_and_touches_no_other_row(dtype: torch.dtype) -> None:
+    @given(cases(dtype, dense=True))
+    @examples(15)
+    def holds(case: Case) -> None:
+        properties.assert_resets_begin_fresh(case)
+
+    holds()
+
+
+@given(cases(F64, both_directions=False, dense=True))
+@examples(15)
+def test_windows_of_lanes_with_resets_equal_the_whole(case: Case) -> None:
+    properties.assert_lane_windows_equal_the_whole(case)
+
+
+@given(hash_cases())
+@example(HashCase(lengths=(200,) * 3 + (0, 1), num_windows=5))
+@examples(20)
+def test_an_integer_state_is_carried_to_the_bit(case: HashCase) -> None:
+    properties.assert_hashes_to_the_bit(case)
+
+
+@given(hash_cases())
+@example(HashCase(reset_rate=1.0))
+@examples(20)
+def test_an_integer_state_is_reset_to_the_bit(case: HashCase) -> None:
+    properties.assert_hashes_of_lanes_to_the_bit(case)
+
+
+@pytest.mark.parametrize("where", ["first", "last", "every", "none"])
+@pytest.mark.parametrize("time", [1, 2, 7])
+def test_resets_at_the_edges_of_a_window_are_exact(where: str, time: int) -> None:
+    class Edges(Case):
+        def flags(self, time: int, batch: int) -> torch.Tensor:
+            flags = torch.full((time, batch), where == "every")
+            flags[{"first": 0, "last": -1}.get(where, 0), 1:] = where != "none"
+            return flags
+
+    for kind in ("lstm", "gru", "tanh"):
+        properties.assert_resets_begin_fresh(Edges(kind=kind, lengths=(time,) * 3))

@@ -1,0 +1,197 @@
+"""What does `unroll` promise beside exact numbers: layouts, hooks, modes, dtypes, graphs?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.rnn import pack_sequence
+
+from statewise.engine import unroll
+from statewise.sequences import Ragged
+from tests.engine.cases import Case
+from tests.engine.properties import assert_each_sequence_equals_itself_alone, gap
+
+LENGTHS = torch.tensor([4, 0, 1, 7])
+
+
+def ragged(features: int = 2, dtype: torch.dtype = torch.float32) -> Ragged:
+    return Ragged(torch.randn(int(LENGTHS.sum()), features, dtype=dtype), LENGTHS)
+
+
+def test_rnn_5_3_on_4_2_5_gives_4_2_3() -> None:
+    outputs, final = unroll(nn.RNN(5, 3), torch.randn(4, 2, 5))
+    assert outputs.shape == (4, 2, 3)
+    assert final.shape == (1, 2, 3)
+
+
+def test_a_dense_call_without_resets_is_the_module_itself() -> None:
+    module, inputs = nn.LSTM(2, 3, num_layers=2, bidirectional=True), torch.randn(5, 4, 2)
+    outputs, (h, c) = unroll(module, inputs)
+    wanted, (wanted_h, wanted_c) = module(inputs)
+    assert torch.equal(outputs, wanted)
+    assert torch.equal(h, wanted_h)
+    assert torch.equal(c, wanted_c)
+
+
+def test_a_row_of_length_zero_keeps_its_state() -> None:
+    state = torch.randn(1, 4, 3), torch.randn(1, 4, 3)
+    _, final = unroll(nn.LSTM(2, 3), ragged(), state)
+    assert all(torch.equal(after[:, 1], before[:, 1]) for after, before in zip(final, state, strict=True))
+
+
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
+def test_no_step_at_all_gives_no_output_and_the_state_as_it_was(lengths: list[int]) -> None:
+    inputs = Ragged(torch.zeros(0, 2), torch.tensor(lengths, dtype=torch.int64))
+    state = torch.randn(2, len(lengths), 3)
+    outputs, final = unroll(nn.GRU(2, 3, bidirectional=True), inputs, state)
+    assert outputs.values.shape == (0, 6)
+    assert torch.equal(final, state)
+
+
+@pytest.mark.parametrize(("time", "batch"), [(0, 3), (5, 0), (0, 0)])
+def test_empty_dense_windows_give_empty_outputs(time: int, batch: int) -> None:
+    flags = torch.ones(time, batch, dtype=torch.bool)
+    state = torch.randn(1, batch, 3)
+    outputs, final = unroll(nn.GRU(2, 3), torch.randn(time, batch, 2), state, is_first=flags)
+    assert outputs.shape == (time, batch, 3)
+    assert torch.equal(final, state)
+
+
+def test_without_return_state_the_outputs_are_the_same_and_no_state_is_given() -> None:
+    module, inputs = nn.LSTM(2, 3), ragged()
+    outputs, state = unroll(module, inputs, return_state=False)
+    assert state is None
+    assert torch.equal(outputs.values, unroll(module, inputs)[0].values)
+    assert unroll(module, inputs.select([1]), return_state=False)[1] is None
+
+
+def test_all_resets_at_every_step_equal_single_steps() -> None:
+    module, inputs = nn.GRU(2, 3, dtype=torch.float64), torch.randn(6, 2, 2, dtype=torch.float64)
+    outputs, _ = unroll(module, inputs, is_first=torch.ones(6, 2, dtype=torch.bool))
+    alone, _ = module(inputs.reshape(1, 12, 2))
+    assert gap(outputs, alone.view(6, 2, 3)) <= 1e-12
+
+
+def test_the_gradient_does_not_cross_a_reset_but_crosses_a_window() -> None:
+    module, inputs = nn.RNN(2, 3), torch.randn(4, 1, 2, requires_grad=True)
+    state = torch.zeros(1, 1, 3, requires_grad=True)
+    outputs, _ = unroll(module, inputs, state, is_first=torch.tensor([[False], [False], [True], [False]]))
+    (before, given) = torch.autograd.grad(outputs[3].sum(), [inputs, state], retain_graph=True)
+    assert bool((before[:2] == 0).all())
+    assert bool((given == 0).all())
+    assert bool((before[2:] != 0).any())
+    (given,) = torch.autograd.grad(outputs[1].sum(), [state])
+    assert bool((given != 0).any())
+
+
+def test_the_gradient_stays_finite_when_a_reset_row_held_nan() -> None:
+    module, inputs = nn.LSTM(2, 3), torch.randn(4, 2, 2)
+    state = tuple(torch.full((1, 2, 3), float("inf")).index_fill(1, torch.tensor(1), 0.5).requires_grad_() for _ in "hc")
+    outputs, final = unroll(module, inputs, state, is_first=torch.tensor([[True, False]] + [[False, False]] * 3))
+    (outputs.sum() + final[1].sum()).backward()
+    for tensor in (*state, *module.parameters()):
+        assert tensor.grad is not None
+        assert bool(tensor.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_hooks_of_the_module_are_called(bidirectional: bool) -> None:  # noqa: FBT001
+    module, inputs = nn.LSTM(2, 3, num_layers=2, bidirectional=bidirectional), ragged()
+    wanted, wanted_final = unroll(module, inputs)
+    calls: list[Any] = []
+    module.register_forward_hook(lambda _module, _inputs, outputs: calls.append(outputs))
+    outputs, final = unroll(module, inputs)
+    assert calls
+    assert gap(outputs.values, wanted.values) <= 1e-5
+    assert all(gap(after, before) <= 1e-5 for after, before in zip(final, wanted_final, strict=True))
+
+
+def test_a_subclass_with_a_forward_of_its_own_is_called() -> None:
+    class Doubled(nn.GRU):
+        def forward(self, inputs: Any, state: Any = None) -> Any:
+            outputs, final = super().forward(inputs, state)
+            return outputs._replace(data=2 * outputs.data), final
+
+    module, inputs = Doubled(2, 3, bidirectional=True), ragged()
+    plain = nn.GRU(2, 3, bidirectional=True)
+    plain.load_state_dict(module.state_dict())
+    assert gap(unroll(module, inputs)[0].values, 2 * unroll(plain, inputs)[0].values) <= 1e-5
+
+
+def test_a_forward_that_was_put_on_the_module_itself_is_called() -> None:
+    module, inputs, calls = nn.GRU(2, 3, bidirectional=True), ragged(), []
+    wanted, _ = unroll(module, inputs)
+    right = module.forward
+    module.forward = lambda *arguments: (calls.append(1), right(*arguments))[1]  # type: ignore[assignment, method-assign, func-returns-value]
+    assert gap(unroll(module, inputs)[0].values, wanted.values) <= 1e-5
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_parametrized_weights_are_computed_anew_and_learn(bidirectional: bool) -> None:  # noqa: FBT001
+    class Halved(nn.Module):
+        def forward(self, weight: Tensor) -> Tensor:
+            return weight / 2
+
+    module, inputs = nn.GRU(2, 3, bidirectional=bidirectional), ragged()
+    parametrize.register_parametrization(module, "weight_hh_l0", Halved())
+    plain = nn.GRU(2, 3, bidirectional=bidirectional)
+    for name in plain.state_dict():
+        getattr(plain, name).data = getattr(module, name).detach().clone()
+    outputs, _ = unroll(module, inputs)
+    assert gap(outputs.values, unroll(plain, inputs)[0].values) <= 1e-6
+    outputs.values.sum().backward()
+    (original,) = [part for name, part in module.named_parameters() if name.endswith("weight_hh_l0.original")]
+    assert original.grad is not None
+    assert bool((original.grad != 0).any())
+
+
+def test_dropout_between_layers_is_torchs_own_in_training_and_absent_in_evaluation() -> None:
+    module, inputs = nn.GRU(2, 64, num_layers=2, dropout=0.5, bidirectional=True), ragged()
+    first, second = (unroll(module, inputs)[0].values for _ in range(2))
+    assert not torch.equal(first, second)
+    module.eval()
+    assert torch.equal(unroll(module, inputs)[0].values, unroll(module, inputs)[0].values)
+    certain = nn.GRU(2, 4, num_layers=2, dropout=1.0, bidirectional=True)
+    silent, _ = certain(pack_sequence([part for part in inputs.to_list() if len(part)], enforce_sorted=False))
+    found, _ = unroll(certain, inputs)
+    assert gap(Ragged.from_packed(silent).values, found.values) <= 1e-6
+
+
+def test_mode_weights_and_random_numbers_are_left_as_they_are() -> None:
+    module, inputs = nn.LSTM(2, 3, bidirectional=True), ragged()
+    weights, seed = {name: part.clone() for name, part in module.state_dict().items()}, torch.get_rng_state()
+    unroll(module, inputs)
+    assert module.training
+    assert torch.equal(torch.get_rng_state(), seed)
+    assert all(torch.equal(part, weights[name]) for name, part in module.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_under_autocast_the_dtypes_are_those_that_torch_gives(kind: str, bidirectional: bool) -> None:  # noqa: FBT001
+    case = Case(kind=kind, bidirectional=bidirectional, lengths=(4, 0, 1, 7), dtype=torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        whole, final = case.module(torch.randn(5, 2, 2))
+        outputs, state = unroll(case.module, case.inputs(torch.float32))
+        outputs, state = unroll(case.module, case.inputs(torch.float32), state)
+    pairs = zip(state, final, strict=True) if kind == "lstm" else [(state, final)]
+    assert outputs.values.dtype == whole.dtype
+    assert all(found.dtype == wanted.dtype for found, wanted in pairs)
+
+
+def test_no_gradient_is_recorded_without_one_being_asked_for() -> None:
+    with torch.no_grad():
+        outputs, final = unroll(nn.GRU(2, 3), ragged())
+    assert not outputs.values.requires_grad
+    assert not final.requires_grad
+
+
+def test_batch_first_does_not_matter_to_ragged_sequences() -> None:
+    for batch_first in (False, True):
+        assert_each_sequence_equals_itself_alone(Case(batch_first=batch_first, lengths=(5, 5)))
+        assert_each_sequence_equals_itself_alone(Case(batch_first=batch_first, lengths=(5, 0, 3), num_layers=2))
