@@ -128,7 +128,9 @@ WAYS: list[tuple[type[nn.Module], Contract | None, str]] = [
 
 @pytest.mark.parametrize(("kind", "contract", "each"), WAYS)
 @given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=6))
-def test_a_sequence_in_a_batch_gives_what_it_gives_alone(kind: type[nn.Module], contract: Contract | None, each: str, lengths: list[int]) -> None:
+def test_a_sequence_in_a_batch_gives_what_it_gives_alone(
+    kind: type[nn.Module], contract: Contract | None, each: str, lengths: list[int]
+) -> None:
     torch.manual_seed(0)
     adapted = adapt(kind().eval(), contract=contract)
     data = make_data(lengths, each=each)
@@ -170,6 +172,11 @@ def test_call_sees_everything_that_belongs_to_a_batch() -> None:
     assert batch.x[0, 2].tolist() == [0.0] * FEATURES
 
 
+def _add_inputs(_module: nn.Module, batch: Batch) -> Tensor:
+    assert isinstance(batch.x, dict)
+    return batch.x["a"][:, 0] + batch.x["b"][:, 0]
+
+
 def test_several_inputs_need_a_call() -> None:
     part = Ragged(torch.randn(3, FEATURES), torch.tensor([1, 2]))
     data = Sequences(inputs={"a": part, "b": part}, targets=torch.tensor([0, 1]))
@@ -177,7 +184,7 @@ def test_several_inputs_need_a_call() -> None:
         adapt(PackedClassifier())(data)
     with pytest.raises(ContractError, match="several of them"):
         adapt(nn.GRU(FEATURES, CLASSES))(data)
-    outputs = adapt(nn.Identity(), call=lambda _, batch: batch.x["a"][:, 0] + batch.x["b"][:, 0])(data)
+    outputs = adapt(nn.Identity(), call=_add_inputs)(data)
     torch.testing.assert_close(outputs.values, 2 * part.values[part.offsets[:-1]])
 
 
@@ -187,7 +194,9 @@ def test_an_empty_sequence_is_refused_before_the_module_sees_it() -> None:
 
 
 def test_another_number_of_features_is_explained_before_the_call() -> None:
-    data = Sequences(inputs=Ragged(torch.randn(4, 10), torch.tensor([4])), source="'claims.csv'", feature_names=[f"f{i}" for i in range(10)])
+    data = Sequences(
+        inputs=Ragged(torch.randn(4, 10), torch.tensor([4])), source="'claims.csv'", feature_names=[f"f{i}" for i in range(10)]
+    )
     with pytest.raises(ShapeError) as caught:
         adapt(nn.LSTM(8, 4))(data)
     assert caught.value.where == "'claims.csv'"

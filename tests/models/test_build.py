@@ -28,7 +28,15 @@ def make_ragged(lengths: list[int], features: int = 3) -> Ragged:
 @pytest.mark.parametrize("readout", ["last", "mean", "max"])
 def test_logits_equal_torch_on_each_sequence_alone(kind: Any, bidirectional: bool, readout: Any) -> None:  # noqa: FBT001
     model = build(
-        kind, task="classify", input_size=3, hidden_size=4, num_classes=5, num_layers=2, bidirectional=bidirectional, readout=readout, seed=1
+        kind,
+        task="classify",
+        input_size=3,
+        hidden_size=4,
+        num_classes=5,
+        num_layers=2,
+        bidirectional=bidirectional,
+        readout=readout,
+        seed=1,
     ).eval()
     inputs = make_ragged([4, 1, 6])
     logits, _ = model(inputs)
@@ -85,7 +93,7 @@ def test_a_learned_state_is_used_and_learned(kind: Any) -> None:
             leaf.add_(1.0)
     after, _ = model(make_ragged([1, 2]))
     assert not torch.allclose(before, after)
-    after.sum().backward()  # type: ignore[no-untyped-call]
+    after.sum().backward()
     assert all(leaf.grad is not None and float(leaf.grad.abs().sum()) > 0 for leaf in model.learned_state)
 
 

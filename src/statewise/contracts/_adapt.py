@@ -152,7 +152,7 @@ def check_features(module: nn.Module, data: Sequences) -> None:
 class _Unrolled:
     """A module that carries its state in and out, run by the engine."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: Any) -> None:
         self.module = module
 
     def __call__(self, data: Sequences, state: State) -> Outputs:
@@ -164,7 +164,8 @@ class _Unrolled:
                 arrived=f"several of them ({', '.join(data.parts)})",
                 hint="A recurrent module reads one: give call=lambda module, batch: ... that joins them.",
             )
-        outputs, final = unroll(self.module, data.parts["x"].to(device_of(self.module)), state)
+        inputs = data.parts["x"].to(device_of(self.module))
+        outputs, final = unroll(self.module, inputs, state)
         if data.each == "step":
             return Outputs(outputs.values, "step", final)
         if getattr(self.module, "bidirectional", False):

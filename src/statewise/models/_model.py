@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from statewise.models._config import ModelConfig
     from statewise.types import State
 
-_CORES: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+Core: TypeAlias = nn.RNN | nn.LSTM | nn.GRU
+
+_CORES: dict[str, Callable[..., Core]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class Model(nn.Module):
@@ -40,7 +42,7 @@ class Model(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         between = config.dropout if config.num_layers > 1 else 0.0
-        self.core = _CORES[config.core](
+        self.core: Core = _CORES[config.core](
             self.encoder.size, config.hidden_size, config.num_layers, dropout=between, bidirectional=config.bidirectional
         )
         self.dropout = nn.Dropout(config.dropout)
@@ -102,7 +104,7 @@ class Model(nn.Module):
             ShapeError: other features, inputs or static features than the model was built for, or an empty sequence.
         """
         parts = _as_parts(inputs)
-        encoded = self.encoder(parts, categories)
+        encoded: Ragged = self.encoder(parts, categories)
         if bool((encoded.lengths == 0).any()):
             raise ShapeError(
                 asked="call the model",

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 Phase: TypeAlias = Literal["fit", "refit"]
+EndReason: TypeAlias = Literal["finished", "early_stop", "interrupted", "not_finite"]
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started", tag_field="record"):
@@ -60,7 +61,7 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True, tag="epoch", tag_field="r
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended", tag_field="record"):
     """Training is over, and which epoch's weights were kept."""
 
-    reason: Literal["finished", "early_stop", "interrupted", "not_finite"]
+    reason: EndReason
     best_epoch: int
     seconds: float
     phase: Phase = "fit"

@@ -1,0 +1,24 @@
+"""Evaluation: predictions of any framework, metrics with intervals over independent units, and their records."""
+
+from __future__ import annotations
+
+from statewise.evaluation._evaluate import evaluate
+from statewise.evaluation._intervals import accuracy_over_units
+from statewise.evaluation._predict import predict
+from statewise.evaluation._predictions import Predictions
+from statewise.evaluation._reading import read_predictions
+from statewise.evaluation._records import Confusion, Counts, Estimate, Evaluation, read_evaluation, write_evaluation
+
+__all__ = [
+    "Confusion",
+    "Counts",
+    "Estimate",
+    "Evaluation",
+    "Predictions",
+    "accuracy_over_units",
+    "evaluate",
+    "predict",
+    "read_evaluation",
+    "read_predictions",
+    "write_evaluation",
+]

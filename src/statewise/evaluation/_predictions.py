@@ -1,0 +1,239 @@
+"""What did a model answer, for whom, and what would have been right? One row a sequence, or one a step, in columns.
+
+Reading files of any framework is `_reading`'s, making predictions with a model is `_predict`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from statewise.errors import DataError, OptionError, ShapeError, missing_extra, nearest
+from statewise.evaluation._labels import numbered
+from statewise.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from statewise.evaluation._records import Unit
+
+SUFFIXES = (".parquet", ".csv", ".jsonl")
+_KINDS: dict[str, Any] = {
+    "key": str,
+    "step": None,
+    "predicted": np.int64,
+    "actual": np.int64,
+    "score": np.float64,
+    "probabilities": np.float64,
+    "group": str,
+    "weight": np.float64,
+    "amount": np.float64,
+    "split": str,
+    "length": None,
+}
+"""What each column is brought to; None leaves it as it came."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Predictions:
+    """Answers, and where known the right ones, in columns of equal length `[rows]`.
+
+    Args:
+        task: `"classify"` has one row a sequence, `"tag"` one a step.
+        class_names: the label behind each class number.
+        key: the sequence of each row, text.
+        predicted: class numbers, int64.
+        actual: class numbers of the targets, or None.
+        step: the position (or time) of each row in its sequence.
+        score: binary tasks: probability of `score_class`.
+        score_class: the class that `score` is the probability of; the last one when absent.
+        probabilities: several classes: `[rows, classes]`.
+        group: what must not be split, text.
+        weight: for the reader's use; no metric is weighted.
+        amount: what each row is worth.
+        split: the part of the data that a row comes from, text.
+        length: number of steps of the sequence.
+        more: further columns to slice by.
+        positive: the class that a binary task looks for, where the user has told it.
+        source: where the predictions came from.
+        notes: one line for each thing that was accepted and should be known.
+
+    Raises:
+        ShapeError: columns of unequal length.
+        DataError: class numbers that have no name.
+
+    Example:
+        >>> p = Predictions(task="classify", class_names=("no", "yes"), key=np.array(["a", "b"]), predicted=np.array([1, 0]))
+        >>> p.prediction.tolist(), p.target
+        (['yes', 'no'], None)
+    """
+
+    task: Literal["classify", "tag"]
+    class_names: tuple[str, ...]
+    key: np.ndarray
+    predicted: np.ndarray
+    actual: np.ndarray | None = None
+    step: np.ndarray | None = None
+    score: np.ndarray | None = None
+    score_class: str | None = None
+    probabilities: np.ndarray | None = None
+    group: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    amount: np.ndarray | None = None
+    split: np.ndarray | None = None
+    length: np.ndarray | None = None
+    more: Mapping[str, np.ndarray] = field(default_factory=dict)
+    positive: str | None = None
+    source: str = "predictions in memory"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Bring the columns into one form, and refuse sizes and numbers that do not fit."""
+        store = object.__setattr__
+        store(self, "class_names", tuple(str(name) for name in self.class_names))
+        for name, kind in _KINDS.items():
+            column = getattr(self, name)
+            if column is not None:
+                store(self, name, as_text(column) if kind is str else np.asarray(column, dtype=kind))
+        for name in ("predicted", "actual"):
+            self._require_named(name)
+        if self.score is not None and self.score_class is None and len(self.class_names) == 2:
+            store(self, "score_class", self.class_names[-1])
+        for name, column in {**{name: getattr(self, name) for name in _KINDS}, **self.more}.items():
+            if column is not None and len(column) != len(self.predicted):
+                raise ShapeError(
+                    asked="Predictions(...)",
+                    where=name,
+                    arrived=f"{len(column)} rows, while predicted has {len(self.predicted)}",
+                    hint="Give every column one entry a row.",
+                )
+
+    def _require_named(self, name: str) -> None:
+        numbers = getattr(self, name)
+        if numbers is not None and numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self.class_names):
+            raise DataError(
+                asked="Predictions(...)",
+                where=name,
+                arrived=f"class numbers from {numbers.min()} to {numbers.max()} for {len(self.class_names)} class names",
+                hint="Class numbers count from 0, one a name; labels are read by Predictions.from_columns.",
+            )
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Any],
+        *,
+        task: Literal["classify", "tag"] | None = None,
+        positive: str | None = None,
+        threshold: float = 0.5,
+        class_names: tuple[str, ...] | None = None,
+        source: str = "predictions in memory",
+    ) -> Predictions:
+        """Return predictions from columns of labels and probabilities, by the rules of `read_predictions`.
+
+        Args:
+            columns: lists or arrays by name: `target`, and `prediction`, `score` or `p_<class>`, and any others.
+            task: as in `read_predictions`, like the rest.
+            positive: the class that `score` is the probability of.
+            threshold: the score from which a row counts as positive.
+            class_names: all classes, where some may not occur.
+            source: where the columns came from, for messages.
+
+        Example:
+            >>> p = Predictions.from_columns({"target": [0, 1, 1], "score": [0.2, 0.9, 0.4]})
+            >>> p.prediction.tolist()
+            ['0', '1', '0']
+        """
+        from statewise.evaluation._columns import columns_in_memory
+        from statewise.evaluation._reading import predictions_of
+
+        return predictions_of(
+            columns_in_memory(columns, source), task=task, positive=positive, threshold=threshold, class_names=class_names
+        )
+
+    @property
+    def target(self) -> np.ndarray | None:
+        """The right label of each row, or None."""
+        return None if self.actual is None else self._labels(self.actual)
+
+    @property
+    def prediction(self) -> np.ndarray:
+        """The predicted label of each row."""
+        return self._labels(self.predicted)
+
+    def _labels(self, numbers: np.ndarray) -> np.ndarray:
+        labels: np.ndarray = np.array(self.class_names, dtype=object)[numbers]
+        return labels
+
+    @property
+    def unit(self) -> Unit:
+        """What is independent of each other: the group where groups exist, else the sequence."""
+        return "sequence" if self.group is None else "group"
+
+    def unit_numbers(self) -> np.ndarray:
+        """Return the number of the unit of each row, from 0 without gaps: int64 `[rows]`."""
+        return numbered(self.key if self.group is None else self.group)[0]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.predicted)
+
+    def __repr__(self) -> str:
+        """Return the sizes and names, not the rows."""
+        target = "no targets" if self.actual is None else "with targets"
+        return f"Predictions({self.task}, {len(self)} rows, {len(self.class_names)} classes, {target}, from {self.source})"
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the columns under the names that they have in a file, those that are absent left out."""
+        found: dict[str, np.ndarray | None] = {"key": self.key, "step": self.step, "target": self.target, "prediction": self.prediction}
+        if self.probabilities is not None:
+            found |= {f"p_{name}": self.probabilities[:, number] for number, name in enumerate(self.class_names)}
+        found |= {name: getattr(self, name) for name in ("score", "group", "weight", "amount", "split", "length")}
+        return {name: column for name, column in {**found, **self.more}.items() if column is not None}
+
+    def save(self, path: Path | str) -> Path:
+        """Write the rows to a .parquet, .csv or .jsonl file, whole or not at all.
+
+        Raises:
+            OptionError: another suffix.
+            RunError: the folder cannot be written to.
+            MissingExtraError: polars is not installed (parquet and csv).
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in SUFFIXES:
+            raise OptionError(
+                asked="save predictions", where=f"file '{path}'", arrived=f"the suffix {suffix!r}", hint=nearest(suffix, SUFFIXES)
+            )
+        content = _as_lines(self.columns()) if suffix == ".jsonl" else _as_table(self.columns(), suffix)
+        return write_atomically(path, content, asked="save predictions")
+
+
+def as_text(column: np.ndarray) -> np.ndarray:
+    """Return a column with each entry as a str."""
+    text = np.empty(len(column), dtype=object)
+    text[:] = list(map(str, column.tolist()))
+    return text
+
+
+def _as_table(columns: dict[str, np.ndarray], suffix: str) -> bytes:
+    try:
+        import polars as pl
+    except ImportError as problem:
+        raise missing_extra("save predictions", "polars", "data") from problem
+    import io
+
+    frame = pl.DataFrame({name: column.tolist() if column.dtype == object else column for name, column in columns.items()}, strict=False)
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer) if suffix == ".parquet" else frame.write_csv(buffer)
+    return buffer.getvalue()
+
+
+def _as_lines(columns: dict[str, np.ndarray]) -> bytes:
+    import msgspec
+
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return msgspec.json.Encoder().encode_lines([dict(zip(columns, row, strict=True)) for row in rows])

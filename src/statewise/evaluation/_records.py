@@ -1,0 +1,222 @@
+"""What is known after an evaluation, and how is it kept? Records that go to JSON and come back the same."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import msgspec
+
+from statewise.errors import OptionError, RunError
+from statewise.files import write_atomically
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+SCHEMA = 1
+
+Unit: TypeAlias = Literal["group", "sequence", "count"]
+Average: TypeAlias = Literal["positive class", "macro"]
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure with its 95 % interval.
+
+    Attributes:
+        value: the figure; NaN where it is undefined (0 of 0), which is null in JSON.
+        low: lower end of the interval; None where there is none, and `method` says why.
+        high: upper end.
+        units: number of independent units that the figure rests on: for the recall of a class those in which it occurs.
+        method: how the interval was made.
+
+    Example:
+        >>> print(Estimate(value=0.85, low=0.765, high=0.914, units=100, method="exact"))
+        0.850 (0.765 to 0.914)
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    units: int
+    method: str
+
+    def __str__(self) -> str:
+        """Return the figure and its interval with three decimals."""
+        if math.isnan(self.value):
+            return "undefined"
+        return figure(self.value) if self.interval is None else f"{figure(self.value)} ({self.interval})"
+
+    @property
+    def interval(self) -> str | None:
+        """The interval in words, or None."""
+        return None if self.low is None or self.high is None else f"{figure(self.low)} to {figure(self.high)}"
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """The four counts of a binary task.
+
+    Args:
+        tp: positives that were found.
+        fn: positives that were missed.
+        fp: negatives that were called positive.
+        tn: negatives that were left alone.
+
+    Raises:
+        OptionError: a negative count, or no case at all.
+    """
+
+    tp: int
+    fn: int
+    fp: int
+    tn: int
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be counts."""
+        four = {name: getattr(self, name) for name in self.__struct_fields__}
+        for name, count in four.items():
+            if count < 0:
+                raise self._error(name, str(count), "A count is 0 or more.")
+        if not any(four.values()):
+            raise self._error("all four", "0", "Give the number of cases of each kind, such as tp=12, fn=88, fp=112, tn=9788.")
+
+    def _error(self, where: str, arrived: str, hint: str) -> OptionError:
+        return OptionError(asked="evaluate four counts", where=where, arrived=arrived, hint=hint)
+
+
+class Confusion(msgspec.Struct, frozen=True, kw_only=True):
+    """How often each class was predicted as each: `counts[actual][predicted]`."""
+
+    class_names: tuple[str, ...]
+    counts: list[list[int]]
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """How good the answers are, how sure that is, and what answering without looking would have reached.
+
+    Attributes:
+        schema: version of this record.
+        task: `"classify"` or `"tag"`.
+        source: where the predictions came from.
+        metrics: accuracy, balanced_accuracy, precision, recall, f1, specificity, negative_predictive_value.
+        per_class: precision, recall and f1 of each class.
+        confusion: rows actual, columns predicted.
+        positive: the class that a binary task looks for; None for several classes.
+        average: what precision and the metrics after it speak of.
+        unit: what is independent of each other: the group wherever groups exist, else the sequence, never the step.
+        num_units: number of them.
+        num_scored: number of targets: steps of a tag task, else sequences.
+        num_sequences: number of sequences; None when only counts are known.
+        majority_class: the most frequent class among the targets.
+        majority_accuracy: accuracy of always answering it.
+        chance: accuracy of guessing among the classes, balanced: 1 / classes.
+        num_positives: number of targets of the positive class.
+        prevalence: their share.
+        notes: one line for each thing that should be known.
+    """
+
+    schema: int = SCHEMA
+    task: Literal["classify", "tag"]
+    source: str
+    metrics: dict[str, Estimate]
+    per_class: dict[str, dict[str, Estimate]]
+    confusion: Confusion
+    positive: str | None
+    average: Average
+    unit: Unit
+    num_units: int
+    num_scored: int
+    num_sequences: int | None
+    majority_class: str
+    majority_accuracy: float
+    chance: float
+    num_positives: int | None
+    prevalence: float | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def support(self) -> dict[str, int]:
+        """Number of targets of each class."""
+        return {name: sum(row) for name, row in zip(self.confusion.class_names, self.confusion.counts, strict=True)}
+
+    @property
+    def worst_class(self) -> str:
+        """The class with the lowest f1 among those that occur."""
+        return min((name for name, count in self.support.items() if count), key=lambda name: self.per_class[name]["f1"].value)
+
+    @property
+    def num_missed(self) -> int | None:
+        """Number of positives that were predicted as the other class; None for several classes."""
+        if self.positive is None:
+            return None
+        row = self.confusion.class_names.index(self.positive)
+        return sum(self.confusion.counts[row]) - self.confusion.counts[row][row]
+
+    def __repr__(self) -> str:
+        """Return the figures in one line."""
+        accuracy, recall = self.metrics["accuracy"], self.metrics["recall"]
+        return f"Evaluation({self.task}, {self.num_scored} scored, accuracy {accuracy}, recall {recall}, from {self.source})"
+
+    def __str__(self) -> str:
+        """Return what the terminal shows, as plain text of 80 columns."""
+        from statewise.evaluation._terminal import as_text
+
+        return as_text(self)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the tables and lines for the terminal."""
+        from statewise.evaluation._terminal import render
+
+        return render(self, options.max_width)
+
+    def _repr_html_(self) -> str:
+        from statewise.evaluation._terminal import as_html
+
+        return as_html(self)
+
+
+def figure(value: float) -> str:
+    """Return a share with three decimals; what is below 1 is never shown as 1, nor what is above 0 as 0.
+
+    Example:
+        >>> [figure(value) for value in (0.914, 0.99996, 1.0, 0.0001, float("nan"))]
+        ['0.914', '>0.999', '1.000', '<0.001', 'undefined']
+    """
+    if math.isnan(value):
+        return "undefined"
+    if 0 < value < 0.0005:
+        return "<0.001"
+    return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
+
+
+def write_evaluation(evaluation: Evaluation, path: Path | str) -> Path:
+    """Write an evaluation as JSON, whole or not at all."""
+    content = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
+    return write_atomically(path, content + b"\n", asked="write the evaluation")
+
+
+def read_evaluation(path: Path | str) -> Evaluation:
+    """Read an evaluation back.
+
+    Raises:
+        RunError: the file is absent, damaged, or of another version.
+    """
+    try:
+        document = msgspec.json.decode(Path(path).read_bytes(), type=dict[str, Any])
+        if document.get("schema") != SCHEMA:
+            hint = "Use the version that wrote it, or evaluate again."
+            raise _unreadable(path, f"schema {document.get('schema')!r}, this version reads {SCHEMA}", hint)
+        for estimates in (document["metrics"], *document["per_class"].values()):
+            for estimate in estimates.values():
+                estimate["value"] = math.nan if estimate["value"] is None else estimate["value"]
+        return msgspec.convert(document, Evaluation)
+    except OSError as problem:
+        raise _unreadable(
+            path, problem.strerror or str(problem), "Make it with 'statewise evaluate ... --out FILE', or by fitting."
+        ) from problem
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as problem:
+        raise _unreadable(path, f"damaged ({problem})", "Evaluate again, or restore it from a copy.") from problem
+
+
+def _unreadable(path: Path | str, arrived: str, hint: str) -> RunError:
+    return RunError(asked="read an evaluation", where=f"file '{path}'", arrived=arrived, hint=hint)

@@ -1,0 +1,216 @@
+"""How does an evaluation look, in a terminal, as plain text and in a notebook?
+
+Labels are data: they are put in as `Text` and escaped, so that nothing in them is read as markup.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from statewise.evaluation._records import Estimate, Evaluation, figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rich.console import RenderableType
+
+_MANY = 15
+"""No more classes or confusions than this are listed."""
+
+_NAME_WIDTH = 24
+_AXES = "rows: actual, columns: predicted"
+_UNITS = {"group": "groups", "sequence": "sequences", "count": "cases"}
+
+
+def render(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
+    """Yield what a terminal of `width` columns shows: metrics, how they were had, confusions, classes, notes."""
+    yield Text(headline(evaluation), style="bold")
+    yield _metrics(evaluation)
+    yield _lines(_methods(evaluation), style="dim")
+    yield _lines(baseline_lines(evaluation))
+    yield Text()
+    yield from _confusion(evaluation, width)
+    yield Text()
+    yield from _classes(evaluation)
+    if evaluation.notes:
+        yield _lines(("note", note) for note in evaluation.notes)
+
+
+def as_text(evaluation: Evaluation) -> str:
+    """Return what the terminal shows, as plain text of 80 columns."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=80, color_system=None, force_terminal=False).print(Group(*render(evaluation, 80)))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+
+
+def as_html(evaluation: Evaluation) -> str:
+    """Return metrics and confusion matrix as two plain tables for a notebook."""
+    metrics = [(name, figure(each.value), each.interval or "none", f"{each.units:,}") for name, each in _named(evaluation)]
+    names = evaluation.confusion.class_names
+    counts = [(name, *map(str, row)) for name, row in zip(names, evaluation.confusion.counts, strict=True)]
+    positive = "" if evaluation.positive is None else f"; positive class: {evaluation.positive}"
+    return "".join(
+        [
+            f"<p><b>{html.escape(headline(evaluation))}</b></p>",
+            _html_table("", ("metric", "value", "95 % interval", "units"), metrics),
+            _html_table(f"Confusion matrix ({_AXES}{positive})", ("", *names), counts),
+        ]
+    )
+
+
+def headline(evaluation: Evaluation) -> str:
+    """Return in one line what was scored, and on how much."""
+    scored = {"classify": "cases" if evaluation.num_sequences is None else "sequences", "tag": "steps"}[evaluation.task]
+    parts = [f"{evaluation.num_scored:,} {scored}"]
+    if evaluation.task == "tag":
+        parts.append(f"{evaluation.num_sequences:,} sequences")
+    if evaluation.unit == "group":
+        parts.append(f"{evaluation.num_units:,} groups")
+    return f"Evaluation of {evaluation.source}: {', '.join(parts)}, {len(evaluation.confusion.class_names)} classes"
+
+
+def baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return, as titles and texts, what the figures have to be held against."""
+    accuracy = percent(evaluation.metrics["accuracy"].value)
+    always = f"always answering {evaluation.majority_class!r} has accuracy {percent(evaluation.majority_accuracy)}, this {accuracy}"
+    lines = [("baseline", f"{always}; chance of balanced accuracy {percent(evaluation.chance)}")]
+    if evaluation.positive is None:
+        return [*lines, ("worst class", f"{evaluation.worst_class!r}, by f1")]
+    positives = f"{evaluation.num_positives:,} of {evaluation.num_scored:,}"
+    share = percent(evaluation.prevalence or 0.0)
+    recall = percent(evaluation.metrics["recall"].value)
+    missed = f"{evaluation.num_missed:,} of {evaluation.num_positives:,} positives were missed (recall {recall})"
+    return [("positive class", f"{evaluation.positive!r}, {positives} ({share})"), ("missed", missed), *lines]
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with one decimal; only what is 0 or all is shown as 0 or 100.
+
+    Example:
+        >>> [percent(share) for share in (0.98, 0.99999, 1.0, float("nan"))]
+        ['98.0 %', '>99.9 %', '100.0 %', 'undefined']
+    """
+    if 0 < share < 0.0005:
+        return "<0.1 %"
+    if 0.9995 <= share < 1:
+        return ">99.9 %"
+    return "undefined" if share != share else f"{100 * share:.1f} %"  # noqa: PLR0124 - NaN is the only number that is not itself
+
+
+def _named(evaluation: Evaluation) -> list[tuple[str, Estimate]]:
+    """Return each metric with a name that says what it is of."""
+
+    def title(name: str) -> str:
+        words = name.replace("_", " ")
+        if name in ("accuracy", "balanced_accuracy"):
+            return words
+        return f"macro {words}" if evaluation.positive is None else f"{words} of {evaluation.positive!r}"
+
+    return [(title(name), each) for name, each in evaluation.metrics.items()]
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+
+
+def _title(text: str) -> Text:
+    return Text(text, style="bold")
+
+
+def _metrics(evaluation: Evaluation) -> Table:
+    table = _table()
+    table.add_column("metric", overflow="fold")
+    for title in ("value", "95 % interval", _UNITS[evaluation.unit]):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, each in _named(evaluation):
+        table.add_row(Text(name), figure(each.value), each.interval or "none", f"{each.units:,}")
+    return table
+
+
+def _methods(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return the method of the intervals, each with the metrics that it served."""
+    served: dict[str, list[str]] = {}
+    for name, each in evaluation.metrics.items():
+        served.setdefault(each.method, []).append(name.replace("_", " "))
+    return [("intervals", f"{', '.join(names)}: {method}") for method, names in served.items()]
+
+
+def _lines(lines: Iterable[tuple[str, str]], style: str = "") -> Table:
+    """Return titles and texts in two columns; long texts wrap."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style=style or "bold")
+    table.add_column(overflow="fold", style=style)
+    for title, text in lines:
+        table.add_row(Text(title), Text(text))
+    return table
+
+
+def _confusion(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
+    """Yield the matrix, or the most frequent confusions where it would be too wide."""
+    names, counts = evaluation.confusion.class_names, evaluation.confusion.counts
+    shown = [_shortened(name) + (" (positive)" if name == evaluation.positive else "") for name in names]
+    columns = [max(len(name), *(len(f"{row[place]:,}") for row in counts)) for place, name in enumerate(shown)]
+    if max(map(len, [*shown, "actual"])) + sum(columns) + 3 * len(names) > width:
+        yield from _most_frequent_confusions(evaluation)
+        return
+    table = _table()
+    table.add_column("actual", no_wrap=True)
+    for name in shown:
+        table.add_column(Text(name), justify="right", no_wrap=True)
+    for name, row in zip(shown, counts, strict=True):
+        table.add_row(Text(name), *(f"{count:,}" for count in row))
+    yield _title(f"Confusion matrix ({_AXES})")
+    yield table
+
+
+def _most_frequent_confusions(evaluation: Evaluation) -> Iterator[RenderableType]:
+    names, counts = evaluation.confusion.class_names, evaluation.confusion.counts
+    pairs = [(count, a, b) for a, row in enumerate(counts) for b, count in enumerate(row) if count and a != b]
+    pairs.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
+    table = _table()
+    for title in ("actual", "predicted"):
+        table.add_column(title, overflow="fold")
+    table.add_column("times", justify="right")
+    table.add_column("of", justify="right")
+    for count, actual, predicted in pairs[:_MANY]:
+        table.add_row(Text(names[actual]), Text(names[predicted]), f"{count:,}", f"{sum(counts[actual]):,}")
+    yield _title(f"Most frequent confusions: {len(pairs[:_MANY])} of {len(pairs)} pairs (the whole matrix is in the JSON)")
+    yield table
+
+
+def _classes(evaluation: Evaluation) -> Iterator[RenderableType]:
+    """Return a row a class, the worst of many where not all can be shown."""
+    support = evaluation.support
+    names = list(support)
+    if len(names) > _MANY:
+        names = sorted((name for name in names if support[name]), key=lambda name: evaluation.per_class[name]["f1"].value)[:_MANY]
+    table = _table()
+    table.add_column("class", overflow="fold")
+    for title in ("targets", "precision", "recall", "95 % of recall", "f1"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for name in names:
+        each = evaluation.per_class[name]
+        figures = [figure(each[metric].value) for metric in ("precision", "recall", "f1")]
+        mark = "worst" if evaluation.positive is None and name == evaluation.worst_class else ""
+        shown = Text(_shortened(name) + (" (positive)" if name == evaluation.positive else ""))
+        table.add_row(shown, f"{support[name]:,}", *figures[:2], each["recall"].interval or "none", figures[2], mark)
+    yield _title("Classes" if len(names) == len(support) else f"The {len(names)} classes with the lowest f1, of {len(support)}")
+    yield table
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
+
+
+def _html_table(caption: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f"<th>{html.escape(title)}</th>" for title in header)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

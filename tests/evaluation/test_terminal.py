@@ -1,0 +1,93 @@
+"""Is what is shown readable at 80 columns without colour, complete, and safe against labels that look like markup?"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from statewise.evaluation import Counts, Evaluation, Predictions, evaluate
+from statewise.evaluation._terminal import percent
+
+
+def of_classes(num_classes: int, *, name: str = "class {}") -> Evaluation:
+    random = np.random.default_rng(0)
+    actual = np.arange(20 * num_classes) % num_classes
+    predicted = np.where(random.random(len(actual)) < 0.8, actual, random.integers(0, num_classes, len(actual)))
+    names = np.array([name.format(number) for number in range(num_classes)], dtype=object)
+    return evaluate(Predictions.from_columns({"target": names[actual], "prediction": names[predicted]}))
+
+
+def on_console(evaluation: Evaluation, width: int) -> str:
+    buffer = io.StringIO()
+    Console(file=buffer, width=width).print(evaluation)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("num_classes", [2, 3, 9, 30])
+def test_nothing_is_wider_than_80_columns_or_cut_off(num_classes: int) -> None:
+    text = str(of_classes(num_classes))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert "\x1b" not in text
+
+
+def test_the_console_shows_what_str_says() -> None:
+    evaluation = of_classes(3)
+    assert [line.rstrip() for line in on_console(evaluation, 80).splitlines()] == str(evaluation).splitlines()
+
+
+def test_every_metric_has_a_row_and_every_method_a_line() -> None:
+    text = " ".join(str(evaluate(Counts(tp=50, fn=10, fp=5, tn=35))).split())
+    for title in ("accuracy", "balanced accuracy", "precision of 'positive'", "negative predictive value of 'positive'"):
+        assert title in text
+    assert "Clopper-Pearson" in text
+    assert "macro recall" in str(of_classes(3))
+
+
+def test_the_worst_class_is_marked() -> None:
+    evaluation = of_classes(4)
+    marked = [line for line in str(evaluation).splitlines() if line.endswith("worst")]
+    assert len(marked) == 1
+    assert marked[0].startswith(evaluation.worst_class)
+
+
+def test_a_matrix_that_is_too_wide_becomes_its_most_frequent_confusions() -> None:
+    assert "Most frequent confusions" in str(of_classes(30))
+    assert "15 classes with the lowest f1, of 30" in str(of_classes(30))
+    assert "Confusion matrix" in on_console(of_classes(9, name="{}"), 80)
+    assert "Confusion matrix" not in on_console(of_classes(9, name="{}"), 30)
+
+
+def test_labels_are_never_read_as_markup() -> None:
+    evaluation = of_classes(2, name="[red]<b>{}")
+    assert "[red]<b>1" in str(evaluation)
+    assert "<b>1" not in evaluation._repr_html_()
+    assert "&lt;b&gt;1" in evaluation._repr_html_()
+
+
+def test_a_long_label_is_shortened_in_tables() -> None:
+    assert "a" * 21 + "..." in str(of_classes(2, name="a" * 40 + "{}"))
+
+
+def test_an_undefined_figure_says_so_and_a_missing_interval_too() -> None:
+    text = str(evaluate(Counts(tp=0, fn=5, fp=0, tn=95)))
+    assert "undefined" in text
+    assert "undefined: 0 of 0" in text
+    assert "nan" not in text
+
+
+def test_steps_sequences_and_groups_are_counted_in_the_first_line() -> None:
+    columns = {"key": list("aabb"), "step": [0, 1, 0, 1], "group": list("xxyy"), "target": [0, 1, 0, 1], "prediction": [0, 1, 1, 1]}
+    first = " ".join(str(evaluate(Predictions.from_columns(columns))).split("metric")[0].split())
+    assert first.endswith("4 steps, 2 sequences, 2 groups, 2 classes")
+
+
+def test_the_repr_is_one_plain_line() -> None:
+    assert repr(evaluate(Counts(tp=50, fn=10, fp=5, tn=35))).startswith("Evaluation(classify, 100 scored, accuracy 0.850 (")
+
+
+def test_a_share_is_never_rounded_to_none_or_all() -> None:
+    assert [percent(share) for share in (0.0, 0.0001, 0.5, 0.9999, 1.0)] == ["0.0 %", "<0.1 %", "50.0 %", ">99.9 %", "100.0 %"]
