@@ -1,0 +1,23 @@
+"""Training: from a module and sequences to a run, and the story of how it went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statewise.training._fit import fit, interrupted
+from statewise.training._narration import TrainingTrace, training_trace
+from statewise.training._options import FitOptions
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from statewise.training._terminal import ProgressBar
+
+__all__ = ["FitOptions", "TrainingTrace", "fit", "interrupted", "progress_bar", "training_trace"]
+
+
+def progress_bar(console: Console) -> ProgressBar:
+    """Return a callback that draws a bar of epochs; use it as a context."""
+    from statewise.training._terminal import ProgressBar
+
+    return ProgressBar(console)

@@ -1,0 +1,89 @@
+"""Which options does training have, what are they when nobody says, and which values can they not have?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+import torch
+
+from statewise.errors import OptionError
+
+if TYPE_CHECKING:
+    from statewise.sequences import Sequences
+
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+Schedule: TypeAlias = Literal["cosine", "constant"]
+
+
+class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to train.
+
+    Attributes:
+        epochs: passes over the training part at most.
+        batch_steps: real steps in a batch, about; by default a sixteenth of the training part, at most 20,000.
+        lr: the largest learning rate of AdamW.
+        weight_decay: of AdamW.
+        schedule: `"cosine"`: up over the first tenth, then down along a cosine to a hundredth; or `"constant"`.
+        clip: largest norm of all gradients together; larger ones are scaled down to it. 0 switches clipping off.
+        label_smoothing: share of each label spread evenly over all classes.
+        patience: stop after so many epochs without a lower validation loss; 0 never stops.
+        refit: train anew on training and validation part together, for the number of epochs that validation chose.
+        seed: of the order of batches and of dropout.
+        precision: `"bfloat16"` runs the matrix products under autocast.
+    """
+
+    epochs: int = 60
+    batch_steps: int | None = None
+    lr: float = 3e-3
+    weight_decay: float = 0.01
+    schedule: Schedule = "cosine"
+    clip: float = 1.0
+    label_smoothing: float = 0.0
+    patience: int = 20
+    refit: bool = False
+    seed: int = 0
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range."""
+        ranges: dict[str, tuple[float, float]] = {
+            "epochs": (1, 1e6),
+            "batch_steps": (1, 1e12),
+            "lr": (1e-12, 1e3),
+            "weight_decay": (0, 1e3),
+            "clip": (0, 1e12),
+            "label_smoothing": (0, 0.999),
+            "patience": (0, 1e6),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise OptionError(asked="fit", where=name, arrived=repr(value), hint=f"Give a number from {low:g} to {high:g}.")
+        for name, known in (("precision", ("float32", "bfloat16")), ("schedule", ("cosine", "constant"))):
+            if getattr(self, name) not in known:
+                raise OptionError(asked="fit", where=name, arrived=repr(getattr(self, name)), hint=f"Choose one of {', '.join(known)}.")
+
+    def steps_per_batch(self, train: Sequences) -> int:
+        """Return the budget of real steps of a batch."""
+        return self.batch_steps or max(1, min(20_000, train.num_steps // 16))
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Return the device to train on; `"auto"` is the GPU where there is one.
+
+    Raises:
+        OptionError: a device that this machine does not have.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=device)
+        return torch.device(device)
+    except (RuntimeError, AssertionError) as problem:
+        raise OptionError(
+            asked="fit",
+            where="device",
+            arrived=f"{device!r}: {str(problem).splitlines()[0]}",
+            hint="Choose 'auto', 'cpu', or a device that is there.",
+        ) from problem

@@ -1,0 +1,52 @@
+"""Where do the records of training go? To a list, to `history.jsonl`, and to everyone who asked for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from statewise.files import write_atomically
+from statewise.runs import History, Record, encode_records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    Consumer: TypeAlias = Callable[[Record], object]
+
+
+class Recorder:
+    """Keeps the records and hands each one on; the file grows by whole epochs.
+
+    Args:
+        path: the file, or None to keep the records in memory alone.
+        consumers: functions of one record, called in order.
+        kept: the records of an earlier sitting that training goes on from.
+    """
+
+    def __init__(self, path: Path | None, consumers: Sequence[Consumer], kept: Sequence[Record] = ()) -> None:
+        self.records: list[Record] = list(kept)
+        self._path, self._consumers, self._written = path, consumers, len(kept)
+        if path is not None:
+            write_atomically(path, encode_records(kept), asked="write the history")
+
+    def __call__(self, record: Record) -> None:
+        """Keep one record and hand it on."""
+        self.records.append(record)
+        self.announce(record)
+
+    def announce(self, record: Record) -> None:
+        """Hand a record on without keeping it: the history already holds the one that training began with."""
+        for consumer in self._consumers:
+            consumer(record)
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        if self._path is None:
+            return
+        with self._path.open("ab") as file:
+            file.write(encode_records(self.records[self._written :]))
+        self._written = len(self.records)
+
+    def history(self) -> History:
+        """Return all records so far."""
+        return History(records=tuple(self.records))
