@@ -1,0 +1,10 @@
+"""Verdicts: a policy applied to evidence, with the figures that decided."""
+
+from __future__ import annotations
+
+from statewise.verdicts._judge import judge
+from statewise.verdicts._policy import PRESETS, Policy, read_policy
+from statewise.verdicts._reasons import Level, Reason
+from statewise.verdicts._verdict import Verdict, read_verdict, write_verdict
+
+__all__ = ["PRESETS", "Level", "Policy", "Reason", "Verdict", "judge", "read_policy", "read_verdict", "write_verdict"]

@@ -1,0 +1,287 @@
+"""What do the metrics say against the limits? Enough cases, skill, each limit, and the accuracy paradox in words.
+
+Rules:
+- **Enough**: at least `min_units` independent units. Two classes: at least `min_positives` of the positive class, in as many
+  independent units (30 positive steps of one group are one positive). Several classes have no positive one: their limits
+  judge averages over classes, so `min_positives` is what a class needs on average, and each must occur at all.
+- **Skill**: the interval of balanced accuracy lies above 1 / classes.
+- **Limits**: as in `_reasons.py`. Two classes with few positives: the limits on accuracy, precision and F1 are dropped, and
+  count as absent evidence until the policy says what a mistake costs.
+- **Bad bands** (near chance; precision or recall below 0.50; F1 below 0.60) only word a reason, they never decide.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from statewise.verdicts._reasons import (
+    POINTS_TO,
+    Findings,
+    Reason,
+    Standing,
+    listed,
+    percent,
+    quoted,
+    stand,
+    standing_says,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from statewise.evaluation import Estimate, Evaluation
+    from statewise.verdicts._policy import Metric, Policy
+
+_DROPPED_WHEN_RARE: tuple[Metric, ...] = ("accuracy", "precision", "f1")
+_OF_ALL_CASES = ("accuracy", "balanced_accuracy")
+_NAMES: dict[str, str] = {"f1": "F1", "balanced_accuracy": "balanced accuracy", "negative_predictive_value": "negative predictive value"}
+_BAD_BELOW: dict[str, float] = {"precision": 0.50, "recall": 0.50, "f1": 0.60}
+
+
+def judge_figures(evaluation: Evaluation, policy: Policy) -> Findings:
+    """Hold the metrics of an evaluation against a policy."""
+    dropped = _dropped(evaluation, policy)
+    reasons = [_skill(evaluation)]
+    reasons += [_limit(evaluation, policy, metric, limit) for metric, limit in policy.limits.items() if metric not in dropped]
+    reasons += _enough(evaluation, policy)
+    notes = list(_notes(evaluation, policy))
+    if dropped and policy.knows_mistakes:
+        words = listed(name(metric) for metric in dropped)
+        notes.append(f"Positives are rare: the limits on {words} do not fit and were not judged; what a mistake costs was.")
+    elif dropped:
+        reasons.append(_what_does_a_miss_cost(evaluation, dropped))
+    return Findings(reasons=tuple(reasons), notes=tuple(notes))
+
+
+def name(metric: str) -> str:
+    """Return the metric as it stands in a sentence."""
+    return _NAMES.get(metric, metric)
+
+
+def unit_words(evaluation: Evaluation) -> str:
+    """Return what the independent units of an evaluation are called, in the plural."""
+    return {"group": "groups", "sequence": "sequences", "count": "cases"}[evaluation.unit]
+
+
+def is_rare(evaluation: Evaluation, policy: Policy) -> bool:
+    """Whether there are two classes and so few positives that bands for balanced classes do not fit."""
+    return evaluation.prevalence is not None and evaluation.prevalence < policy.evidence.rare_positives_below
+
+
+def _dropped(evaluation: Evaluation, policy: Policy) -> list[Metric]:
+    return [metric for metric in policy.limits if is_rare(evaluation, policy) and metric in _DROPPED_WHEN_RARE]
+
+
+def _subject(evaluation: Evaluation, metric: str) -> str:
+    if metric in _OF_ALL_CASES:
+        return name(metric)
+    return f"{name(metric)} of '{evaluation.positive}'" if evaluation.positive is not None else f"{name(metric)}, mean of classes"
+
+
+def _skill(evaluation: Evaluation) -> Reason:
+    subject, estimate, chance = "skill", evaluation.metrics.get("balanced_accuracy"), evaluation.chance
+    if estimate is None or math.isnan(estimate.value):
+        says = "The evaluation has no balanced accuracy, so that it is not known whether the model does better than guessing."
+        return Reason(subject=subject, points_to="not_enough_evidence", says=says, do="Evaluate again with this version.")
+    says = f"Balanced accuracy against guessing among {len(evaluation.confusion.class_names)} classes: "
+    figures = quoted(estimate, chance)
+    if estimate.low is None:
+        if estimate.value > chance:
+            says += f"the figure lies above chance, but it has no interval ({estimate.method}), so that luck cannot be told from skill."
+            return Reason(subject=subject, points_to="not_enough_evidence", says=says, do=_more(evaluation), limit_kind="above", **figures)
+        says += f"the figure alone (it has no interval: {estimate.method}) does not lie above chance. No skill."
+    elif estimate.low > chance:
+        return Reason(
+            subject=subject, points_to="ready", says=says + "the whole interval lies above chance.", limit_kind="above", **figures
+        )
+    else:
+        says += "the interval does not lie above chance. No skill: the answers may as well be guesses."
+    do = "Check that inputs and labels belong together, that the loss falls, and that the model is not near its initial weights."
+    return Reason(subject=subject, points_to="not_ready", says=says, do=do, limit_kind="above", **figures)
+
+
+def _limit(evaluation: Evaluation, policy: Policy, metric: Metric, limit: float) -> Reason:
+    subject = _subject(evaluation, metric)
+    estimate = evaluation.metrics.get(metric)
+    if estimate is None:
+        return Reason(
+            subject=subject,
+            points_to="not_enough_evidence",
+            says=f"The policy has a limit on {name(metric)}, and the evaluation has no such figure.",
+            do="Evaluate again with this version, or take the limit out of the policy.",
+            limit=limit,
+        )
+    standing = stand(estimate, limit, bounds=policy.bounds)
+    words = [standing_says(standing, estimate, bounds=policy.bounds)]
+    if standing != "met":
+        words += _what_it_means(evaluation, metric, estimate)
+    return Reason(
+        subject=subject,
+        points_to=POINTS_TO[standing],
+        says=" ".join(words),
+        do=_what_to_do(evaluation, metric, estimate, limit, standing),
+        **quoted(estimate, limit),
+    )
+
+
+def _what_it_means(evaluation: Evaluation, metric: Metric, estimate: Estimate) -> Iterator[str]:
+    """Yield what a figure that is not good enough means in counts, and whether it lies in a bad band."""
+    if evaluation.positive is None:
+        yield from _worst_class(evaluation, metric)
+    elif metric == "recall":
+        yield from _missed_positives(evaluation)
+    elif metric == "precision":
+        yield from _false_alarms(evaluation)
+    if metric == "accuracy":
+        yield _against_the_majority(evaluation)
+    bad = _BAD_BELOW.get(metric)
+    if bad is not None and estimate.value < bad:
+        yield f"Below {bad:.2f} is bad."
+    elif metric in _OF_ALL_CASES and _is_near_chance(evaluation):
+        yield "The model is near chance."
+
+
+def _is_near_chance(evaluation: Evaluation) -> bool:
+    """Whether balanced accuracy has come less than a tenth of the way from chance to 1."""
+    estimate = evaluation.metrics.get("balanced_accuracy")
+    return estimate is not None and estimate.value - evaluation.chance < 0.1 * (1 - evaluation.chance)
+
+
+def _missed_positives(evaluation: Evaluation) -> Iterator[str]:
+    accuracy, recall = evaluation.metrics["accuracy"].value, evaluation.metrics["recall"].value
+    positives = evaluation.num_positives or 0
+    yield (
+        f"Accuracy is {percent(accuracy, digits=1)} and recall {percent(recall)}: "
+        f"{evaluation.num_missed:,} of {positives:,} positives are missed."
+    )
+    if evaluation.majority_class == evaluation.positive:
+        return
+    always = f'Always answering "{evaluation.majority_class}" would be {percent(evaluation.majority_accuracy)} accurate'
+    if evaluation.majority_accuracy >= accuracy:
+        always += ": accuracy is high only because positives are rare" if accuracy >= 0.8 else ", no less than this model"
+    yield f"{always}."
+
+
+def _false_alarms(evaluation: Evaluation) -> Iterator[str]:
+    column = evaluation.confusion.class_names.index(evaluation.positive or "")
+    alarms = sum(row[column] for row in evaluation.confusion.counts)
+    if alarms:
+        false = alarms - evaluation.confusion.counts[column][column]
+        yield f"{false:,} of {alarms:,} alarms are false."
+    else:
+        yield "There is no alarm at all: the model never gave this answer."
+
+
+def _against_the_majority(evaluation: Evaluation) -> str:
+    wrong = evaluation.num_scored - sum(row[place] for place, row in enumerate(evaluation.confusion.counts))
+    return (
+        f"{wrong:,} of {evaluation.num_scored:,} answers are wrong; always answering "
+        f'"{evaluation.majority_class}" would be {percent(evaluation.majority_accuracy)} accurate.'
+    )
+
+
+def _worst_class(evaluation: Evaluation, metric: Metric) -> Iterator[str]:
+    """Yield which class is worst: by this metric where it is known of each class, else by F1."""
+    of = metric if metric in ("precision", "recall") else "f1"
+    figures = {each: metrics[of].value for each, metrics in evaluation.per_class.items() if of in metrics}
+    known = {each: value for each, value in figures.items() if not math.isnan(value)}
+    if known:
+        worst = min(known, key=lambda each: known[each])
+        yield f"The worst class is '{worst}', with {name(of)} {known[worst]:.3f}."
+
+
+def _what_to_do(evaluation: Evaluation, metric: Metric, estimate: Estimate, limit: float, standing: Standing) -> str:
+    if standing == "met":
+        return ""
+    if standing == "undefined":
+        return "Find out why it is undefined: an answer that is never given, or a class that is never tested."
+    if standing == "open, reaches":
+        return _more(evaluation, estimate, limit)
+    if evaluation.positive is None:
+        return "Look at the worst class in the confusion matrix: bring more of its examples, or give it a larger class weight."
+    return {
+        "recall": "Lower the decision threshold (chosen on validation data), weight the positive class, or bring more positive examples.",
+        "precision": "Raise the decision threshold (chosen on validation data), or bring examples like the false alarms.",
+    }.get(metric, "Train longer or with more data, and see in the confusion matrix which mistakes are made.")
+
+
+def _more(evaluation: Evaluation, estimate: Estimate | None = None, limit: float | None = None) -> str:
+    """Return how much more test data would settle it, if the figure stayed: intervals narrow with the root of the units."""
+    words = unit_words(evaluation)
+    if estimate is None or limit is None or estimate.low is None or not estimate.value > limit:
+        return f"Test on more {words}."
+    times = ((estimate.value - estimate.low) / (estimate.value - limit)) ** 2
+    return f"Test on more {words}: about {times:,.2g} times as many would settle it, if the figure stays."
+
+
+def _enough(evaluation: Evaluation, policy: Policy) -> Iterator[Reason]:
+    words, rules = unit_words(evaluation), policy.evidence
+    yield _count(f"independent {words}", float(evaluation.num_units), rules.min_units, f"Test on more {words}.")
+    if evaluation.positive is None:
+        yield from _enough_of_each_class(evaluation, policy)
+        return
+    recall = evaluation.metrics.get("recall")
+    if evaluation.num_positives is None or recall is None:
+        says = "It is not known how many positives were tested."
+        yield Reason(subject="positives", points_to="not_enough_evidence", says=says, do="Evaluate again with this version.")
+        return
+    independent = min(evaluation.num_positives, recall.units)
+    subject = "positives" if independent == evaluation.num_positives else f"independent {words} with positives"
+    yield _count(subject, float(independent), rules.min_positives, "Test on more positives.")
+
+
+def _enough_of_each_class(evaluation: Evaluation, policy: Policy) -> Iterator[Reason]:
+    words = unit_words(evaluation)
+    occurs_in = [metrics["recall"].units for metrics in evaluation.per_class.values() if "recall" in metrics]
+    num_classes = len(evaluation.confusion.class_names)
+    subject = f"independent {words} of each class, on average"
+    yield _count(subject, sum(occurs_in) / num_classes, policy.evidence.min_positives, f"Test on more {words}.")
+    absent = [each for each, count in evaluation.support.items() if not count]
+    if absent:
+        shown = listed(f"'{each}'" for each in absent[:5])
+        says = f"{len(absent)} of {num_classes} classes never occur in the test data ({shown}), so nothing is known about them."
+        yield Reason(subject="classes", points_to="not_enough_evidence", says=says, do="Test on data in which every class occurs.")
+
+
+def _count(subject: str, count: float, needed: int, do: str) -> Reason:
+    """Return the reason that a number of cases gives; a mean of whole numbers is told with one decimal."""
+    told = f"{count:,.1f}".removesuffix(".0")
+    enough = count >= needed
+    return Reason(
+        subject=subject,
+        points_to="ready" if enough else "not_enough_evidence",
+        says=f"There are {told}, and {needed} are needed." + ("" if enough else " With fewer, chance alone could make any figure."),
+        do="" if enough else do,
+        value=count,
+        limit=float(needed),
+    )
+
+
+def _what_does_a_miss_cost(evaluation: Evaluation, dropped: list[Metric]) -> Reason:
+    prevalence = evaluation.prevalence or 0.0
+    words = listed(name(metric) for metric in dropped)
+    says = [f"{percent(prevalence)} of the {evaluation.num_scored:,} tested are positive: limits made for balanced classes do not fit."]
+    says.append(f"Those on {words} were not judged.")
+    precision = evaluation.metrics.get("precision")
+    if precision is not None and not math.isnan(precision.value) and prevalence:
+        says.append(f"Precision {precision.value:.2f} is {precision.value / prevalence:.0f} times that of guessing.")
+    says.append("What does a miss cost?")
+    return Reason(
+        subject="cost of mistakes",
+        points_to="not_enough_evidence",
+        says=" ".join(says),
+        do="Say it in the policy: [cost] miss and false_alarm, or [alerts] max_per_thousand or max_false_positive_rate.",
+    )
+
+
+def _notes(evaluation: Evaluation, policy: Policy) -> Iterator[str]:
+    yield from (f"Of the evaluation: {note}." for note in evaluation.notes)
+    if evaluation.positive is not None:
+        yield f"Positive class: '{evaluation.positive}'."
+        return
+    least = policy.evidence.min_positives
+    small = [each for each, count in evaluation.support.items() if 0 < count < least]
+    if small:
+        words = "class has" if len(small) == 1 else "classes have"
+        yield f"{len(small)} {words} fewer than {least} test cases: the averages were judged, no class by itself."

@@ -1,0 +1,252 @@
+"""Is it fit for production? Gathers the evidence, lets each rule look at its part, and takes the gravest answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import msgspec
+
+from statewise.errors import OptionError, RunError
+from statewise.evaluation import Evaluation, read_evaluation
+from statewise.runs import Epoch, History, Run, RunFiles, Update, read_history
+from statewise.verdicts._figures import judge_figures, unit_words
+from statewise.verdicts._mistakes import judge_mistakes
+from statewise.verdicts._policy import EvidenceName, Policy, SubjectKind, checked, read_policy
+from statewise.verdicts._reasons import ORDER, Findings, Level, Reason, listed
+from statewise.verdicts._training import judge_training
+from statewise.verdicts._verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+
+@runtime_checkable
+class Outcome(Protocol):
+    """What a verdict reads of one check of an audit."""
+
+    @property
+    def code(self) -> str:
+        """Code of the check."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Name of the check."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """`"pass"`, `"fail"`, `"warn"`, `"observed"`, `"not_applicable"`, `"skipped"` or `"error"`."""
+        ...
+
+    @property
+    def why(self) -> str:
+        """What was found."""
+        ...
+
+    @property
+    def fix(self) -> str:
+        """How to mend it."""
+        ...
+
+
+@runtime_checkable
+class Audit(Protocol):
+    """What a verdict reads of an audit."""
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """One outcome for each check."""
+        ...
+
+
+def judge(
+    run: Run | str | PathLike[str] | None = None,
+    *,
+    evaluation: Evaluation | None = None,
+    history: History | None = None,
+    audit: Audit | None = None,
+    policy: Policy | str | Path = "default",
+) -> Verdict:
+    """Say whether a model is fit for production under a policy, and why.
+
+    The first level that applies: `not_ready` (a limit missed, a failed check, a loss that is not finite, no skill),
+    `not_enough_evidence` (required evidence absent, too few cases, a limit that only luck may have reached), `needs_work` (a
+    figure below its limit within its interval, a training band not good), `ready`. What is given is judged; what the policy
+    requires and is not there keeps the answer from being "ready".
+
+    Args:
+        run: a run or its directory, of which the evaluation and the history are read; None to judge figures alone.
+        evaluation: what `evaluate` returned; takes the place of the run's.
+        history: records of a training; takes the place of the run's.
+        audit: what the audit of the model found.
+        policy: a policy, the name of a preset (`default`, `lenient`, `recall-first`, `precision-first`), or a TOML file.
+
+    Raises:
+        OptionError: nothing to judge, or no such policy.
+        RunError: no such run directory, or a damaged evaluation in it.
+        DataError: a damaged history, or a policy file that is not TOML.
+
+    Example:
+        >>> from statewise.evaluation import Counts, evaluate
+        >>> verdict = judge(evaluation=evaluate(Counts(tp=12, fn=88, fp=112, tn=9788)))
+        >>> verdict.level, verdict.exit_code, verdict.reasons[0].subject
+        ('not_ready', 1, "recall of 'positive'")
+    """
+    rules = checked(policy) if isinstance(policy, Policy) else read_policy(policy)
+    evidence = _gather(run, evaluation, history, audit)
+    required = rules.require.of(evidence.kind)
+    found = [Findings(reasons=tuple(_absent(evidence, required)))]
+    if evidence.history is not None:
+        found.append(judge_training(evidence.history, rules, required="history" in required))
+    if evidence.evaluation is not None:
+        found += [judge_figures(evidence.evaluation, rules), judge_mistakes(evidence.evaluation, rules)]
+    if evidence.audit is not None:
+        found.append(_judge_audit(evidence.audit, required="audit" in required))
+    reasons = [reason for each in found for reason in each.reasons]
+    against = sorted((reason for reason in reasons if reason.points_to != "ready"), key=lambda reason: ORDER.index(reason.points_to))
+    return Verdict(
+        level=against[0].points_to if against else "ready",
+        header=_header(evidence),
+        reasons=tuple(against),
+        supports=tuple(reason for reason in reasons if reason.points_to == "ready"),
+        policy=rules.name,
+        policy_hash=rules.sha256,
+        examined=tuple(_examined(evidence)),
+        not_required=tuple(each for each in evidence.missing if each not in required),
+        notes=tuple(note for each in found for note in each.notes),
+    )
+
+
+class _Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    kind: SubjectKind
+    source: str
+    evaluation: Evaluation | None
+    history: History | None
+    audit: Audit | None
+
+    @property
+    def missing(self) -> list[EvidenceName]:
+        """The kinds of evidence that are not there."""
+        given: dict[EvidenceName, object] = {"evaluation": self.evaluation, "history": self.history, "audit": self.audit}
+        return [name for name, value in given.items() if value is None]
+
+
+def _gather(
+    run: Run | str | PathLike[str] | None, evaluation: Evaluation | None, history: History | None, audit: Audit | None
+) -> _Evidence:
+    """Read what the run holds and was not given, and say what is judged."""
+    if run is None and evaluation is None and history is None and audit is None:
+        raise OptionError(
+            asked="judge",
+            where="the arguments",
+            arrived="nothing to judge",
+            hint="Give a run directory, evaluation=evaluate(predictions), or evaluation=evaluate(Counts(tp=, fn=, fp=, tn=)).",
+        )
+    if run is None:
+        kind: SubjectKind = "counts" if evaluation is not None and evaluation.unit == "count" else "predictions"
+        source = evaluation.source if evaluation is not None else "what was given"
+        return _Evidence(kind=kind, source=source, evaluation=evaluation, history=_if_any(history), audit=audit)
+    if isinstance(run, Run):
+        directory = run.directory
+        evaluation = evaluation or run.evaluation
+        history = history or run.history
+    else:
+        directory = _existing(Path(run))
+    files = None if directory is None else RunFiles(directory)
+    if evaluation is None and files is not None and files.evaluation.is_file():
+        evaluation = read_evaluation(files.evaluation)
+    if history is None and files is not None and files.history.is_file():
+        history = read_history(files.history)
+    source = f"run '{directory}'" if directory is not None else "a run in memory"
+    return _Evidence(kind="run", source=source, evaluation=evaluation, history=_if_any(history), audit=audit)
+
+
+def _existing(directory: Path) -> Path:
+    if not directory.is_dir():
+        raise RunError(
+            asked="judge a run",
+            where=f"folder '{directory}'",
+            arrived="a file, and not a run directory" if directory.exists() else "no such folder",
+            hint="Name a run directory made by 'statewise fit', or give a predictions file with --predictions.",
+        )
+    return directory
+
+
+def _if_any(history: History | None) -> History | None:
+    """Return the history, or None for one in which nothing happened."""
+    return history if history is not None and any(isinstance(record, Epoch | Update) for record in history.records) else None
+
+
+_HOW_TO_HAVE: dict[EvidenceName, str] = {
+    "evaluation": "Evaluate the model on data that it was not trained on: statewise evaluate.",
+    "history": "Judge the run directory that training wrote, with its history.jsonl.",
+    "audit": "Audit the model, or take the audit out of the policy's [require].",
+}
+
+
+def _absent(evidence: _Evidence, required: Sequence[EvidenceName]) -> list[Reason]:
+    return [
+        Reason(
+            subject=name,
+            points_to="not_enough_evidence",
+            says=f"The policy requires the {name}, and there is none in {evidence.source}.",
+            do=_HOW_TO_HAVE[name],
+        )
+        for name in required
+        if name in evidence.missing
+    ]
+
+
+def _judge_audit(audit: Audit, *, required: bool) -> Findings:
+    """Hold an audit against the rule that no check fails, and that at least one could be judged."""
+    levels: dict[str, Level] = {"fail": "not_ready", "error": "not_enough_evidence"}
+    reasons = [
+        Reason(subject=f"{outcome.code} {outcome.name}", points_to=levels[outcome.status], says=outcome.why, do=outcome.fix)
+        for outcome in audit.outcomes
+        if outcome.status == "fail" or (required and outcome.status == "error")
+    ]
+    judged = [outcome for outcome in audit.outcomes if outcome.status in {"pass", "fail", "warn"}]
+    warned = [outcome.code for outcome in judged if outcome.status == "warn"]
+    notes = (f"The audit warns: {listed(warned)}.",) if warned else ()
+    if required and not judged:
+        says = "No check of the audit could be judged."
+        reasons.append(Reason(subject="audit", points_to="not_enough_evidence", says=says, do="Give the audit data, or a contract."))
+    elif not reasons and judged:
+        passed = len(judged) - len(warned)
+        reasons.append(Reason(subject="audit", points_to="ready", says=f"{passed} checks pass, {len(warned)} warn, none fails."))
+    return Findings(reasons=tuple(reasons), notes=notes)
+
+
+def _header(evidence: _Evidence) -> str:
+    """Return the first line: what was looked at, and what was not."""
+    looked_at = [
+        what
+        for what, given in (("figures", evidence.evaluation), ("training", evidence.history), ("model", evidence.audit))
+        if given is not None
+    ]
+    unseen = [what for what in ("figures", "model", "training") if what not in looked_at] + ["data"]
+    were = f"{listed(unseen)} {'were' if len(unseen) > 1 else 'was'} not examined"
+    if evidence.kind == "run":
+        return f"{evidence.source}: {listed(looked_at)} examined; {were}" if looked_at else f"{evidence.source}: nothing was examined"
+    return f"{listed(looked_at)} only: {were}"
+
+
+def _examined(evidence: _Evidence) -> list[str]:
+    lines = []
+    if evidence.evaluation is not None:
+        found = evidence.evaluation
+        lines.append(
+            f"evaluation of {found.source}: {found.num_scored:,} scored, {found.num_units:,} independent {unit_words(found)}, "
+            f"{len(found.confusion.class_names)} classes"
+        )
+    if evidence.history is not None:
+        lines.append(
+            f"history: {len(evidence.history.epochs())} epochs, {len(evidence.history.updates())} updates"
+            + (f", and {len(refit)} epochs of refit" if (refit := evidence.history.epochs("refit")) else "")
+        )
+    if evidence.audit is not None:
+        lines.append(f"audit: {len(evidence.audit.outcomes)} checks")
+    return lines
