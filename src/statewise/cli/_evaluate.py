@@ -1,0 +1,65 @@
+"""`statewise evaluate`: metrics with intervals, of a run, a predictions file, or four counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from statewise.cli._reading import Columns, read_for_run
+from statewise.cli._show import OutputFormat, say, show
+from statewise.cli._target import FourCounts, counts_of, is_run, require_target
+from statewise.evaluation import Evaluation, read_evaluation, read_predictions, write_evaluation
+from statewise.evaluation import evaluate as evaluate_any
+from statewise.runs import RunFiles, load
+
+
+def evaluate(
+    target: Path | None = None,
+    /,
+    *,
+    data: Path | None = None,
+    columns: Columns | None = None,
+    counts: FourCounts | None = None,
+    positive: str | None = None,
+    threshold: float = 0.5,
+    out: Path | None = None,
+    output_format: OutputFormat = "text",
+) -> int:
+    """Show metrics with 95 % intervals, the confusion matrix and the baseline.
+
+    Args:
+        target: a run directory, or a predictions file (.parquet, .csv, .jsonl) of any framework.
+        data: for a run: the file to score; without it the run's own predictions are read.
+        columns: which column means what; as in training where not given.
+        counts: the four counts of a binary task, instead of a target.
+        positive: the class that a binary task looks for.
+        threshold: the score from which a row of a predictions file without predictions counts as positive.
+        out: write the evaluation as JSON.
+        output_format: text or json.
+    """
+    evaluation = evaluate_target(target, data, columns or Columns(), counts, positive=positive, threshold=threshold)
+    if out is not None:
+        write_evaluation(evaluation, out)
+    if output_format == "json":
+        say(msgspec.json.format(msgspec.json.encode(evaluation), indent=2).decode())
+    else:
+        show(evaluation)
+    return 0
+
+
+def evaluate_target(
+    target: Path | None, data: Path | None, columns: Columns, counts: FourCounts | None, *, positive: str | None, threshold: float = 0.5
+) -> Evaluation:
+    """Return the evaluation of whatever was named on the command line."""
+    four = counts_of(counts, target, "evaluate")
+    if four is not None:
+        return evaluate_any(four, positive=positive)
+    path = require_target(target, "evaluate", "a run directory or a predictions file")
+    if not is_run(path):
+        return evaluate_any(read_predictions(path, positive=positive, threshold=threshold), positive=positive)
+    if data is None and positive is None:
+        return read_evaluation(RunFiles(path).evaluation)
+    run = load(path)
+    positive = positive or run.config.positive
+    return evaluate_any(run, None if data is None else read_for_run(run, data, columns), positive=positive)

@@ -1,0 +1,43 @@
+"""What follows a training? Predict, evaluate, trace, judge, report: each written into the run as it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statewise.cli._show import heading, say, show
+from statewise.evaluation import evaluate, predict, write_evaluation
+from statewise.reporting import report
+from statewise.runs import RunFiles, keep_example
+from statewise.tracing import trace
+from statewise.verdicts import Verdict, judge, write_verdict
+
+if TYPE_CHECKING:
+    from statewise.runs import Run
+    from statewise.sequences import Sequences
+
+
+def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
+    """Score the test part once, look inside, judge, and write the report.
+
+    Without a test part nothing is scored, and the verdict says that the evidence is missing.
+    """
+    assert run.directory is not None
+    files = RunFiles(run.directory)
+    if test is not None:
+        heading("Evaluation on the test part")
+        predictions = predict(run, test)
+        predictions.save(files.predictions)
+        run.evaluation = evaluate(predictions, positive=run.config.positive)
+        write_evaluation(run.evaluation, files.evaluation)
+        show(run.evaluation)
+        heading("Inside: one sequence of the test part")
+        example = test.select([0])
+        keep_example(files, example)
+        show(trace(run, example))
+    heading("Verdict")
+    verdict = judge(run, policy=policy)
+    write_verdict(verdict, files.verdict)
+    show(verdict)
+    path = report(run)
+    say(f"Report: {path}\nRun:    {run.directory}")
+    return verdict

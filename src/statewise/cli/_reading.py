@@ -1,0 +1,103 @@
+"""Which data does a command work on? The options that all commands share, and how they become parts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from statewise.errors import OptionError
+from statewise.runs import Run
+from statewise.sequences import Sequences, read, split
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which column means what."""
+
+    key: str | None = None
+    "Column that names the sequence of each row."
+    time: str | None = None
+    "Column that orders the rows of a sequence."
+    target: str | None = None
+    "Column of labels."
+    group: str | None = None
+    "Column of what must not be split: person, engine, account."
+    features: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")] = None
+    "Columns the model reads; by default all that have no other meaning."
+    categorical: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    "Columns whose values are labels, not numbers."
+    static: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    "Columns that hold one value for a whole sequence."
+    task: Literal["classify", "tag"] | None = None
+    "One label a sequence, or one a step; read off the data when absent."
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that were given, as `read` takes them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items() if value not in (None, ())}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a training's data; there may be no test part."""
+
+    train: Sequences
+    valid: Sequences
+    test: Sequences | None
+
+
+def read_parts(data: Path | None, train: Path | None, valid: Path | None, test: Path | None, columns: Columns, *, seed: int) -> Parts:
+    """Read one file and split it, or read the parts that were given and carve the validation part out of the training part."""
+    if (data is None) == (train is None):
+        raise OptionError(
+            asked="statewise fit",
+            where="the data",
+            arrived="no file" if data is None else "both --data and --train",
+            hint="Give --data FILE, which is split in three, or --train FILE with --test FILE.",
+        )
+    options = columns.given()
+    if data is not None:
+        if valid is not None or test is not None:
+            raise OptionError(
+                asked="statewise fit", where="the data", arrived="--data beside --valid or --test", hint="Use --train instead of --data."
+            )
+        whole = read(data, **options)
+        parts = split(whole, by=_unit(whole), seed=seed)
+        return Parts(parts[0], parts[1], parts[2])
+    assert train is not None
+    training = read(train, **options)
+    held_out = None if test is None else read_like(training, test, options)
+    if valid is not None:
+        return Parts(training, read_like(training, valid, options), held_out)
+    carved = split(training, by=_unit(training), fractions=(0.85, 0.15), seed=seed)
+    return Parts(carved[0], carved[1], held_out)
+
+
+def read_like(training: Sequences, path: Path, options: dict[str, Any]) -> Sequences:
+    """Read a file with the classes and categories of the training part."""
+    return read(path, **options, class_names=training.class_names, categories=training.categories)
+
+
+def _unit(data: Sequences) -> Literal["group", "sequence"]:
+    return "sequence" if data.groups is None else "group"
+
+
+def read_for_run(run: Run, path: Path, columns: Columns, *, targets: bool = True) -> Sequences:
+    """Read a file the way the run's own data was read, with its columns, classes and categories.
+
+    Args:
+        run: the run; what it was read with is used where `columns` does not say otherwise.
+        path: the new file.
+        columns: options that differ from those of the training.
+        targets: False reads no labels, for data that has none.
+    """
+    options = {**run.config.reading, **columns.given()}
+    if not targets:
+        options.pop("target", None)
+    if path.suffix != ".ts" and "features" not in options and run.config.feature_names is not None:
+        options["features"] = list(run.config.feature_names)
+    categories = run.config.model.categories if run.config.model is not None else {}
+    return read(path, **options, class_names=run.config.class_names, categories=categories or None)

@@ -1,0 +1,25 @@
+"""`statewise report`: a run in one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from statewise.cli._show import say
+from statewise.cli._target import is_run, require_target
+from statewise.errors import OptionError
+from statewise.reporting import report as write_report
+from statewise.runs import load
+
+
+def report(target: Path, /, *, out: Path | None = None) -> int:
+    """Write a run's report: one HTML file that needs no network.
+
+    Args:
+        target: the run directory.
+        out: where to write it; report.html in the run directory by default.
+    """
+    path = require_target(target, "report", "a run directory")
+    if not is_run(path):
+        raise OptionError(asked="statewise report", where=f"'{path}'", arrived="a file", hint="Name a run directory.")
+    say(f"Report: {write_report(load(path), out)}")
+    return 0

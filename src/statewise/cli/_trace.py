@@ -1,0 +1,91 @@
+"""`statewise trace`: what happens inside, for one sequence; or, with --history, epoch by epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from statewise.cli._reading import Columns, read_for_run
+from statewise.cli._show import OutputFormat, say, show
+from statewise.cli._target import is_run, require_target
+from statewise.errors import OptionError, nearest
+from statewise.files import write_atomically
+from statewise.runs import load, make_from_factory, read_example, read_history
+from statewise.sequences import Sequences, read
+from statewise.tracing import Trace, demo_trace
+from statewise.tracing import trace as trace_model
+from statewise.training import training_trace
+
+
+def trace(
+    target: str | None = None,
+    /,
+    *,
+    data: Path | None = None,
+    columns: Columns | None = None,
+    sequence: str | None = None,
+    history: Path | None = None,
+    demo: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
+    out: Path | None = None,
+    output_format: OutputFormat = "text",
+) -> int:
+    """Show shapes and values inside a model, step by step.
+
+    Args:
+        target: a run directory, or file.py:function that makes a module, trained or not.
+        data: the file that the sequence is taken from; for a run, the sequence kept with it by default.
+        columns: which column means what; as in training where not given.
+        sequence: the key of the sequence; the first one by default.
+        history: instead: tell a training epoch by epoch, from a history.jsonl or a csv with columns loss,accuracy.
+        demo: instead: a small model of 5 features, a state of 4 and 3 classes, over 10 steps.
+        seed: of the weights and numbers of --demo.
+        out: write the trace as one HTML file.
+        output_format: text or json.
+    """
+    chosen = [name for name, given in (("a target", target is not None), ("--history", history is not None), ("--demo", demo)) if given]
+    if len(chosen) != 1:
+        raise OptionError(
+            asked="statewise trace",
+            where="what to trace",
+            arrived=" and ".join(chosen) or "nothing",
+            hint="Give one of: a run directory, file.py:function, --history FILE, --demo.",
+        )
+    if history is not None:
+        told = training_trace(read_history(history))
+        show(told) if output_format == "text" else say(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+        return 0
+    found = demo_trace(seed) if demo else _trace_target(target or "", data, columns or Columns(), sequence)
+    if out is not None:
+        write_atomically(out, found.to_html(), asked="write the trace")
+    if output_format == "json":
+        say(msgspec.json.format(msgspec.json.encode(found.to_dict()), indent=2).decode())
+    else:
+        show(found)
+    return 0
+
+
+def _trace_target(target: str, data: Path | None, columns: Columns, key: str | None) -> Trace:
+    if ":" in target and not Path(target).exists():
+        module = make_from_factory(target, asked="statewise trace")
+        if data is None:
+            raise OptionError(
+                asked="statewise trace", where="--data", arrived="nothing", hint="Name the file that the sequence is taken from."
+            )
+        return trace_model(module, _one(read(data, **columns.given()), key))
+    path = require_target(Path(target), "trace", "a run directory or file.py:function")
+    if not is_run(path):
+        raise OptionError(asked="statewise trace", where=f"'{path}'", arrived="a file", hint="Name a run directory, or file.py:function.")
+    run = load(path)
+    example = read_example(run) if data is None else _one(read_for_run(run, data, columns), key)
+    return trace_model(run, example)
+
+
+def _one(data: Sequences, key: str | None) -> Sequences:
+    keys = list(data.keys or ())
+    if key is not None and key not in keys:
+        raise OptionError(asked="statewise trace", where="--sequence", arrived=repr(key), hint=nearest(key, keys))
+    return data.select([0 if key is None else keys.index(key)])

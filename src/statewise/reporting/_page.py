@@ -1,0 +1,113 @@
+"""What stands on the page, in which order? Every section as it is shown, and the charts by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from statewise import __version__
+from statewise.reporting._answer import Answer, Headline, Tile, answer_of, headline_of, judged_metrics, stale, tiles_of
+from statewise.reporting._drawing import chart_spec
+from statewise.reporting._evidence import Evidence, Missing
+from statewise.reporting._palette import PAGE, Palette
+from statewise.reporting._score_charts import confusion_chart, metric_chart
+from statewise.reporting._scores import Classes, Matrix, Metrics, classes_of, matrix_of, metrics_of, what_was_counted
+from statewise.reporting._story import Data, Group, Inside, Training, data_of, inside_of, provenance_of, training_of
+from statewise.reporting._training_charts import accuracy_chart, gradient_chart, loss_chart
+
+_SECTIONS = (
+    ("verdict", "Verdict"),
+    ("why", "Why"),
+    ("data", "Data"),
+    ("training", "Training"),
+    ("metrics", "Metrics"),
+    ("confusion", "Confusion"),
+    ("classes", "Classes"),
+    ("inside", "Inside"),
+    ("provenance", "Provenance"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A report before it is written down: sections in order, each as it is shown or `Missing`.
+
+    Attributes:
+        charts: Vega-Lite specifications by name; only those that have something to draw.
+    """
+
+    name: str
+    version: str
+    sections: tuple[tuple[str, str], ...]
+    headline: Headline
+    tiles: tuple[Tile, ...]
+    why: Answer | Missing
+    stale: Missing | None
+    data: Data
+    training: Training | Missing
+    metrics: Metrics | Missing
+    confusion: Matrix | Missing
+    classes: Classes | Missing
+    inside: Inside | Missing
+    provenance: tuple[Group, ...]
+    provenance_missing: Missing | None
+    charts: dict[str, dict[str, Any]]
+
+
+def make_page(evidence: Evidence) -> Page:
+    """Arrange all that a run has to show."""
+    verdict, evaluation, narration = evidence.verdict, evidence.evaluation, evidence.narration
+    return Page(
+        name=evidence.run.directory.name if evidence.run.directory is not None else evidence.run.config.model_name,
+        version=__version__,
+        sections=_SECTIONS,
+        headline=headline_of(evidence),
+        tiles=tiles_of(evaluation) if not isinstance(evaluation, Missing) else (),
+        why=verdict if isinstance(verdict, Missing) else answer_of(verdict),
+        stale=stale(verdict, evaluation),
+        data=data_of(evidence),
+        training=narration if isinstance(narration, Missing) else training_of(narration, evidence.run, evidence.gradient_rules),
+        metrics=evaluation if isinstance(evaluation, Missing) else metrics_of(evaluation, judged_metrics(verdict, evaluation)),
+        confusion=evaluation if isinstance(evaluation, Missing) else matrix_of(evaluation),
+        classes=evaluation if isinstance(evaluation, Missing) else classes_of(evaluation),
+        inside=evidence.trace if isinstance(evidence.trace, Missing) else inside_of(evidence.trace),
+        provenance=provenance_of(evidence),
+        provenance_missing=evidence.provenance if isinstance(evidence.provenance, Missing) else None,
+        charts={name: chart_spec(chart) for name, chart in draw(evidence).items()},
+    )
+
+
+def draw(evidence: Evidence, *, palette: Palette = PAGE) -> dict[str, Any]:
+    """Return the charts of a run by name, as far as there is something to draw."""
+    return {**_training_charts(evidence, palette), **_score_charts(evidence, palette)}
+
+
+def _training_charts(evidence: Evidence, palette: Palette) -> dict[str, Any]:
+    narration, history = evidence.narration, evidence.run.history
+    if isinstance(narration, Missing):
+        return {}
+    options = evidence.run.config.options
+    watched = history.epochs("fit")
+    epochs, refit = (watched, history.epochs("refit")) if watched else (history.epochs("refit"), [])
+    best = narration.best_epoch
+    unit = "of your own" if options.get("own_loss") else "nats"
+    found = {"loss": loss_chart(epochs, refit, best=best, unit=unit, palette=palette)}
+    if any(each.train_accuracy is not None or each.valid_accuracy is not None for each in epochs):
+        found["accuracy"] = accuracy_chart(epochs, refit, best=best, palette=palette)
+    updates = history.updates("fit" if watched else "refit")
+    if any(each.gradient_norm for each in updates):
+        found["gradients"] = gradient_chart(updates, rules=evidence.gradient_rules, clip=float(options.get("clip") or 0.0), palette=palette)
+    return found
+
+
+def _score_charts(evidence: Evidence, palette: Palette) -> dict[str, Any]:
+    evaluation = evidence.evaluation
+    if isinstance(evaluation, Missing):
+        return {}
+    limits = {name: reason.limit for name, reason in judged_metrics(evidence.verdict, evaluation).items() if reason.limit is not None}
+    return {
+        "metrics": metric_chart(evaluation.metrics, limits, palette=palette),
+        "confusion": confusion_chart(
+            evaluation.confusion, positive=evaluation.positive, counted=what_was_counted(evaluation), palette=palette
+        ),
+    }

@@ -1,0 +1,200 @@
+"""Does every bad input end with one message of four facts, exit code 2, no traceback, and nothing written?"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from statewise.runs import RunFiles
+from tests.cli.conftest import CLAIMS, QUICK, write_claims, write_ts
+
+
+def listing(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(statewise: Any, folder: Path, words: tuple[object, ...], *says: str) -> None:
+    """Run a command that must be refused, and check the four facts and that no file has changed."""
+    before = listing(folder)
+    ended = statewise(*words)
+    assert ended.code == 2, (ended.code, ended.out, ended.err)
+    lines = ended.err.splitlines()
+    assert lines[0].startswith("error: ")
+    for name in ("  where ", "  arrived ", "  try "):
+        assert any(line.startswith(name) for line in lines), ended.err
+    assert "Traceback" not in ended.err
+    flat = " ".join(ended.err.split())
+    for text in says:
+        assert text in flat, ended.err
+    assert listing(folder) == before
+
+
+def edit(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    path.write_text("\n".join(change(path.read_text().splitlines())) + "\n")
+
+
+FIT = ("fit", "--data", "claims.csv", *CLAIMS, *QUICK, "--out", "run")
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Path:
+    return write_claims(tmp_path / "claims.csv")
+
+
+def test_a_misspelt_column(statewise: Any, claims: Path) -> None:
+    words = tuple("acount" if word == "account" else word for word in FIT)
+    refused(statewise, claims.parent, words, "claims.csv", "'acount'", "'account'")
+
+
+def test_a_column_that_is_not_there(statewise: Any, claims: Path) -> None:
+    refused(statewise, claims.parent, (*FIT, "--features", "velocity"), "claims.csv", "'velocity'", "'amount'")
+
+
+def test_an_empty_file(statewise: Any, claims: Path) -> None:
+    claims.write_text("")
+    refused(statewise, claims.parent, FIT, "claims.csv", "empty")
+
+
+def test_a_file_with_a_header_alone(statewise: Any, claims: Path) -> None:
+    edit(claims, lambda lines: lines[:1])
+    refused(statewise, claims.parent, FIT, "claims.csv")
+
+
+def test_a_file_that_is_not_there(statewise: Any, claims: Path) -> None:
+    words = tuple("claim.csv" if word == "claims.csv" else word for word in FIT)
+    refused(statewise, claims.parent, words, "claim.csv", "'claims.csv'")
+
+
+def test_a_truncated_parquet(statewise: Any, tmp_path: Path) -> None:
+    path = write_claims(tmp_path / "claims.parquet")
+    path.write_bytes(path.read_bytes()[:-200])
+    refused(statewise, tmp_path, tuple("claims.parquet" if word == "claims.csv" else word for word in FIT), "claims.parquet")
+
+
+def test_nan_in_a_feature(statewise: Any, claims: Path) -> None:
+    edit(claims, lambda lines: [*lines[:6], lines[6].replace(lines[6].split(",")[2], "NaN"), *lines[7:]])
+    refused(statewise, claims.parent, FIT, "claims.csv", "'amount'", "7")
+
+
+def test_text_in_a_number_column(statewise: Any, claims: Path) -> None:
+    edit(claims, lambda lines: [*lines[:8], lines[8].replace(lines[8].split(",")[2], "much"), *lines[9:]])
+    refused(statewise, claims.parent, FIT, "claims.csv", "'amount'", "'much'", "9")
+
+
+def test_one_class_only(statewise: Any, claims: Path) -> None:
+    pl.read_csv(claims).with_columns(label=pl.lit("fine")).write_csv(claims)
+    refused(statewise, claims.parent, FIT, "claims.csv", "'fine'")
+
+
+def test_another_number_of_features_at_evaluation(statewise: Any, tmp_path: Path) -> None:
+    write_ts(tmp_path / "A.ts")
+    statewise("fit", "rnn", "--data", "A.ts", *QUICK, "--out", "run")
+    edit(write_ts(tmp_path / "B.ts"), lambda lines: [line if line.startswith("@") else f"{line.split(':')[0]}:{line}" for line in lines])
+    refused(statewise, tmp_path, ("evaluate", "run", "--data", "B.ts"), "B.ts", "3 features a step", "reads 2")
+    pl.DataFrame({"channel_1": [1.0, 2.0], "key": ["a", "a"], "target": ["c0", "c0"]}).write_csv(tmp_path / "C.csv")
+    words = ("evaluate", "run", "--data", "C.csv", "--key", "key", "--target", "target")
+    refused(statewise, tmp_path, words, "C.csv", "'channel_2'", "'channel_1'")
+
+
+def test_a_label_that_training_never_saw(statewise: Any, tmp_path: Path) -> None:
+    write_ts(tmp_path / "A.ts")
+    statewise("fit", "rnn", "--data", "A.ts", *QUICK, "--out", "run")
+    write_ts(tmp_path / "B.ts", classes=4)
+    refused(statewise, tmp_path, ("evaluate", "run", "--data", "B.ts"), "B.ts", "'c3'")
+
+
+def test_a_folder_that_cannot_be_written(statewise: Any, tmp_path: Path) -> None:
+    write_ts(tmp_path / "A.ts")
+    (tmp_path / "taken").write_text("a file where a folder is wanted")
+    refused(statewise, tmp_path, ("fit", "rnn", "--data", "A.ts", *QUICK, "--out", "taken/run"), "taken/run", "--out")
+
+
+def test_a_folder_that_is_not_empty(statewise: Any, tmp_path: Path) -> None:
+    write_ts(tmp_path / "A.ts")
+    refused(statewise, tmp_path, ("fit", "rnn", "--data", "A.ts", *QUICK, "--out", "."), "not empty", "--resume")
+
+
+@pytest.mark.parametrize("cut", [0, 20, 5000])
+def test_a_damaged_checkpoint(statewise: Any, tmp_path: Path, cut: int) -> None:
+    write_ts(tmp_path / "A.ts")
+    words = ("fit", "rnn", "--data", "A.ts", *QUICK, "--out", "run")
+    statewise(*words)
+    path = RunFiles(tmp_path / "run").checkpoints / "last.safetensors"
+    path.write_bytes(path.read_bytes()[:cut])
+    refused(statewise, tmp_path, (*words, "--resume"), "last.safetensors", "damaged")
+
+
+def test_damaged_weights(statewise: Any, tmp_path: Path) -> None:
+    write_ts(tmp_path / "A.ts")
+    statewise("fit", "rnn", "--data", "A.ts", *QUICK, "--out", "run")
+    path = RunFiles(tmp_path / "run").weights
+    path.write_bytes(path.read_bytes()[:-1])
+    refused(statewise, tmp_path, ("predict", "run", "--data", "A.ts", "--out", "p.csv"), "model.safetensors", "damaged")
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "words"),
+    [
+        ("polars", "data", FIT),
+        ("torchmetrics", "metrics", ("evaluate", "p.csv")),
+        ("jinja2", "report", ("report", "run")),
+    ],
+)
+def test_a_missing_extra(
+    statewise: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, extra: str, words: tuple[str, ...]
+) -> None:
+    write_ts(tmp_path / "A.ts")
+    write_claims(tmp_path / "claims.csv")
+    (tmp_path / "p.csv").write_text("key,target,prediction\na,yes,no\nb,no,no\n")
+    statewise("fit", "rnn", "--data", "A.ts", *QUICK, "--out", "run")
+    if words == FIT:
+        words = (*FIT[:-1], "other")
+    load: Any = builtins.__import__
+
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.split(".")[0] == package:
+            raise ImportError(f"No module named {name!r}")
+        return load(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    refused(statewise, tmp_path, words, package, f"pip install 'statewise[{extra}]'")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("fot",), "'fit'"),
+        (("fit",), "--data FILE"),
+        (("fit", "lstn", "--data", "A.ts"), "'lstn'"),
+        (("fit", "--data", "A.ts", "--epochs", "many"), "many"),
+        (("fit", "--data", "A.ts", "--epochs", "0"), "epochs"),
+        (("fit", "--data", "A.ts", "--epoch", "3"), "--epoch"),
+        (("fit", "--data", "A.ts", "--train", "A.ts"), "both"),
+        (("fit", "--data", "A.ts", "--test", "A.ts"), "--train"),
+        (("judge",), "the target"),
+        (("judge", "nowhere"), "no such file or folder"),
+        (("judge", "--tp", "1"), "--fn"),
+        (("judge", "A.ts", "--tp", "1", "--fn", "1", "--fp", "1", "--tn", "1"), "both"),
+        (("judge", "--tp", "1", "--fn", "-1", "--fp", "1", "--tn", "1"), "fn"),
+        (("judge", "--tp", "1", "--fn", "1", "--fp", "1", "--tn", "1", "--policy", "defalt"), "default"),
+        (("evaluate", "A.ts"), "A.ts"),
+        (("evaluate", "."), "config.json"),
+        (("predict", "nowhere", "--data", "A.ts", "--out", "p.csv"), "nowhere"),
+        (("predict", "nowhere", "--data", "A.ts", "--out", "p.doc"), "p.doc"),
+        (("trace",), "--demo"),
+        (("trace", "--demo", "--history", "h.csv"), "--demo"),
+        (("trace", "--history", "h.csv"), "h.csv"),
+        (("trace", "A.ts"), "A.ts"),
+        (("trace", "models.py:make"), "models.py"),
+        (("report", "A.ts"), "A.ts"),
+        (("doctor", "--output-format", "pdf"), "pdf"),
+    ],
+)
+def test_wrong_usage(statewise: Any, tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    write_ts(tmp_path / "A.ts")
+    refused(statewise, tmp_path, words, says)
