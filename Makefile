@@ -1,0 +1,60 @@
+# The commands of README.md and CONTRIBUTING.md. Needs make and Python 3.11 or later; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+# make run: what is trained, on which data, how. A --train or --data among ARGS takes the place of DATA.
+MODEL ?= lstm
+VOWELS := src/statewise/datasets/japanese_vowels/JapaneseVowels
+DATA ?= --train $(VOWELS)_TRAIN.ts --test $(VOWELS)_TEST.ts
+RECIPE ?=
+ARGS ?=
+OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench format
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo '  e.g. make run ARGS="--shuffle-labels"   make run ARGS="--train A.ts --test B.ts"   make run PYTHON=python3.12'
+
+run: $(VENV)/.installed-run ## Install, then train, trace, evaluate, judge and report (ARGS="..." adds options)
+	$(BIN)/statewise fit $(MODEL) $(if $(OWN_DATA),,$(DATA)) $(RECIPE) $(ARGS)
+
+test: $(VENV)/.installed-test ## Install, then every gate and every test; stops at the first that fails
+	@$(MAKE) --no-print-directory check
+	@echo '==> pytest ($(WORKERS) workers): tests, doctests, documents, coverage'
+	@$(BIN)/python -m pytest --quiet --numprocesses=$(WORKERS) --dist=worksteal --cov --cov-report=term
+	@echo '==> all gates passed'
+
+check: $(VENV)/.installed-test ## The gates without the tests: ruff, mypy, import-linter
+	@echo '==> ruff check'
+	@$(BIN)/ruff check --quiet .
+	@echo '==> ruff format --check'
+	@$(BIN)/ruff format --quiet --check .
+	@echo '==> mypy'
+	@$(BIN)/mypy
+	@echo '==> import-linter'
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-run ## Measure against peers and floors (ROWS="help" for some rows)
+	@$(BIN)/python -m benchmarks.run $(ROWS)
+
+format: $(VENV)/.installed-test ## Mend what can be mended without thought
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format .
+
+# Installs happen once, until the files below change. Two makes at a time take turns where the system has flock. pip is told to
+# print errors alone: its warnings (places it looks for files, its own age) hide the line that matters.
+EXTRAS_run := all
+EXTRAS_test := all,dev
+LOCK := $(shell command -v flock >/dev/null 2>&1 && echo 'flock .venv.lock')
+
+$(VENV)/.installed-%: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "statewise needs Python 3.11 or later, and '$(PYTHON)' is not. Try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo '==> installing statewise[$(EXTRAS_$*)] into $(VENV) (minutes the first time)'
+	@$(LOCK) sh -c 'set -e; test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	  $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS_$*)]"; touch $@'

@@ -1,0 +1,1 @@
+"""How fast is it, beside what a reader would use otherwise? Run with `make bench`."""

@@ -1,0 +1,30 @@
+"""Under which conditions does every test run? One thread a worker, repeatable examples, plain output of 80 columns."""
+
+from __future__ import annotations
+
+import os
+
+# Read when torch is first imported, here and in child processes: two workers with a pool each would fight for the cores.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+torch.set_num_threads(1)
+
+# "repeatable" finds the same examples in every run; STATEWISE_HYPOTHESIS=explore looks for new ones and remembers failures.
+_SHARED = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", _SHARED, derandomize=True)
+settings.register_profile("explore", _SHARED, derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("STATEWISE_HYPOTHESIS", "repeatable"))
+
+
+@pytest.fixture(autouse=True)
+def _plain_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin each test with the same seed and a plain terminal."""
+    torch.manual_seed(0)
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"NO_COLOR": "1", "COLUMNS": "80", "TERM": "dumb"}.items():
+        monkeypatch.setenv(name, value)
