@@ -1,1 +1,7 @@
-"""Are the promises kept? Folders mirror `src/statewise`; what concerns the whole house lies here at the top."""
+"""The tests of statewise, and how strictly they check annotations at run time: as beartype does, but an int is a number too."""
+
+from __future__ import annotations
+
+from beartype import BeartypeConf, beartype
+
+check = beartype(conf=BeartypeConf(is_pep484_tower=True))

@@ -57,7 +57,7 @@ def sequences() -> Ragged:
 
 
 @pytest.mark.parametrize("batch_first", [False, True])
-def test_a_nested_state_with_a_learned_beginning_is_exact_with_its_gradient(batch_first: bool) -> None:  # noqa: FBT001
+def test_a_nested_state_with_a_learned_beginning_is_exact_with_its_gradient(*, batch_first: bool) -> None:
     module, inputs = Linear(batch_first=batch_first).double(), sequences()
     outputs, final = unroll(module, inputs)
     assert isinstance(final, Held)

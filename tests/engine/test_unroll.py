@@ -99,7 +99,7 @@ def test_the_gradient_stays_finite_when_a_reset_row_held_nan() -> None:
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_hooks_of_the_module_are_called(bidirectional: bool) -> None:  # noqa: FBT001
+def test_hooks_of_the_module_are_called(*, bidirectional: bool) -> None:
     module, inputs = nn.LSTM(2, 3, num_layers=2, bidirectional=bidirectional), ragged()
     wanted, wanted_final = unroll(module, inputs)
     calls: list[Any] = []
@@ -132,7 +132,7 @@ def test_a_forward_that_was_put_on_the_module_itself_is_called() -> None:
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_parametrized_weights_are_computed_anew_and_learn(bidirectional: bool) -> None:  # noqa: FBT001
+def test_parametrized_weights_are_computed_anew_and_learn(*, bidirectional: bool) -> None:
     class Halved(nn.Module):
         def forward(self, weight: Tensor) -> Tensor:
             return weight / 2
@@ -173,7 +173,7 @@ def test_mode_weights_and_random_numbers_are_left_as_they_are() -> None:
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_under_autocast_the_dtypes_are_those_that_torch_gives(kind: str, bidirectional: bool) -> None:  # noqa: FBT001
+def test_under_autocast_the_dtypes_are_those_that_torch_gives(kind: str, *, bidirectional: bool) -> None:
     case = Case(kind=kind, bidirectional=bidirectional, lengths=(4, 0, 1, 7), dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         whole, final = case.module(torch.randn(5, 2, 2))

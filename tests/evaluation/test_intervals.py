@@ -22,6 +22,7 @@ from statewise.evaluation._intervals import (
 )
 from statewise.evaluation._metrics import METRICS, overall, per_class, tally
 from statewise.evaluation._records import Estimate
+from tests._unchecked import unchecked
 
 
 def units_from(actual: np.ndarray, predicted: np.ndarray, of_unit: np.ndarray, classes: int) -> Units:
@@ -98,7 +99,8 @@ def test_the_jackknife_equals_one_written_as_a_loop() -> None:
     value = hits.sum() / (actual == 1).sum()
     reach = stats.t.ppf(0.975, 9) * error / (value * (1 - value))
     ends = [1 / (1 + math.exp(-(math.log(value / (1 - value)) + side))) for side in (-reach, reach)]
-    assert (found.value, found.units) == (pytest.approx(value), 10)
+    assert found.value == pytest.approx(value)
+    assert found.units == 10
     assert [found.low, found.high] == pytest.approx(ends)
 
 
@@ -117,7 +119,7 @@ def test_repeating_the_rows_of_each_unit_makes_no_figure_surer() -> None:
     random = np.random.default_rng(0)
     actual, predicted, of_unit = random.integers(0, 3, 120), random.integers(0, 3, 120), np.arange(120) % 12
     once = estimate_all(units_from(actual, predicted, of_unit, 3), None)
-    often = estimate_all(units_from(*(np.tile(part, 50) for part in (actual, predicted, of_unit)), 3), None)
+    often = estimate_all(units_from(np.tile(actual, 50), np.tile(predicted, 50), np.tile(of_unit, 50), 3), None)
     for name, estimate in once.metrics.items():
         assert often.metrics[name].low == pytest.approx(estimate.low), name
         assert often.metrics[name].high == pytest.approx(estimate.high), name
@@ -161,11 +163,12 @@ def test_accuracy_over_units_counts_units_and_not_rows() -> None:
 def test_accuracy_of_clustered_rows_is_covered(num_units: int, share: float, least: float) -> None:
     random = np.random.default_rng(num_units)
     covered = []
-    for _ in range(150):
-        sizes = random.integers(5, 40, num_units)
-        right = random.beta(9 * share, 9 * (1 - share), num_units)
-        correct = random.random(sizes.sum()) < np.repeat(right, sizes)
-        covered.append(contains(accuracy_over_units(correct, np.repeat(np.arange(num_units), sizes)), share))
+    with unchecked():
+        for _ in range(150):
+            sizes = random.integers(5, 40, num_units)
+            right = random.beta(9 * share, 9 * (1 - share), num_units)
+            correct = random.random(sizes.sum()) < np.repeat(right, sizes)
+            covered.append(contains(accuracy_over_units(correct, np.repeat(np.arange(num_units), sizes)), share))
     assert np.mean(covered) >= least
 
 
@@ -183,9 +186,10 @@ def test_every_metric_of_independent_rows_is_covered(name: str) -> None:
     positive = 1 if len(truth) == 2 else None
     expected = overall(tally(truth), positive)
     covered: dict[str, list[bool]] = {metric: [] for metric in METRICS}
-    for _ in range(150):
-        confusion = random.multinomial(300, truth.ravel()).reshape(truth.shape)
-        found = estimate_all(units_of_confusion(confusion, "sequence"), positive).metrics
-        for metric in METRICS:
-            covered[metric].append(contains(found[metric], float(expected[metric])) if found[metric].low is not None else True)
+    with unchecked():
+        for _ in range(150):
+            confusion = random.multinomial(300, truth.ravel()).reshape(truth.shape)
+            found = estimate_all(units_of_confusion(confusion, "sequence"), positive).metrics
+            for metric in METRICS:
+                covered[metric].append(found[metric].low is None or contains(found[metric], float(expected[metric])))
     assert {metric: float(np.mean(each)) for metric, each in covered.items() if np.mean(each) < 0.92} == {}

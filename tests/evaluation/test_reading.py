@@ -148,7 +148,7 @@ def test_a_name_that_a_line_of_jsonl_lacks_is_a_missing_value(tmp_path: Path) ->
     assert read_predictions(tmp_path / "p.jsonl").more["x"].tolist() == [1, None]
 
 
-BAD = {
+BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "an empty file": ("", {}, "p.csv", "empty"),
     "a header alone": ("target,score\n", {}, "p.csv", "no row"),
     "no target": ("targt,score\n1,0.5\n", {}, "column 'target'", "no such column"),

@@ -51,8 +51,8 @@ def test_scattered_rows_are_replaced_and_no_other_is_touched(rows: int, data: st
     assert after["shared"] is before["shared"]
 
 
-@given(st.lists(st.booleans(), max_size=6), st.booleans())
-def test_a_reset_equals_fresh_and_touches_no_other_row_with_nan_in_the_old_state_too(flags: list[bool], one_row_for_all: bool) -> None:  # noqa: FBT001
+@given(flags=st.lists(st.booleans(), max_size=6), one_row_for_all=st.booleans())
+def test_a_reset_equals_fresh_and_touches_no_other_row_with_nan_in_the_old_state_too(*, flags: list[bool], one_row_for_all: bool) -> None:
     rows, is_first = len(flags), torch.tensor(flags, dtype=torch.bool)
     initial = state(1 if one_row_for_all else rows, seed=1)
     before = state(rows)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+Cells = type[nn.RNNCell | nn.LSTMCell | nn.GRUCell]
+
 
 class LastState(nn.Module):
     """Reads out the state after the last step; batch first as its recurrent part is."""
@@ -78,9 +80,7 @@ class Tokens(nn.Module):
 class CellLoop(nn.Module):
     """Calls a cell once a step; `reset_at` loses the state there."""
 
-    def __init__(
-        self, kind: type[nn.RNNCell | nn.LSTMCell | nn.GRUCell] = nn.LSTMCell, *, reset_at: int | None = None, classes: int = 1
-    ) -> None:
+    def __init__(self, kind: Cells = nn.LSTMCell, *, reset_at: int | None = None, classes: int = 1) -> None:
         super().__init__()
         self.cell = kind(5, 4)
         self.head = nn.Linear(4, classes)
@@ -200,7 +200,7 @@ class Leaky(nn.Module):
         self.seen.append(x.shape[1])
         self.table["calls"] = len(self.seen)
         self.count += 1
-        self.rnn.weight_hh_l0.mul_(0.5)
+        next(self.rnn.parameters()).mul_(0.5)
         self.norm.train()
         normed: Tensor = self.norm(outputs.transpose(1, 2) + torch.rand(1))[..., -1]
         return normed

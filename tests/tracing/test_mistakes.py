@@ -140,6 +140,9 @@ class Wrong(nn.Module):
         (nn.LayerNorm(3), "(normalized_shape=3), and 4 came", "normalized_shape=4"),
         (nn.BatchNorm1d(4), "expects 4 features at the second axis", "x.transpose(1, 2)"),
         (nn.Embedding(9, 2), "looks up whole numbers from 0 to 8, and float32 numbers came", "x.long()"),
+        (nn.Conv1d(6, 2, 1).double(), "its weights are float64", "module.to(torch.float32)"),
+        (nn.LayerNorm(4).double(), "its weights are float64", "module.to(torch.float32)"),
+        (nn.GRU(4, 2).double(), "its weights are float64", "module.to(torch.float32)"),
         (nn.Linear(4, 2).double(), "its weights are float64, and float32 numbers came", "module.to(torch.float32)"),
     ],
 )
@@ -194,6 +197,25 @@ def test_an_error_of_the_modules_own_is_told_with_what_it_was_called_with() -> N
     assert "1 x 6 x 5" in found.arrived
     both = error_of(ContractError, Breaks(), torch.randn(2, 6, 5))
     assert "KeyError" in both.arrived
+
+
+def test_an_error_in_a_part_that_reads_no_tensor_is_told() -> None:
+    class Counts(nn.Module):
+        def forward(self, number: int) -> Tensor:
+            raise ValueError(str(number))
+
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.counts = Counts()
+
+        def forward(self, x: Tensor) -> Tensor:
+            result: Tensor = self.counts(len(x))
+            return result
+
+    found = error_of(ContractError, Outer(), torch.randn(6, 5), contract=Contract(batch_first=True))
+    assert found.where == "submodule 'counts' (Counts)"
+    assert "ValueError: 1; it was called with 1" in found.arrived
 
 
 def test_an_error_in_the_users_own_call_is_told() -> None:
@@ -255,6 +277,8 @@ def test_several_inputs_need_a_module_that_reads_them() -> None:
     found = trace(LastState(), inputs, call=lambda module, batch: module(torch.cat([batch.x["a"], batch.x["b"]], -1)))
     assert found.stages[0].shape == "a: 6 steps x 2 features; b: 6 steps x 3 features"
     assert torch.equal(found.cores[0].inputs, torch.cat([inputs["a"], inputs["b"]], -1))
+    ragged = {name: Ragged(part, torch.tensor([6])) for name, part in inputs.items()}
+    assert "several inputs (a, b)" in error_of(ShapeError, nn.RNN(5, 4), ragged).arrived
     error_of(ShapeError, nn.RNN(5, 4), {"a": torch.randn(1, 6, 2)})
 
 

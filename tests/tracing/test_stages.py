@@ -84,7 +84,7 @@ def test_the_demo_follows_one_prediction_through_five_layers() -> None:
         (nn.GRU, ["reset gate r", "update gate z", "candidate n", "hidden state h"]),
     ],
 )
-def test_the_cell_computation_names_every_gate(kind: type[nn.RNNBase], names: list[str]) -> None:
+def test_the_cell_computation_names_every_gate(kind: type[nn.LSTM | nn.GRU], names: list[str]) -> None:
     found = trace(LastState(kind), torch.randn(10, 5))
     assert list(found.layers[1].parts()) == names
 
@@ -309,7 +309,56 @@ def test_one_step_is_a_sequence_too() -> None:
     assert "input sequence" in str(found)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_module_is_opened_through_the_one_it_was_made_from() -> None:
-    module = nn.RNN(5, 4)
-    assert trace(torch.compile(module), torch.randn(4, 5)).cores[0].kind == "RNN"
+    class Compiled(nn.Module):
+        """As torch.compile wraps a module; the compiler itself takes long to load."""
+
+        def __init__(self, module: nn.Module) -> None:
+            super().__init__()
+            self._orig_mod = module
+
+    assert trace(Compiled(nn.RNN(5, 4)), torch.randn(4, 5)).cores[0].kind == "RNN"
+
+
+@pytest.mark.parametrize(("how", "shape"), [("squared", "6 x 4"), ("part", "6 x 2"), ("deep", None)])
+def test_an_unusual_readout_is_shown_as_it_is(how: str, shape: str | None) -> None:
+    class Unusual(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.GRU(5, 4, batch_first=True), nn.Linear(2 if how == "part" else 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs, _ = self.rnn(x)
+            ways = {"squared": outputs**2, "part": outputs[..., :2], "deep": outputs[:, :, None]}
+            logits: Tensor = self.head(ways[how])
+            return logits[:, :, 0] if how == "deep" else logits
+
+    found = trace(Unusual(), torch.randn(6, 5))
+    assert next((stage.shape for stage in found.stages if stage.name == "readout"), None) == shape
+
+
+def test_a_sequence_of_tables_and_a_core_without_a_batch_are_traced() -> None:
+    class Tables(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(6, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs: Tensor = self.rnn(x[0].flatten(1))[0]
+            return outputs[None]
+
+    model, tables = Tables(), torch.randn(5, 2, 3)
+    found = trace(model, Ragged(tables, torch.tensor([5])), contract=Contract(batch_first=True))
+    assert found.stages[0].shape == "5 steps x 2 x 3"
+    assert torch.equal(found.cores[0].inputs, tables.flatten(1))
+
+
+def test_a_batch_of_single_numbers_shows_the_one_of_its_row() -> None:
+    class Score(LastState):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x)[:, 0]
+
+    model, batch = Score().eval(), torch.randn(4, 6, 5)
+    found = trace(model, batch, row=2)
+    assert found.outputs is not None
+    assert torch.allclose(found.outputs, model(batch)[2].detach().view(1, 1))

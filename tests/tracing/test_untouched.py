@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from statewise import Contract, trace
 from statewise.errors import ContractError
-from statewise.tracing._watch import Watch
+from statewise.tracing._watch import Watch, untouched
 from tests.tracing.strangers import LastState, Leaky
 
 
@@ -62,16 +62,18 @@ def test_a_module_that_fails_is_put_back_too() -> None:
 
 
 def test_no_random_generator_moves() -> None:
-    model, inputs = Leaky(), torch.randn(6, 5)
-    torch.manual_seed(1)
-    random.seed(1)
-    np.random.seed(1)  # noqa: NPY002 - the generator that a stranger may use
-    expected = (torch.rand(1), random.getrandbits(32), np.random.rand())  # noqa: NPY002
-    torch.manual_seed(1)
-    random.seed(1)
-    np.random.seed(1)  # noqa: NPY002
-    trace(model, inputs)
-    assert (torch.rand(1), random.getrandbits(32), np.random.rand()) == expected  # noqa: NPY002
+    def draw() -> tuple[float, int, float]:
+        return float(torch.rand(1)), random.getrandbits(32), float(np.random.rand())  # noqa: NPY002 - what a stranger may use
+
+    module = nn.Linear(1, 1)
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
+    expected = draw()
+    torch.set_rng_state(states[0])
+    random.setstate(states[1])
+    np.random.set_state(states[2])  # noqa: NPY002
+    with untouched(module):
+        draw()
+    assert draw() == expected
 
 
 def test_dropout_is_off_so_that_two_traces_agree() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from statewise.evaluation import Estimate, Evaluation, evaluate, read_predictions
+from statewise.evaluation import Counts, Estimate, Evaluation, evaluate, read_predictions
 from statewise.verdicts import Level, Policy, Reason, Verdict, judge, read_policy
 from statewise.verdicts._policy import EvidenceRules
 from statewise.verdicts._reasons import LimitKind, stand, standing_says
@@ -23,7 +23,7 @@ def reason(verdict: Verdict, subject: str) -> Reason:
 
 
 def with_recall(value: float, low: float | None, high: float | None) -> Evaluation:
-    return changed(evaluate(GOOD), "recall", value, low, high)
+    return changed(GOOD, "recall", value, low, high)
 
 
 # M12: fit for production?
@@ -46,7 +46,7 @@ def check_paradox(verdict: Verdict) -> None:
 
 
 def test_98_percent_accuracy_and_12_percent_recall_is_not_ready_from_four_counts() -> None:
-    verdict = judge(evaluation=evaluate(FRAUD))
+    verdict = judge(evaluation=evaluate(Counts(tp=12, fn=88, fp=112, tn=9788)))
     check_paradox(verdict)
     assert printed(verdict).splitlines()[0] == "figures only: model, training and data were not examined"
     assert 'Always answering "negative" would be 99 % accurate' in verdict.reasons[0].says
@@ -64,11 +64,11 @@ def test_98_percent_accuracy_and_12_percent_recall_is_not_ready_from_a_predictio
 
 @pytest.mark.parametrize("policy", ["default", "lenient", "recall-first", "precision-first"])
 def test_12_percent_recall_is_not_ready_under_any_preset(policy: str) -> None:
-    assert judge(evaluation=evaluate(FRAUD), policy=policy).level == "not_ready"
+    assert judge(evaluation=FRAUD, policy=policy).level == "not_ready"
 
 
 def test_few_positives_found_with_31_times_the_precision_of_guessing_is_a_question_of_cost() -> None:
-    verdict = judge(evaluation=evaluate(RARE_AND_GOOD))
+    verdict = judge(evaluation=RARE_AND_GOOD)
     assert (verdict.level, verdict.exit_code) == ("not_enough_evidence", 3)
     assert subjects(verdict) == ["cost of mistakes"]
     text = printed(verdict)
@@ -80,14 +80,14 @@ def test_few_positives_found_with_31_times_the_precision_of_guessing_is_a_questi
 
 
 @pytest.mark.parametrize(("negatives", "asks"), [(901, True), (900, False)])
-def test_limits_for_balanced_classes_are_dropped_only_below_a_tenth_of_positives(negatives: int, asks: bool) -> None:
+def test_limits_for_balanced_classes_are_dropped_only_below_a_tenth_of_positives(negatives: int, *, asks: bool) -> None:
     verdict = judge(evaluation=of_counts(100, 0, 0, negatives))
     assert ("cost of mistakes" in subjects(verdict)) is asks
     assert verdict.level == ("not_enough_evidence" if asks else "ready")
 
 
 def test_a_policy_without_limits_for_balanced_classes_has_none_to_drop() -> None:
-    assert judge(evaluation=evaluate(RARE_AND_GOOD), policy=RECALL_ONLY).level == "ready"
+    assert judge(evaluation=RARE_AND_GOOD, policy=RECALL_ONLY).level == "ready"
 
 
 # M5 and M10: the bands
@@ -116,10 +116,9 @@ def test_a_good_figure_of_too_few_cases_is_open(tmp_path: Path) -> None:
         ("precision-first", (480, 20, 40, 460), of_counts(300, 200, 3, 497)),
     ],
 )
-def test_each_preset_fires_and_stays_silent(policy: str, fires: tuple[int, int, int, int], stays_silent: object) -> None:
-    good = stays_silent if isinstance(stays_silent, Evaluation) else evaluate(GOOD)
+def test_each_preset_fires_and_stays_silent(policy: str, fires: tuple[int, int, int, int], stays_silent: Evaluation) -> None:
     assert judge(evaluation=of_counts(*fires), policy=policy).level == "not_ready"
-    verdict = judge(evaluation=good, policy=policy)
+    verdict = judge(evaluation=stays_silent, policy=policy)
     assert (verdict.level, verdict.policy, verdict.reasons) == ("ready", policy, ())
     assert verdict.policy_hash == read_policy(policy).sha256
 
@@ -159,9 +158,7 @@ def test_a_limit_is_met_open_or_missed_by_the_ends_of_the_interval(
         (0.79, None, None, "needs_work"),
     ],
 )
-def test_a_lenient_policy_judges_figures_but_wants_an_interval(
-    value: float, low: float | None, high: float | None, level: Level
-) -> None:
+def test_a_lenient_policy_judges_figures_but_wants_an_interval(value: float, low: float | None, high: float | None, level: Level) -> None:
     points = msgspec.structs.replace(RECALL_ONLY, bounds=False)
     assert judge(evaluation=with_recall(value, low, high), policy=points).level == level
 
@@ -209,7 +206,7 @@ def test_answers_at_chance_have_no_skill() -> None:
 def test_skill_wants_the_whole_interval_of_balanced_accuracy_above_chance(
     value: float, low: float | None, high: float | None, level: Level
 ) -> None:
-    verdict = judge(evaluation=changed(evaluate(GOOD), "balanced_accuracy", value, low, high))
+    verdict = judge(evaluation=changed(GOOD, "balanced_accuracy", value, low, high))
     assert verdict.level == level
     assert reason(verdict, "skill").points_to == level
     if low is None and not math.isnan(value):
@@ -273,7 +270,7 @@ def test_a_class_that_never_occurs_in_the_test_data_is_not_judged_by_the_others(
 
 
 def test_a_limit_on_a_metric_that_is_not_there_is_absent_evidence() -> None:
-    evaluation = evaluate(GOOD)
+    evaluation = GOOD
     without = msgspec.structs.replace(evaluation, metrics={name: each for name, each in evaluation.metrics.items() if name != "recall"})
     verdict = judge(evaluation=without)
     assert verdict.level == "not_enough_evidence"
@@ -281,7 +278,7 @@ def test_a_limit_on_a_metric_that_is_not_there_is_absent_evidence() -> None:
 
 
 def test_without_balanced_accuracy_skill_is_not_known() -> None:
-    evaluation = evaluate(GOOD)
+    evaluation = GOOD
     metrics = {name: each for name, each in evaluation.metrics.items() if name != "balanced_accuracy"}
     verdict = judge(evaluation=msgspec.structs.replace(evaluation, metrics=metrics))
     assert (verdict.level, subjects(verdict)) == ("not_enough_evidence", ["skill"])
@@ -345,4 +342,4 @@ def test_remarks_of_the_evaluation_are_handed_on(tmp_path: Path) -> None:
 
 def test_numbers_of_cases_come_from_the_policy() -> None:
     strict = Policy(limits={"recall": 0.5}, evidence=EvidenceRules(min_units=2000, min_positives=900))
-    assert subjects(judge(evaluation=evaluate(GOOD), policy=strict)) == ["independent cases", "positives"]
+    assert subjects(judge(evaluation=GOOD, policy=strict)) == ["independent cases", "positives"]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statewise.errors import DataError, OptionError, RunError
-from statewise.evaluation import Estimate, Evaluation, evaluate
+from statewise.evaluation import Estimate, Evaluation
 from statewise.runs import History, Run, RunConfig, Started
 from statewise.verdicts import PRESETS, Level, Policy, Verdict, judge, read_policy
 from statewise.verdicts._policy import AlertRules, CostRules, Require
@@ -64,14 +64,14 @@ def audited(*statuses: str) -> Audited:
 
 
 def test_a_run_directory_is_judged_by_its_evaluation_and_its_history(tmp_path: Path) -> None:
-    folder = run_directory(tmp_path / "run", evaluate(GOOD), good_history())
+    folder = run_directory(tmp_path / "run", GOOD, good_history())
     for given_as in (folder, str(folder)):
         verdict = judge(given_as)
+        assert "The audit was not required by this policy and did not run." in printed(verdict)
         assert (verdict.level, verdict.exit_code, verdict.reasons) == ("ready", 0, ())
         assert verdict.header == f"run '{folder}': figures and training examined; model and data were not examined"
         assert verdict.not_required == ("audit",)
         assert len(verdict.examined) == 2
-    assert "The audit was not required by this policy and did not run." in printed(verdict)
 
 
 def config() -> RunConfig:
@@ -79,18 +79,18 @@ def config() -> RunConfig:
 
 
 def test_a_run_in_memory_is_judged_by_what_it_holds(tmp_path: Path) -> None:
-    run = Run(config=config(), history=good_history(), evaluation=evaluate(GOOD))
+    run = Run(config=config(), history=good_history(), evaluation=GOOD)
     assert judge(run).level == "ready"
     assert judge(run).header.startswith("a run in memory")
     bare = Run(config=config(), history=good_history())
     assert (judge(bare).level, subjects(judge(bare))) == ("not_enough_evidence", ["evaluation"])
-    stored = Run(config=config(), history=good_history(), directory=run_directory(tmp_path, evaluate(GOOD), None))
+    stored = Run(config=config(), history=good_history(), directory=run_directory(tmp_path, GOOD, None))
     assert judge(stored).level == "ready"
 
 
 def test_what_is_given_takes_the_place_of_the_runs(tmp_path: Path) -> None:
-    folder = run_directory(tmp_path, evaluate(GOOD), good_history())
-    assert judge(folder, evaluation=evaluate(FRAUD)).level == "not_ready"
+    folder = run_directory(tmp_path, GOOD, good_history())
+    assert judge(folder, evaluation=FRAUD).level == "not_ready"
     assert judge(folder, history=history_of(epochs_of([1.0, None, 0.5]))).level == "not_ready"
 
 
@@ -99,9 +99,9 @@ def test_what_is_given_takes_the_place_of_the_runs(tmp_path: Path) -> None:
     [(True, False, ["history"]), (False, True, ["evaluation"]), (False, False, ["evaluation", "history"])],
 )
 def test_a_run_without_required_evidence_is_never_ready(
-    tmp_path: Path, has_evaluation: bool, has_history: bool, absent: list[str]
+    tmp_path: Path, *, has_evaluation: bool, has_history: bool, absent: list[str]
 ) -> None:
-    folder = run_directory(tmp_path / "run", evaluate(GOOD) if has_evaluation else None, good_history() if has_history else None)
+    folder = run_directory(tmp_path / "run", GOOD if has_evaluation else None, good_history() if has_history else None)
     verdict = judge(folder)
     assert (verdict.level, verdict.exit_code, subjects(verdict)) == ("not_enough_evidence", 3, absent)
     assert all("requires" in reason.says and reason.do for reason in verdict.reasons)
@@ -111,12 +111,12 @@ def test_a_run_without_required_evidence_is_never_ready(
 
 def test_a_history_in_which_nothing_happened_is_none(tmp_path: Path) -> None:
     started = Started(model="m", task="classify", num_parameters=1, num_epochs=6, num_train=9, num_valid=9, steps_per_epoch=9)
-    verdict = judge(run_directory(tmp_path, evaluate(GOOD), history_of([started])))
+    verdict = judge(run_directory(tmp_path, GOOD, history_of([started])))
     assert (verdict.level, subjects(verdict)) == ("not_enough_evidence", ["history"])
 
 
 def test_a_run_too_short_to_have_a_trend_is_not_ready_for_want_of_evidence(tmp_path: Path) -> None:
-    verdict = judge(run_directory(tmp_path, evaluate(GOOD), good_history(2)))
+    verdict = judge(run_directory(tmp_path, GOOD, good_history(2)))
     assert (verdict.level, set(subjects(verdict))) == ("not_enough_evidence", {"training loss", "validation accuracy"})
 
 
@@ -128,7 +128,7 @@ def test_nothing_to_judge_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("is_file", [True, False])
-def test_what_is_no_run_directory_is_named(tmp_path: Path, is_file: bool) -> None:
+def test_what_is_no_run_directory_is_named(tmp_path: Path, *, is_file: bool) -> None:
     path = tmp_path / "run"
     if is_file:
         path.write_text("x")
@@ -141,11 +141,11 @@ def test_what_is_no_run_directory_is_named(tmp_path: Path, is_file: bool) -> Non
 
 
 def test_damaged_evidence_is_an_error_and_not_absent(tmp_path: Path) -> None:
-    folder = run_directory(tmp_path, evaluate(GOOD), good_history())
+    folder = run_directory(tmp_path, GOOD, good_history())
     (folder / "evaluation.json").write_text('{"schema": 1, "met')
     with pytest.raises(RunError, match="damaged"):
         judge(folder)
-    run_directory(tmp_path, evaluate(GOOD), None)
+    run_directory(tmp_path, GOOD, None)
     (folder / "history.jsonl").write_text("{broken}\n")
     with pytest.raises(DataError, match=r"history\.jsonl"):
         judge(folder)
@@ -155,7 +155,7 @@ def test_damaged_evidence_is_an_error_and_not_absent(tmp_path: Path) -> None:
 
 
 def test_the_header_says_what_was_not_looked_at() -> None:
-    evaluation, history, audit = evaluate(GOOD), good_history(), audited("pass")
+    evaluation, history, audit = GOOD, good_history(), audited("pass")
     assert judge(evaluation=evaluation).header == "figures only: model, training and data were not examined"
     assert judge(evaluation=evaluation, history=history).header == "figures and training only: model and data were not examined"
     assert judge(evaluation=evaluation, audit=audit).header == "figures and model only: training and data were not examined"
@@ -182,10 +182,10 @@ def test_the_header_says_what_was_not_looked_at() -> None:
         (None, True, "not_enough_evidence"),
     ],
 )
-def test_an_audit_must_not_fail_and_where_required_must_have_judged(statuses: list[str] | None, required: bool, level: Level) -> None:
+def test_an_audit_must_not_fail_and_where_required_must_have_judged(statuses: list[str] | None, *, required: bool, level: Level) -> None:
     audit = None if statuses is None else audited(*statuses)
     policy = Policy(limits={"recall": 0.5}, require=Require(counts=("evaluation", "audit") if required else ("evaluation",)))
-    verdict = judge(evaluation=evaluate(GOOD), audit=audit, policy=policy)
+    verdict = judge(evaluation=GOOD, audit=audit, policy=policy)
     assert verdict.level == level
     if level == "not_ready":
         assert subjects(verdict) == ["SW302 padding-never-read"]
@@ -199,7 +199,7 @@ def test_an_audit_must_not_fail_and_where_required_must_have_judged(statuses: li
 
 
 @pytest.mark.parametrize(("missed", "too_few", "below"), list(product([False, True], repeat=3)))
-def test_the_level_is_the_first_that_applies(missed: bool, too_few: bool, below: bool) -> None:
+def test_the_level_is_the_first_that_applies(*, missed: bool, too_few: bool, below: bool) -> None:
     evaluation = of_counts(480, 20, 20, 480)
     if missed:
         evaluation = changed(evaluation, "recall", 0.5, 0.4, 0.6)
@@ -216,14 +216,14 @@ def test_the_level_is_the_first_that_applies(missed: bool, too_few: bool, below:
 @pytest.mark.parametrize("policy", PRESETS)
 def test_every_preset_reaches_every_level_that_it_can(policy: str) -> None:
     levels = {judge(evaluation=of_counts(round(n * r), n - round(n * r), round(n * f), n - round(n * f)), policy=policy).level
-              for n in (20, 60, 500) for r in (0.3, 0.48, 0.52, 0.74, 0.78, 0.82, 0.88, 0.92, 1.0) for f in (0.0, 0.05, 0.2, 0.6)}  # fmt: skip
+              for n in (20, 200) for r in (0.3, 0.48, 0.79, 0.88, 1.0) for f in (0.0, 0.07, 0.6)}  # fmt: skip
     reachable = {"ready", "not_enough_evidence", "not_ready"}
     assert levels == reachable | (set() if policy == "lenient" else {"needs_work"})
 
 
 def test_a_bad_band_of_training_needs_work(tmp_path: Path) -> None:
     history = history_of(epochs_of([1.0, 0.6, 0.3], [0.5, 0.6, 0.7]), updates_of([50.0] * 30))
-    verdict = judge(run_directory(tmp_path, evaluate(GOOD), history))
+    verdict = judge(run_directory(tmp_path, GOOD, history))
     assert (verdict.level, verdict.exit_code, subjects(verdict)) == ("needs_work", 1, ["gradient norms"])
 
 
@@ -239,7 +239,7 @@ def ends(draw: st.DrawFn) -> Ends:
 @st.composite
 def evaluations(draw: st.DrawFn) -> Evaluation:
     """Draw evaluations of two classes, rare or not, many cases or few, with any figures."""
-    base = evaluate(draw(st.sampled_from([GOOD, RARE_AND_GOOD])))
+    base = draw(st.sampled_from([GOOD, RARE_AND_GOOD]))
     metrics = {}
     for metric in METRICS:
         low, value, high = draw(ends())
@@ -296,7 +296,7 @@ def removals(evaluation: Evaluation, history: History, policy: Policy) -> list[t
         (evaluation, None),
         *((each, history) for each in (*without, *pointwise, unknown)),
         (evaluation, history_of(*plain)),  # type: ignore[arg-type]
-        (evaluation, history_of(*no_updates)),  # type: ignore[arg-type]
+        (evaluation, history_of(*no_updates)),
     ]
 
 

@@ -28,7 +28,7 @@ def write(folder: Path, text: str, name: str = "own.toml") -> Path:
         ("precision-first", True, {"precision": 0.95, "recall": 0.50}),
     ],
 )
-def test_each_preset_holds_the_limits_that_it_is_known_for(preset: str, bounds: bool, limits: dict[str, float]) -> None:
+def test_each_preset_holds_the_limits_that_it_is_known_for(preset: str, *, bounds: bool, limits: dict[str, float]) -> None:
     policy = read_policy(preset)
     assert (policy.name, policy.bounds, policy.limits) == (preset, bounds, limits)
     assert policy.says
@@ -93,9 +93,7 @@ def test_the_hash_is_of_what_decides(tmp_path: Path) -> None:
         ("extends = 'lenint'\n", "policy 'lenint'", "Did you mean 'lenient'?"),
     ],
 )
-def test_what_a_policy_cannot_say_is_refused_with_the_place_and_the_nearest_name(
-    tmp_path: Path, text: str, where: str, hint: str
-) -> None:
+def test_what_a_policy_cannot_say_is_refused_with_the_place_and_the_nearest_name(tmp_path: Path, text: str, where: str, hint: str) -> None:
     with pytest.raises(OptionError) as caught:
         read_policy(write(tmp_path, text))
     assert where in caught.value.where

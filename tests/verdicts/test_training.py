@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from statewise.evaluation import evaluate
 from statewise.runs import Ended, Epoch, History, Record, Started, read_history
 from statewise.verdicts import Policy, Reason, Verdict, judge, read_policy
 from statewise.verdicts._policy import GradientRules, TrainingRules
@@ -29,7 +28,7 @@ def notes_of(*records: list[Record]) -> str:
 
 
 def verdict_with(history: History) -> Verdict:
-    return judge(evaluation=evaluate(GOOD), history=history)
+    return judge(evaluation=GOOD, history=history)
 
 
 # Finite losses
@@ -184,14 +183,14 @@ def test_norms_that_fall_a_hundredfold_while_the_run_converges_are_no_spikes() -
     norms: list[float | None] = [5.0 * 0.95**at for at in range(300)]
     found = bands(epochs_of(FALLING), updates_of(norms))
     assert found["gradient spikes"].value == 0
-    late = [*norms[:-2], 5.0, norms[-1]]  # far above its neighbours, though the run began there
+    late: list[float | None] = [*norms[:-2], 5.0, norms[-1]]  # far above its neighbours, though the run began there
     rules = Policy(limits={"recall": 0.5}, gradients=GradientRules(max_spike_share=0.0))
     assert bands(epochs_of(FALLING), updates_of(late), policy=rules)["gradient spikes"].points_to == "needs_work"
 
 
 def test_a_window_looks_back_only_so_far() -> None:
     # 60 large norms, then small ones: with a window of 50 the first small ones are judged against large, a later rise against small.
-    norms: list[float | None] = [8.0] * 60 + [0.1] * 60 + [8.0] * 2
+    norms: list[float | None] = [*[8.0] * 60, *[0.1] * 60, 8.0, 8.0]
     assert bands(epochs_of(FALLING), updates_of(norms))["gradient spikes"].value == pytest.approx(2 / 102)
 
 
@@ -215,7 +214,7 @@ def test_a_csv_of_losses_and_accuracies_says_that_gradients_are_not_known(tmp_pa
     assert verdict.level == "ready"
     assert "Not judged: gradient norms. This history has no record of them." in " ".join(printed(verdict).split())
     required = Policy(limits={"recall": 0.5}, require=type(POLICY.require)(counts=("evaluation", "history")))
-    strict = judge(evaluation=evaluate(GOOD), history=read_history(path), policy=required)
+    strict = judge(evaluation=GOOD, history=read_history(path), policy=required)
     assert strict.level == "not_enough_evidence"
     assert {reason.subject for reason in strict.reasons} == {"gradient norms", "validation accuracy"}
 

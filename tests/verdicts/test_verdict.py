@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from statewise.errors import RunError
-from statewise.evaluation import evaluate
+from statewise.evaluation import Counts, evaluate
 from statewise.verdicts import Reason, Verdict, judge, read_verdict, write_verdict
 from statewise.verdicts._terminal import figures
 from tests.verdicts.evidence import FRAUD, GOOD, RARE_AND_GOOD, good_history, of_counts, printed
 
 
 def verdicts() -> list[Verdict]:
-    counts = [of_counts(50, 10, 5, 35), of_counts(0, 60, 0, 60), evaluate(FRAUD), evaluate(RARE_AND_GOOD), evaluate(GOOD)]
+    counts = [of_counts(50, 10, 5, 35), of_counts(0, 60, 0, 60), FRAUD, RARE_AND_GOOD, GOOD]
     return [judge(evaluation=each, history=good_history()) for each in counts]
 
 
@@ -30,7 +30,13 @@ def test_a_verdict_comes_back_as_it_went(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "arrived"),
-    [(None, "No such file"), ('{"schema": 7}', "schema 7"), ('{"schema": 1, "lev', "damaged"), ('{"schema": 1}', "damaged"), ("[]", "damaged")],
+    [
+        (None, "No such file"),
+        ('{"schema": 7}', "schema 7"),
+        ('{"schema": 1, "lev', "damaged"),
+        ('{"schema": 1}', "damaged"),
+        ("[]", "damaged"),
+    ],
 )
 def test_a_verdict_that_cannot_be_read_is_named(tmp_path: Path, content: str | None, arrived: str) -> None:
     path = tmp_path / "verdict.json"
@@ -51,7 +57,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 
 def test_the_answer_comes_first_then_why_then_what_was_not_looked_at() -> None:
-    text = printed(judge(evaluation=evaluate(FRAUD)))
+    text = printed(judge(evaluation=FRAUD))
     parts = ["figures only", "verdict: not ready", "Not ready because", "Do: ", "Not enough evidence", "What speaks for it", "Examined: "]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
@@ -73,8 +79,9 @@ def test_every_figure_that_is_printed_is_the_one_that_decided() -> None:
 
 
 def test_figures_are_never_broken_over_two_lines() -> None:
+    verdict = judge(evaluation=FRAUD)
     for width in range(50, 90):
-        text = printed(judge(evaluation=evaluate(FRAUD)), width)
+        text = printed(verdict, width)
         assert all(piece in text for piece in ("98.0 %", "recall 12 %", "88 of 100", "99 %", "0.064 to 0.200")), width
 
 
@@ -85,18 +92,18 @@ def test_plain_text_is_what_the_terminal_shows() -> None:
 
 
 def test_one_line_tells_the_level_and_what_decided() -> None:
-    assert repr(judge(evaluation=evaluate(FRAUD))) == "Verdict(not ready, because of recall of 'positive', policy 'default')"
-    assert repr(judge(evaluation=evaluate(GOOD))) == "Verdict(ready, policy 'default')"
+    assert repr(judge(evaluation=FRAUD)) == "Verdict(not ready, because of recall of 'positive', policy 'default')"
+    assert repr(judge(evaluation=GOOD)) == "Verdict(ready, policy 'default')"
 
 
 def test_a_notebook_shows_level_reasons_and_remarks_and_escapes_names() -> None:
-    page = judge(evaluation=evaluate(FRAUD, positive="<fraud>"))._repr_html_()
+    page = judge(evaluation=evaluate(Counts(tp=12, fn=88, fp=112, tn=9788), positive="<fraud>"))._repr_html_()
     assert "<b>not ready</b>" in page
     assert "88 of 100 positives are missed" in page
     assert "<fraud>" not in page
     assert "&lt;fraud&gt;" in page
     assert "What speaks for it" in page
-    assert "<caption>Why" not in judge(evaluation=evaluate(GOOD))._repr_html_()
+    assert "<caption>Why" not in judge(evaluation=GOOD)._repr_html_()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from statewise.cli._show import heading, say, show
 from statewise.evaluation import evaluate, predict, write_evaluation
 from statewise.reporting import report
-from statewise.runs import RunFiles, keep_example
+from statewise.runs import RunFiles, add_to_provenance, keep_example, record_data
 from statewise.tracing import trace
 from statewise.verdicts import Verdict, judge, write_verdict
 
@@ -37,6 +37,8 @@ def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
     heading("Verdict")
     verdict = judge(run, policy=policy)
     write_verdict(verdict, files.verdict)
+    tested = None if test is None else record_data(test)
+    add_to_provenance(run.directory, test=tested, policy=verdict.policy, policy_sha256=verdict.policy_hash)
     show(verdict)
     path = report(run)
     say(f"Report: {path}\nRun:    {run.directory}")

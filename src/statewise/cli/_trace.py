@@ -60,7 +60,7 @@ def trace(
         return 0
     found = demo_trace(seed) if demo else _trace_target(target or "", data, columns or Columns(), sequence)
     if out is not None:
-        write_atomically(out, found.to_html(), asked="write the trace")
+        write_atomically(out, found.to_html(page=True), asked="write the trace")
     if output_format == "json":
         say(msgspec.json.format(msgspec.json.encode(found.to_dict()), indent=2).decode())
     else:

@@ -1,6 +1,6 @@
 """How to call any module: what it promises, what can be read off it, and the padded edge for modules of others."""
 
-from statewise.contracts._adapt import Adapted, Outputs, ReadsSequences, adapt, check_features, device_of, resolved
+from statewise.contracts._adapt import Adapted, Outputs, ReadsSequences, adapt, check_features, device_of, resolved, wrong_features
 from statewise.contracts._batch import Batch
 from statewise.contracts._classes import class_probabilities, require_outputs
 from statewise.contracts._contract import Contract
@@ -17,4 +17,5 @@ __all__ = [
     "device_of",
     "require_outputs",
     "resolved",
+    "wrong_features",
 ]

@@ -139,13 +139,18 @@ def check_features(module: nn.Module, data: Sequences) -> None:
     values = data.parts["x"].values if set(data.parts) == {"x"} else None
     if core is None or values is None or values.ndim != 2 or values.shape[1] == core.input_size:
         return
-    names = data.feature_names if not hasattr(data.feature_names, "keys") else None
-    shown = f" ({', '.join(list(names)[:6])}{', ...' if len(names) > 6 else ''})" if names else ""
-    raise ShapeError(
-        asked=f"call {type(module).__name__}",
-        where=data.source,
-        arrived=f"{values.shape[1]} features a step{shown}, but the model reads {core.input_size}",
-        hint=f"Build it with input_size={values.shape[1]}, or name the {core.input_size} columns to use with features=[...].",
+    raise wrong_features(data, "x", core.input_size, type(module).__name__)
+
+
+def wrong_features(data: Sequences, name: str, wanted: int, model: str) -> ShapeError:
+    """Return the error for an input with another number of features than the model reads."""
+    found, names = data.parts[name].values.shape[-1], data.feature_names_of(name) or ()
+    shown = f" ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})" if names else ""
+    return ShapeError(
+        asked=f"call {model}",
+        where=data.source if name == "x" else f"{data.source}, input {name!r}",
+        arrived=f"{found} features a step{shown}, but the model reads {wanted}",
+        hint=f"Build it with input_size={found}, or name the {wanted} columns to use with features=[...].",
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MANY = 15
 """No more classes or confusions than this are listed."""
 
-_NAME_WIDTH = 24
+_NAME_WIDTH = 20
 _AXES = "rows: actual, columns: predicted"
 _UNITS = {"group": "groups", "sequence": "sequences", "count": "cases"}
 
@@ -155,16 +155,17 @@ def _lines(lines: Iterable[tuple[str, str]], style: str = "") -> Table:
 def _confusion(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
     """Yield the matrix, or the most frequent confusions where it would be too wide."""
     names, counts = evaluation.confusion.class_names, evaluation.confusion.counts
-    shown = [_shortened(name) + (" (positive)" if name == evaluation.positive else "") for name in names]
-    columns = [max(len(name), *(len(f"{row[place]:,}") for row in counts)) for place, name in enumerate(shown)]
-    if max(map(len, [*shown, "actual"])) + sum(columns) + 3 * len(names) > width:
+    columns = [_shortened(name) for name in names]
+    rows = [_marked(evaluation, name) for name in names]
+    widths = [max(len(name), *(len(f"{row[place]:,}") for row in counts)) for place, name in enumerate(columns)]
+    if max(map(len, [*rows, "actual"])) + sum(widths) + 3 * len(names) > width:
         yield from _most_frequent_confusions(evaluation)
         return
     table = _table()
     table.add_column("actual", no_wrap=True)
-    for name in shown:
+    for name in columns:
         table.add_column(Text(name), justify="right", no_wrap=True)
-    for name, row in zip(shown, counts, strict=True):
+    for name, row in zip(rows, counts, strict=True):
         table.add_row(Text(name), *(f"{count:,}" for count in row))
     yield _title(f"Confusion matrix ({_AXES})")
     yield table
@@ -200,14 +201,20 @@ def _classes(evaluation: Evaluation) -> Iterator[RenderableType]:
         each = evaluation.per_class[name]
         figures = [figure(each[metric].value) for metric in ("precision", "recall", "f1")]
         mark = "worst" if evaluation.positive is None and name == evaluation.worst_class else ""
-        shown = Text(_shortened(name) + (" (positive)" if name == evaluation.positive else ""))
-        table.add_row(shown, f"{support[name]:,}", *figures[:2], each["recall"].interval or "none", figures[2], mark)
+        table.add_row(
+            Text(_marked(evaluation, name)), f"{support[name]:,}", *figures[:2], each["recall"].interval or "none", figures[2], mark
+        )
     yield _title("Classes" if len(names) == len(support) else f"The {len(names)} classes with the lowest f1, of {len(support)}")
     yield table
 
 
+def _marked(evaluation: Evaluation, name: str) -> str:
+    return _shortened(name) + (" (positive)" if name == evaluation.positive else "")
+
+
 def _shortened(name: str) -> str:
-    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 3]}..."
+    """Return a label without its middle where it is long: labels often differ at their ends."""
+    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 10]}...{name[-7:]}"
 
 
 def _html_table(caption: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

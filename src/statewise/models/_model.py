@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from statewise.contracts import Contract, Outputs, device_of
+from statewise.contracts import Contract, Outputs, device_of, wrong_features
 from statewise.engine import unroll
 from statewise.errors import ShapeError
 from statewise.models._encoder import Encoder
@@ -138,7 +138,14 @@ class Model(nn.Module):
         return rows if self.config.task == "classify" else rows.index_select(0, encoded.rows)
 
     def run_sequences(self, data: Sequences, state: State = None) -> Outputs:
-        """Return the outputs for all sequences, flat."""
+        """Return the outputs for all sequences, flat.
+
+        Raises:
+            ShapeError: an input has another number of features than the model was built for; the source of the data is named.
+        """
+        for name, size in self.config.numeric.items():
+            if name in data.parts and data.parts[name].values.shape[1:] != (size,):
+                raise wrong_features(data, name, size, type(self).__name__)
         device = device_of(self)
         parts = {name: part.to(device) for name, part in data.parts.items()}
         static = None if data.static is None or not self.config.num_static else data.static.to(device)

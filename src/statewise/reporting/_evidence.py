@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from statewise.errors import OptionError, StatewiseError
+from statewise.errors import StatewiseError
 from statewise.evaluation import Evaluation, read_evaluation
 from statewise.runs import History, Provenance, Run, RunConfig, RunFiles, load, read_document, read_example, read_history
 from statewise.tracing import Trace, trace
@@ -58,7 +58,6 @@ def gather(run: Run | Path | str) -> Evidence:
 
     Raises:
         RunError: it is not a run directory, or its configuration or history is damaged.
-        OptionError: `run` is neither a run nor a path.
     """
     found, broken = _run_of(run)
     place = "kept in memory" if found.directory is None else str(found.directory)
@@ -81,10 +80,6 @@ def _run_of(run: Run | Path | str) -> tuple[Run, Missing | None]:
     """Return the run and, where its module cannot be had, why."""
     if isinstance(run, Run):
         return run, None
-    if not isinstance(run, (str, Path)):
-        raise OptionError(
-            asked="write a report", where="run", arrived=f"a {type(run).__name__}", hint="Give a Run, or the path of a run directory."
-        )
     files = RunFiles(run)
     config = read_document(files.config, RunConfig)
     history = read_history(files.history) if files.history.is_file() else History()

@@ -39,7 +39,7 @@ def report(run: Run | Path | str, path: Path | str | None = None) -> Path:
         The path of the file.
 
     Raises:
-        OptionError: the run is kept in memory and no path was given, or `run` is neither a run nor a path.
+        OptionError: the run is kept in memory and no path was given.
         RunError: it is not a run directory, it is damaged, or the file cannot be written.
         MissingExtraError: jinja2, altair or vl-convert is not installed.
 

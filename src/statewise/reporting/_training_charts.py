@@ -82,7 +82,8 @@ def gradient_chart(updates: Sequence[Update], *, rules: GradientRules, clip: flo
     """
     alt = require_altair()
     total = bins_of([update.gradient_norm for update in updates])
-    layers = {name: bins_of([update.norms.get(name) for update in updates]) for update in updates for name in update.norms}
+    names = dict.fromkeys(name for update in updates for name in update.norms)
+    layers = {name: bins_of([update.norms.get(name) for update in updates]) for name in names}
     rows = [row for name, bins in {_ALL_LAYERS: total, **layers}.items() for row in _norm_rows(name, bins)]
     frame = _norm_frame(rows, len(updates), [clip, rules.median_low, rules.median_high], palette)
     lines = alt.Chart(inline(rows)).encode(x=frame.x, y=frame.y)

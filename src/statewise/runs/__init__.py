@@ -8,6 +8,7 @@ from statewise.runs._history import encode_records, read_history
 from statewise.runs._records import Ended, Epoch, History, Record, Started, Update
 from statewise.runs._run import (
     Run,
+    add_to_provenance,
     load,
     load_weights,
     make_provenance,
@@ -29,6 +30,7 @@ __all__ = [
     "RunFiles",
     "Started",
     "Update",
+    "add_to_provenance",
     "encode_records",
     "keep_example",
     "load",

@@ -108,8 +108,14 @@ def load(directory: Path | str, model: nn.Module | None = None, call: Callable[.
         model=model,
         directory=directory,
         call=call,
-        contract=msgspec.convert(config.contract, Contract),
+        contract=_contract_of(config),
     )
+
+
+def _contract_of(config: RunConfig) -> Contract:
+    """Return the contract that a run wrote down; callables were left out, and are asked for again when needed."""
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in config.contract.items()}
+    return Contract(**{name: value for name, value in fields.items() if name in Contract.__struct_fields__})
 
 
 def save_weights(tensors: dict[str, Tensor], path: Path) -> str:
@@ -189,6 +195,14 @@ def make_provenance(*, seed: int, weights_sha256: str, data: dict[str, DataRecor
         weights_sha256=weights_sha256,
         data=data,
     )
+
+
+def add_to_provenance(directory: Path, *, test: DataRecord | None, policy: str, policy_sha256: str) -> None:
+    """Add to `provenance.json` what was scored, and by which policy it was judged."""
+    path = RunFiles(directory).provenance
+    before = read_document(path, Provenance)
+    data = before.data if test is None else {**before.data, "test": test}
+    write_provenance(directory, msgspec.structs.replace(before, data=data, policy=policy, policy_sha256=policy_sha256))
 
 
 def write_provenance(directory: Path, provenance: Provenance) -> None:

@@ -171,8 +171,6 @@ def heat_strips(hidden: Tensor, *, ascii_only: bool = False) -> Iterator[Line]:
     Reads without colour: blocks in the lower half are negative, in the upper half positive.
     """
     time, width = hidden.shape
-    if not time or not width:
-        return
     room = 44
     stride = -(-time // room)
     steps = list(range(0, time, stride))

@@ -19,7 +19,7 @@ from statewise.sequences import Ragged, Sequences
 from statewise.tracing._given import Given, as_given
 from statewise.tracing._mistakes import explained, wrong_width
 from statewise.tracing._open import open_cores, open_stepwise
-from statewise.tracing._records import Core
+from statewise.tracing._records import Cell, Core
 from statewise.tracing._seen import Seen, name_of
 from statewise.tracing._shapes import counted, describe, sizes
 from statewise.tracing._watch import Call, Watch, untouched
@@ -49,7 +49,9 @@ def look(model: Any, sequence: Any, *, contract: Contract | None, call: UserCall
             _look_through_contract(seen, given, contract, call, row)
     if seen.class_names is None and seen.data is not None and seen.data.class_names is not None:
         seen.class_names = tuple(seen.data.class_names)
-    seen.cores = tuple(_honest(core, seen.notes) for core in seen.cores)
+    seen.cores = tuple(_on_cpu(_honest(core, seen.notes)) for core in seen.cores)
+    seen.sequence = {name: values.cpu() for name, values in seen.sequence.items()}
+    seen.output = None if seen.output is None else seen.output.cpu()
     return seen
 
 
@@ -332,6 +334,17 @@ def _single(given: Given, row: int, *, batch_first: bool | None, seen: Seen) -> 
     shown = f" Shown: row {chosen + 1} of {batch}." if batch > 1 else ""
     seen.notes.append(f"{sizes(given.dense.shape)} is read {order}: {counted(len(values), 'step')} of a batch of {batch}.{shown}")
     return Given(data=Sequences(inputs=Ragged(values, torch.tensor([len(values)])), source="the sequence given to trace"))
+
+
+def _on_cpu(core: Core) -> Core:
+    def move(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: part.cpu() for name, part in parts.items()}
+
+    def move_cell(cell: Cell) -> Cell:
+        return replace(cell, inputs=cell.inputs.cpu(), before=move(cell.before), work=move(cell.work), after=move(cell.after))
+
+    cells = tuple(move_cell(cell) for cell in core.cells)
+    return replace(core, cells=cells, initial=move(core.initial), inputs=core.inputs.cpu(), hidden=core.hidden.cpu())
 
 
 def _require_row(row: int, batch: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from torch import Tensor, nn
 
 from statewise.models import Model
-from statewise.sequences import Ragged, Sequences
+from statewise.sequences import Sequences
 from statewise.tracing._records import Core
 from statewise.tracing._shapes import counted
 from statewise.tracing._watch import Call
@@ -18,7 +18,7 @@ Reading: TypeAlias = Literal["logits", "probabilities", "values"]
 
 @dataclass(kw_only=True)
 class Seen:
-    """What one run of a module showed.
+    """What one run of a module showed; all but the calls on the CPU.
 
     Attributes:
         sequence: what was given, of the one sequence that is shown: `[time, *]` by the name of the input.
@@ -54,16 +54,15 @@ class Seen:
 
     def rows(self, values: Any) -> Tensor | None:
         """Return the rows `[1, k]` or `[time, k]` of the one sequence in a part's input or output, or None where they cannot be told."""
-        if isinstance(values, Ragged):
-            values = values.values
         if not isinstance(values, Tensor) or not 1 <= values.ndim <= 3:
             return None
-        if values.ndim == 3:
-            first = self.batch_first if self.batch > 1 and self.batch_first is not None else values.shape[0] == self.batch
-            return (values if first else values.transpose(0, 1))[min(self.row, self.batch - 1)]
-        if values.ndim == 1:
-            return values[self.row].view(1, 1) if self.batch > 1 and len(values) == self.batch else values.unsqueeze(0)
-        return values[self.row : self.row + 1] if self.batch > 1 and len(values) == self.batch else values
+        one: Tensor = values.cpu()
+        if one.ndim == 3:
+            first = self.batch_first if self.batch > 1 and self.batch_first is not None else one.shape[0] == self.batch
+            return (one if first else one.transpose(0, 1))[min(self.row, self.batch - 1)]
+        if one.ndim == 1:
+            return one[self.row].view(1, 1) if self.batch > 1 and len(one) == self.batch else one.unsqueeze(0)
+        return one[self.row : self.row + 1] if self.batch > 1 and len(one) == self.batch else one
 
 
 def name_of(module: nn.Module) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from statewise.models import Model
 from statewise.tracing._prediction import prediction_layers
 from statewise.tracing._readout import Chances, Head, find_chances, find_head, find_readout
-from statewise.tracing._records import Cell, Core, Stage, Submodule, Trace
+from statewise.tracing._records import Core, Stage, Submodule, Trace
 from statewise.tracing._seen import name_of
 from statewise.tracing._shapes import counted, describe, flat, gives, gives_together, sizes
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def build_trace(seen: Seen) -> Trace:
-    """Return the trace of what one run showed; all tensors on the CPU."""
+    """Return the trace of what one run showed."""
     head = find_head(seen)
     chances = find_chances(seen, head)
     stages = [_input_stage(seen), *_encoded_stages(seen)]
@@ -36,12 +35,12 @@ def build_trace(seen: Seen) -> Trace:
         seen.notes.append(_no_core(seen))
     return Trace(
         title=f"{name_of(seen.module)} on {_input_shape(seen)}",
-        stages=tuple(_on_cpu(stage) for stage in stages),
-        layers=tuple(_on_cpu(stage) for stage in prediction_layers(seen, head, chances)),
-        cores=tuple(_core_on_cpu(core) for core in seen.cores),
-        hidden=seen.cores[-1].hidden.cpu() if seen.cores else None,
-        outputs=None if seen.output is None else seen.output.cpu(),
-        probabilities=None if chances.values is None else chances.values.cpu(),
+        stages=tuple(stages),
+        layers=tuple(prediction_layers(seen, head, chances)),
+        cores=seen.cores,
+        hidden=seen.cores[-1].hidden if seen.cores else None,
+        outputs=seen.output,
+        probabilities=chances.values,
         class_names=chances.names,
         submodules=tuple(_submodules(seen.calls)),
         notes=tuple(seen.notes),
@@ -271,19 +270,3 @@ def _submodules(calls: Iterable[Call]) -> Iterable[Submodule]:
             calls=len(group),
             values=first.output.cpu() if small else None,
         )
-
-
-def _core_on_cpu(core: Core) -> Core:
-    def move(parts: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {name: part.cpu() for name, part in parts.items()}
-
-    def move_cell(cell: Cell) -> Cell:
-        return replace(cell, inputs=cell.inputs.cpu(), before=move(cell.before), work=move(cell.work), after=move(cell.after))
-
-    cells = tuple(move_cell(cell) for cell in core.cells)
-    return replace(core, cells=cells, initial=move(core.initial), inputs=core.inputs.cpu(), hidden=core.hidden.cpu())
-
-
-def _on_cpu(stage: Stage) -> Stage:
-    values = stage.values.cpu() if isinstance(stage.values, Tensor) else {name: part.cpu() for name, part in stage.values.items()}
-    return replace(stage, values=values)

@@ -58,8 +58,6 @@ def _panel(hidden: Tensor, title: str, *, backward: bool) -> tuple[str, float]:
     time, width = hidden.shape
     stride = max(1, math.ceil(time / MAX_STEPS))
     steps, units = list(range(0, time, stride)), list(range(min(width, MAX_UNITS)))
-    if not steps or not units:
-        return _text(8.0, 20.0, f"{title}: nothing to draw", anchor="start"), 32.0
     across = min(48.0, PLOT / len(steps))
     down = max(6.0, min(24.0, 360 / len(units)))
     largest = scale_of(hidden)

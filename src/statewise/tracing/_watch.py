@@ -107,18 +107,16 @@ def untouched(module: nn.Module) -> Iterator[None]:
     Put back are modes, attributes and buffers of every part (a state kept inside too), parameters, and the random generators of
     torch, NumPy and Python.
     """
+    numbers, numpy_numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global one is what a stranger may use
     kept = [(part, dict(part.__dict__), _containers(part)) for part in module.modules()]
     tensors = {id(each): each for part in module.modules() for each in _tensors(list(part.__dict__.values()))}
     copies = [(each, each.detach().clone()) for each in tensors.values()]
     devices = sorted({each.device.index for each in tensors.values() if each.device.type == "cuda"})
-    numbers, numpy_numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the global one is what a stranger may use
     try:
         with torch.random.fork_rng(devices=devices), torch.no_grad():
             module.eval()
             yield
     finally:
-        random.setstate(numbers)
-        np.random.set_state(numpy_numbers)  # noqa: NPY002
         for part, attributes, containers in kept:
             part.__dict__.clear()
             part.__dict__.update(attributes)
@@ -128,6 +126,8 @@ def untouched(module: nn.Module) -> Iterator[None]:
             for tensor, copy in copies:
                 if not torch.equal(tensor, copy):
                     tensor.copy_(copy)
+        random.setstate(numbers)
+        np.random.set_state(numpy_numbers)  # noqa: NPY002
 
 
 def _containers(part: nn.Module) -> list[tuple[Any, Any]]:

@@ -189,6 +189,7 @@ class _Curves:
         self.valid_accuracies = [_finite(epoch.valid_accuracy) for epoch in epochs]
         there = _finite_ones(self.losses)
         self.highest, self.lowest = (max(there), min(there)) if there else (0.0, 0.0)
+        self.falls_before = _falls_before(self.losses)
         self.guessing = math.log(num_classes) if num_classes else math.inf
 
     def changes(self, values: Sequence[float | None], place: int) -> list[tuple[float, float]]:
@@ -210,6 +211,16 @@ class _Curves:
         if loss is None or self.highest <= floor:
             return 0.0
         return (loss - floor) / (self.highest - floor)
+
+
+def _falls_before(losses: Sequence[float | None]) -> list[float]:
+    """Return, for each epoch, the fall from the first finite loss to the lowest of the epochs before it."""
+    falls, first, lowest = [], math.nan, math.inf
+    for loss in losses:
+        falls.append(0.0 if math.isnan(first) else first - lowest)
+        if loss is not None:
+            first, lowest = loss if math.isnan(first) else first, min(lowest, loss)
+    return falls
 
 
 def _line(curves: _Curves, place: int, best: int | None, overfits: int | None) -> EpochLine:
@@ -244,7 +255,7 @@ def _loss_says(curves: _Curves, place: int) -> str:
 
 def _loss_moves(curves: _Curves, place: int, changes: Sequence[tuple[float, float]]) -> str:
     moves = [0 if abs(change) <= _HOLDS_LOSS * abs(before) else int(math.copysign(1, change)) for before, change in changes]
-    swings, jumps = _swings(moves), _jumps(curves.losses, place)
+    swings, jumps = _swings(moves), _jumps(curves, place)
     if swings or jumps:
         return " and ".join(word for word, holds in (("swings", swings), ("jumps", jumps)) if holds)
     if _converges([-change for _, change in changes]):
@@ -256,13 +267,11 @@ def _loss_moves(curves: _Curves, place: int, changes: Sequence[tuple[float, floa
     return {-1: "falls", 0: "holds", 1: "rises"}[moves[-1]]
 
 
-def _jumps(losses: Sequence[float | None], place: int) -> bool:
+def _jumps(curves: _Curves, place: int) -> bool:
     """Whether the loss rose within one epoch by more than a fifth of the whole fall up to there."""
-    now, before = losses[place], losses[place - 1]
-    there = _finite_ones(losses[:place])
+    now, before, fall = curves.losses[place], curves.losses[place - 1], curves.falls_before[place]
     if now is None or before is None:
         return False
-    fall = there[0] - min(there)
     return fall > 0 and now - before > _JUMP * fall and now - before > _HOLDS_LOSS * abs(before)
 
 
@@ -354,7 +363,7 @@ def _layer_medians(updates: Sequence[Update]) -> dict[str, float]:
 
 def _hidden_jumps(curves: _Curves, shown: Sequence[int]) -> Iterator[str]:
     """Tell of jumps in epochs that are not shown."""
-    hidden = [curves.epochs[place].epoch for place in range(1, len(curves.epochs)) if place not in shown and _jumps(curves.losses, place)]
+    hidden = [curves.epochs[place].epoch for place in range(1, len(curves.epochs)) if place not in shown and _jumps(curves, place)]
     if hidden:
         more = f" and {len(hidden) - 5} more" if len(hidden) > 5 else ""
         plural = "epoch" if len(hidden) == 1 else "epochs"

@@ -175,7 +175,9 @@ def _gradients(history: History, phase: _Phase, rules: GradientRules) -> Iterato
     broken = len(updates) - len(norms)
     if broken:
         says = f"{broken} of {len(updates)} norms are not finite."
-        yield Reason(subject=subject, points_to="needs_work", says=says, do=_SMALLER_STEPS, value=float(broken), limit=0.0, limit_kind="at most")
+        yield Reason(
+            subject=subject, points_to="needs_work", says=says, do=_SMALLER_STEPS, value=float(broken), limit=0.0, limit_kind="at most"
+        )
     if norms:
         yield _median_norm(norms, subject, rules)
         yield _spikes(norms, subject, rules)
