@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 from statewise.runs import RunFiles
 from tests.cli.conftest import CLAIMS, QUICK, write_claims, write_ts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def listing(folder: Path) -> dict[str, bytes]:
@@ -157,7 +159,7 @@ def test_a_missing_extra(
     load: Any = builtins.__import__
 
     def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.split(".")[0] == package:
+        if name.split(".", maxsplit=1)[0] == package:
             raise ImportError(f"No module named {name!r}")
         return load(name, *args, **kwargs)
 

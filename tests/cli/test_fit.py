@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-import pytest
 
 from statewise.runs import RunFiles
 from tests.cli.conftest import CLAIMS, QUICK, write_claims, write_ts
+
+if TYPE_CHECKING:
+    import pytest
 
 WRITTEN = {
     "config.json",

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics as oracle
+from sklearn import metrics as oracle  # type: ignore[import-untyped]
 
 from statewise.errors import DataError, MissingExtraError, OptionError, RunError
 from statewise.evaluation import Counts, Evaluation, Predictions, evaluate, read_predictions

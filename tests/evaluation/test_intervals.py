@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from statewise.evaluation._intervals import (
     EXACT,
@@ -164,7 +164,7 @@ def test_accuracy_of_clustered_rows_is_covered(num_units: int, share: float, lea
     random = np.random.default_rng(num_units)
     covered = []
     with unchecked():
-        for _ in range(150):
+        for _ in range(100):
             sizes = random.integers(5, 40, num_units)
             right = random.beta(9 * share, 9 * (1 - share), num_units)
             correct = random.random(sizes.sum()) < np.repeat(right, sizes)
@@ -187,7 +187,7 @@ def test_every_metric_of_independent_rows_is_covered(name: str) -> None:
     expected = overall(tally(truth), positive)
     covered: dict[str, list[bool]] = {metric: [] for metric in METRICS}
     with unchecked():
-        for _ in range(150):
+        for _ in range(100):
             confusion = random.multinomial(300, truth.ravel()).reshape(truth.shape)
             found = estimate_all(units_of_confusion(confusion, "sequence"), positive).metrics
             for metric in METRICS:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics as oracle
+from sklearn import metrics as oracle  # type: ignore[import-untyped]
 from torchmetrics.functional import classification as functional
 
 from statewise.evaluation._metrics import PER_CLASS, Tallies, divide, macro, overall, per_class, tally
@@ -26,7 +26,7 @@ def confusion_of(classes: int, actual: np.ndarray, predicted: np.ndarray) -> np.
     return np.asarray(oracle.confusion_matrix(actual, predicted, labels=range(classes)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(answers())
 def test_ratios_of_each_class_equal_scikit_learns(given_: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, actual, predicted = given_
@@ -42,7 +42,7 @@ def test_ratios_of_each_class_equal_scikit_learns(given_: tuple[int, np.ndarray,
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(answers())
 def test_ratios_of_each_class_equal_torchmetrics_where_they_are_defined(given_: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, actual, predicted = given_
@@ -60,7 +60,7 @@ def test_ratios_of_each_class_equal_torchmetrics_where_they_are_defined(given_: 
         np.testing.assert_allclose(np.nan_to_num(ours[name]), expected, atol=1e-6)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(answers())
 def test_accuracy_balanced_accuracy_and_macro_recall_equal_scikit_learns(given_: tuple[int, np.ndarray, np.ndarray]) -> None:
     classes, actual, predicted = given_

@@ -193,6 +193,14 @@ def test_answers_at_chance_have_no_skill() -> None:
     assert "Below 0.60 is bad" in text
 
 
+def test_a_high_figure_whose_interval_reaches_down_to_chance_is_not_called_guessing() -> None:
+    found = judge(evaluation=changed(GOOD, "balanced_accuracy", 0.9, 0.45, 0.99)).reasons[0]
+    assert (found.subject, found.points_to) == ("skill", "not_ready")
+    assert "Skill is not shown" in found.says
+    assert "guesses" not in found.says
+    assert "Test on more cases: about 1.3 times as many" in found.do
+
+
 @pytest.mark.parametrize(
     ("value", "low", "high", "level"),
     [
@@ -325,6 +333,8 @@ def test_several_classes_name_their_worst(tmp_path: Path) -> None:
 def test_an_open_figure_says_how_much_more_data_would_settle_it() -> None:
     found = reason(judge(evaluation=with_recall(0.90, 0.70, 0.95), policy=RECALL_ONLY), "recall of 'positive'")
     assert "about 4 times as many" in found.do
+    close = reason(judge(evaluation=with_recall(0.801, 0.70, 0.95), policy=RECALL_ONLY), "recall of 'positive'")
+    assert "more than 100 times as many" in close.do
     at_the_limit = reason(judge(evaluation=with_recall(0.80, 0.70, 0.95), policy=RECALL_ONLY), "recall of 'positive'")
     assert at_the_limit.do == "Test on more cases."
 

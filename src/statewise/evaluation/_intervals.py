@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from statewise.evaluation._labels import numbered
 from statewise.evaluation._metrics import METRICS, PER_CLASS, Tallies, divide, overall, per_class, ratios, tally
 from statewise.evaluation._quantiles import beta_quantile, student_quantile
 from statewise.evaluation._records import Estimate, Unit
@@ -143,7 +144,7 @@ def accuracy_over_units(correct: np.ndarray, units: Sequence[str] | np.ndarray) 
     """
     if not len(correct):
         return Estimate(value=math.nan, low=None, high=None, units=0, method="undefined: 0 of 0")
-    of_unit = np.unique(np.asarray(units), return_inverse=True)[1]
+    of_unit, _ = numbered(np.asarray(units, dtype=object))
     right = np.zeros(len(correct), dtype=np.int64)
     predicted = 1 - np.asarray(correct).astype(bool).astype(np.int64)
     return estimate_all(units_of_rows(right, predicted, of_unit, 2, "sequence"), None).metrics["accuracy"]

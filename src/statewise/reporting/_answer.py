@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from statewise.reporting._evidence import Evidence, Missing
-from statewise.reporting._figures import counted, figure, metric_label, plain
+from statewise.reporting._figures import counted, figure, metric_label, plain, short
 
 if TYPE_CHECKING:
     from statewise.evaluation import Estimate, Evaluation
@@ -116,7 +116,7 @@ def headline_of(evidence: Evidence) -> Headline:
 
 def tiles_of(evaluation: Evaluation) -> tuple[Tile, ...]:
     """Return the large figures."""
-    of = f" of {evaluation.positive}" if evaluation.positive is not None else ", mean of classes"
+    of = f" of {short(evaluation.positive, 20)}" if evaluation.positive is not None else ", mean of classes"
     found = [(name, evaluation.metrics[name]) for name in _TILES if name in evaluation.metrics]
     return tuple(Tile(label=metric_label(name) + ("" if name == "accuracy" else of), estimate=estimate) for name, estimate in found)
 

@@ -21,10 +21,10 @@ def loss(value: float | None) -> str:
     """Return a loss with four digits that count; absent is what was not finite.
 
     Example:
-        >>> loss(1.23456), loss(0.000012345), loss(None)
-        ('1.235', '1.234e-05', 'not finite')
+        >>> loss(1.23456), loss(2.0), loss(0.000012345), loss(None)
+        ('1.235', '2.000', '1.234e-05', 'not finite')
     """
-    return "not finite" if value is None else f"{value:.4g}"
+    return "not finite" if value is None else f"{value:#.4g}"
 
 
 def plain(value: float) -> str:
@@ -74,3 +74,13 @@ def metric_label(name: str) -> str:
         ('negative predictive value', 'F1')
     """
     return "F1" if name == "f1" else name.replace("_", " ")
+
+
+def short(name: str, limit: int = 40) -> str:
+    """Return a name that a user chose, cut where it stands within a sentence.
+
+    Example:
+        >>> short("fraud"), short("a very long name", limit=8)
+        ('fraud', 'a very …')
+    """
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"

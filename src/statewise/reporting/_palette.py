@@ -79,7 +79,7 @@ def chart_config(palette: Palette) -> dict[str, Any]:
         | {"orient": "top", "title": None, "labelLimit": 110, "symbolStrokeWidth": 3, "symbolSize": 120, "columnPadding": 14},
         "title": {
             "anchor": "start",
-            "frame": "group",
+            "frame": "bounds",
             "color": palette.ink,
             "subtitleColor": palette.muted,
             "fontSize": 14,

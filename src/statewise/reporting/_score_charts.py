@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from statewise.reporting._drawing import inline, require_altair, title
-from statewise.reporting._figures import metric_label
+from statewise.reporting._figures import metric_label, short
 from statewise.reporting._palette import PAGE, Palette
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def metric_chart(metrics: Mapping[str, Estimate], limits: Mapping[str, float], *
         .mark_tick(size=22, thickness=2.5, opacity=1, color=palette.limit)
         .encode(x=alt.X("limit:Q", scale=share)),
     ]
-    chart: LayerChart = alt.layer(*parts).properties(height=alt.Step(34), title=title("Metrics with 95 % intervals"))
+    chart: LayerChart = alt.layer(*parts).properties(height=34 * max(len(rows), 1), title=title("Metrics with 95 % intervals"))
     return chart
 
 
@@ -70,9 +70,10 @@ def confusion_chart(
     """
     alt = require_altair()
     names = list(confusion.class_names)
+    classes = alt.Scale(domain=names)  # and not sort=names, which Vega-Lite writes into an expression
     base = alt.Chart(inline(_confusion_rows(confusion))).encode(
-        x=alt.X("predicted:N", sort=names, title="predicted class", axis=_class_axis(names)),
-        y=alt.Y("actual:N", sort=names, title="actual class", axis=alt.Axis(labelLimit=110, domain=False, ticks=False)),
+        x=alt.X("predicted:N", scale=classes, title="predicted class", axis=_class_axis(names)),
+        y=alt.Y("actual:N", scale=classes, title="actual class", axis=alt.Axis(labelLimit=110, domain=False, ticks=False)),
         tooltip=[
             alt.Tooltip("actual:N", title="actual"),
             alt.Tooltip("predicted:N", title="predicted"),
@@ -85,7 +86,7 @@ def confusion_chart(
         fill=alt.Fill("kind:N", scale=kinds, legend=alt.Legend(symbolType="square")),
         fillOpacity=alt.FillOpacity("strength:Q", scale=alt.Scale(domain=[0, 1], range=[0, 1]), legend=None),
     )
-    subtitle = [f"positive class: {_short(positive)}"] if positive is not None else []
+    subtitle = [f"positive class: {short(positive)}"] if positive is not None else []
     subtitle += ["rows: actual, columns: predicted", f"number of {counted}, share of the row"]
     chart: LayerChart = alt.layer(cells, *_cell_texts(base, len(names), palette)).properties(
         height=max(_cell_size(len(names)) * len(names), 60), title=title("Actual against predicted class", *subtitle)
@@ -133,8 +134,3 @@ def _confusion_rows(confusion: Confusion) -> list[dict[str, Any]]:
 
 def _cell_size(num_classes: int) -> int:
     return next(size for most, size in ((3, 72), (6, 54), (10, 42), (20, 28), (num_classes, 18)) if num_classes <= most)
-
-
-def _short(name: str | None, limit: int = 40) -> str:
-    text = name or ""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"

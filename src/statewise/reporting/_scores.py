@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from statewise.reporting._answer import Status, status_of
-from statewise.reporting._figures import counted, figure, metric_label
+from statewise.reporting._figures import counted, figure, metric_label, short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +113,9 @@ def metrics_of(evaluation: Evaluation, judged: Mapping[str, Reason]) -> Metrics:
     return Metrics(
         says=_scored(evaluation),
         chart_says="Each metric with its 95 % interval; the tick is the limit of the policy.",
-        of=f" of the positive class {evaluation.positive!r}" if evaluation.positive is not None else ", averaged over classes (macro)",
+        of=f" of the positive class {short(evaluation.positive)!r}"
+        if evaluation.positive is not None
+        else ", averaged over classes (macro)",
         rows=tuple(
             MetricRow(
                 label=metric_label(name),
@@ -134,7 +136,7 @@ def matrix_of(evaluation: Evaluation) -> Matrix:
     names = evaluation.confusion.class_names
     noun = what_was_counted(evaluation)
     right = sum(row[place] for place, row in enumerate(evaluation.confusion.counts))
-    positive = "" if evaluation.positive is None else f" Positive class: {evaluation.positive}."
+    positive = "" if evaluation.positive is None else f" Positive class: {short(evaluation.positive)}."
     return Matrix(
         says=f"{right:,} of {evaluation.num_scored:,} {noun} lie on the diagonal. {_STRONGER}{positive}",
         caption=f"Rows: actual class, columns: predicted class, in {noun}.{positive}",
@@ -151,9 +153,10 @@ def classes_of(evaluation: Evaluation) -> Classes:
     """Return the section on single classes."""
     worst = evaluation.worst_class
     lowest = evaluation.per_class[worst]["f1"]
+    interval = "" if lowest.interval is None else f" ({lowest.interval})"
     several = len(evaluation.per_class) > 2
     return Classes(
-        says=f"The worst class is {worst!r}, with F1 {figure(lowest.value)}{'' if lowest.interval is None else f' ({lowest.interval})'}.",
+        says=f"The worst class is {short(worst)!r}, with F1 {figure(lowest.value)}{interval}.",
         rows=tuple(
             ClassRow(
                 name=name,
@@ -177,7 +180,7 @@ def _scored(evaluation: Evaluation) -> str:
     positives = (
         ""
         if evaluation.num_positives is None or evaluation.prevalence is None
-        else f" {evaluation.num_positives:,} are of the positive class {evaluation.positive!r} ({evaluation.prevalence:.1%})."
+        else f" {evaluation.num_positives:,} are of the positive class {short(evaluation.positive or '')!r} ({evaluation.prevalence:.1%})."
     )
     return f"{scored}{of} from {evaluation.source} were scored; the intervals rest on {unit}.{positives}"
 
@@ -191,10 +194,9 @@ def _methods(evaluation: Evaluation) -> tuple[str, ...]:
 
 
 def _baseline(evaluation: Evaluation) -> str:
-    return (
-        f"Without looking: always answering {evaluation.majority_class!r} has an accuracy of {figure(evaluation.majority_accuracy)}; "
-        f"guessing has a balanced accuracy of {figure(evaluation.chance)}."
-    )
+    always, accuracy = short(evaluation.majority_class), figure(evaluation.majority_accuracy)
+    chance = figure(evaluation.chance)
+    return f"Without looking: always answering {always!r} has an accuracy of {accuracy}; guessing has a balanced accuracy of {chance}."
 
 
 def _mistaken(evaluation: Evaluation, name: str) -> Mistaken | None:

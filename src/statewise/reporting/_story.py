@@ -113,11 +113,13 @@ def training_of(trace: TrainingTrace, run: Run, rules: GradientRules) -> Trainin
     has_valid = any(line.valid_loss is not None or line.valid_accuracy is not None for line in trace.lines)
     best = "" if trace.best_epoch is None else f" The dashed line marks epoch {trace.best_epoch}, whose weights were kept."
     clip = float(run.config.options.get("clip") or 0.0)
+    broken = any(line.loss is None for line in trace.lines)
+    red = " Where it was not finite the ground is red." if broken else ""
     return Training(
         says=" ".join(
             [_trained(run, trace), *trace.notes, *([_overfits(trace.overfits_since)] if trace.overfits_since is not None else [])]
         ),
-        loss_says=f"Loss of each epoch, on the training part{' and on the validation part' if has_valid else ''}.{best}",
+        loss_says=f"Loss of each epoch, on the training part{' and on the validation part' if has_valid else ''}.{best}{red}",
         accuracy_says=f"Accuracy of each epoch{', that of validation with its 95 % interval' if has_valid else ''}.{best}",
         gradients_say=_gradients(trace, clip, rules),
         no_gradients=Missing(

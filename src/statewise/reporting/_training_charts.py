@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def loss_chart(
         *({"epoch": each.epoch, "series": _VALID, "value": each.valid_loss} for each in epochs),
         *({"epoch": each.epoch, "series": _REFIT, "value": each.train_loss} for each in refit),
     ]
-    broken = [each.epoch for each in [*epochs, *refit] if each.train_loss is None]
+    broken = [each.train_loss is None for each in epochs]
     return _curves(rows, heading="Loss by epoch", value=f"loss ({unit})", best=best, broken=broken, palette=palette)
 
 
@@ -102,7 +103,7 @@ def gradient_chart(updates: Sequence[Update], *, rules: GradientRules, clip: flo
         whole.mark_line(strokeWidth=2.5, color=palette.ink),
         lines.mark_circle(size=60 if few else 140, opacity=1.0 if few else 0.0).encode(color=colour, tooltip=_norm_tooltip()),
         *(_clipping(total, updates, clip, frame) if clip > 0 else []),
-        *_broken_rules([each.update for each in total if each.num_broken], "update", palette),
+        *_broken_bands([update.gradient_norm is None for update in updates], frame, "update"),
     ]
     heading = title("Gradient norms by layer", "before clipping; shaded: safe range")
     chart: LayerChart = alt.layer(*parts).properties(height=_TALL, title=heading)
@@ -126,7 +127,7 @@ def _curves(
     value: str,
     best: int | None,
     palette: Palette,
-    broken: Sequence[int] = (),
+    broken: Sequence[bool] = (),
     domain: Sequence[float] | None = None,
 ) -> LayerChart:
     """Draw figures by epoch, one line a series that has any."""
@@ -137,7 +138,9 @@ def _curves(
     frame = _epoch_frame(last, value, domain, palette)
     colours = {_TRAIN: palette.train, _VALID: palette.valid, _REFIT: palette.refit}
     colour = alt.Color(
-        "series:N", scale=alt.Scale(domain=series, range=[colours[name] for name in series]), legend=alt.Legend(symbolType="stroke")
+        "series:N",
+        scale=alt.Scale(domain=series, range=[colours[name] for name in series]),
+        legend=alt.Legend(symbolType="stroke", offset=24),
     )
     dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=series, range=[[5, 4] if name == _REFIT else [1, 0] for name in series]))
     lines = alt.Chart(inline(rows)).encode(x=frame.x, y=frame.y)
@@ -147,7 +150,7 @@ def _curves(
         *(_best_rule(best, last, frame) if best is not None else []),
         lines.mark_line(strokeWidth=2).encode(color=colour, strokeDash=dash),
         lines.transform_filter("isValid(datum.value)").mark_circle(size=34, opacity=1 if last <= 60 else 0).encode(color=colour),
-        *_broken_rules(broken, "epoch", palette),
+        *_broken_bands(broken, frame, "epoch"),
         _hover(rows, series, last, frame),
     ]
     chart: LayerChart = alt.layer(*parts).properties(height=_HEIGHT, title=title(heading))
@@ -157,9 +160,10 @@ def _curves(
 def _epoch_frame(last: int, value: str, domain: Sequence[float] | None, palette: Palette) -> _Frame:
     alt = require_altair()
     epochs = alt.Scale(domain=[0.5, last + 0.5] if last < 3 else [1, last], nice=False)
+    ticks = alt.Axis(format="d", values=list(range(1, last + 1))) if last <= 15 else alt.Axis(format="d", tickMinStep=1)
     values = alt.Scale(zero=True) if domain is None else alt.Scale(domain=list(domain))
     return _Frame(
-        x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(format="d", tickMinStep=1), scale=epochs),
+        x=alt.X("epoch:Q", title="epoch", axis=ticks, scale=epochs),
         y=alt.Y("value:Q", title=value, axis=alt.Axis(tickCount=5), scale=values),
         palette=palette,
     )
@@ -184,13 +188,16 @@ def _best_rule(best: int, last: int, frame: _Frame) -> list[Any]:
     return [rule.mark_rule(strokeDash=[3, 3], color=frame.palette.muted), label.encode(text="says:N", y=alt.value(0))]
 
 
-def _broken_rules(places: Sequence[float], field: str, palette: Palette) -> list[Any]:
-    if not places:
-        return []
+def _broken_bands(broken: Sequence[bool], frame: _Frame, field: str) -> list[Any]:
+    """Return a band over every stretch in which a figure was not finite; `broken` has one entry for each place, from 1."""
     alt = require_altair()
-    data = inline([{field: place, "says": "not finite"} for place in places])
-    rule = alt.Chart(data).mark_rule(color=palette.bad, strokeWidth=2, strokeDash=[2, 2])
-    return [rule.encode(x=f"{field}:Q", tooltip=[alt.Tooltip(f"{field}:Q", title=field), alt.Tooltip("says:N", title="figure")])]
+    ends = [place for place, (before, now) in enumerate(pairwise([False, *broken, False]), 1) if before != now]
+    rows = [
+        {field: start - 0.5, "until": stop - 0.5, "says": f"not finite: {field} {start}{'' if stop - start == 1 else f' to {stop - 1}'}"}
+        for start, stop in zip(ends[::2], ends[1::2], strict=True)
+    ]
+    band = alt.Chart(inline(rows)).mark_rect(color=frame.palette.bad, opacity=0.25, clip=True)
+    return [band.encode(x=frame.x, x2="until:Q", tooltip=[alt.Tooltip("says:N", title="figure")])] if rows else []
 
 
 def _norm_rows(series: str, bins: Sequence[Bin]) -> list[dict[str, Any]]:

@@ -79,6 +79,16 @@ def _subject(evaluation: Evaluation, metric: str) -> str:
     return f"{name(metric)} of '{evaluation.positive}'" if evaluation.positive is not None else f"{name(metric)}, mean of classes"
 
 
+def _of_many(count: int, of: int, what: str) -> str:
+    """Return the subject and verb of a sentence about some of many.
+
+    Example:
+        >>> _of_many(88, 100, "positives"), _of_many(1, 2400, "answers")
+        ('88 of 100 positives are', '1 of 2,400 answers is')
+    """
+    return f"{count:,} of {of:,} {what} {'is' if count == 1 else 'are'}"
+
+
 def _skill(evaluation: Evaluation) -> Reason:
     subject, estimate, chance = "skill", evaluation.metrics.get("balanced_accuracy"), evaluation.chance
     if estimate is None or math.isnan(estimate.value):
@@ -94,6 +104,11 @@ def _skill(evaluation: Evaluation) -> Reason:
     elif estimate.low > chance:
         return Reason(
             subject=subject, points_to="ready", says=says + "the whole interval lies above chance.", limit_kind="above", **figures
+        )
+    elif estimate.value > chance:
+        says += "the interval does not lie above chance. Skill is not shown: luck alone could have given this figure."
+        return Reason(
+            subject=subject, points_to="not_ready", says=says, do=_more(evaluation, estimate, chance), limit_kind="above", **figures
         )
     else:
         says += "the interval does not lie above chance. No skill: the answers may as well be guesses."
@@ -153,7 +168,7 @@ def _missed_positives(evaluation: Evaluation) -> Iterator[str]:
     positives = evaluation.num_positives or 0
     yield (
         f"Accuracy is {percent(accuracy, digits=1)} and recall {percent(recall)}: "
-        f"{evaluation.num_missed:,} of {positives:,} positives are missed."
+        f"{_of_many(evaluation.num_missed or 0, positives, 'positives')} missed."
     )
     if evaluation.majority_class == evaluation.positive:
         return
@@ -168,7 +183,7 @@ def _false_alarms(evaluation: Evaluation) -> Iterator[str]:
     alarms = sum(row[column] for row in evaluation.confusion.counts)
     if alarms:
         false = alarms - evaluation.confusion.counts[column][column]
-        yield f"{false:,} of {alarms:,} alarms are false."
+        yield f"{_of_many(false, alarms, 'alarms')} false."
     else:
         yield "There is no alarm at all: the model never gave this answer."
 
@@ -176,7 +191,7 @@ def _false_alarms(evaluation: Evaluation) -> Iterator[str]:
 def _against_the_majority(evaluation: Evaluation) -> str:
     wrong = evaluation.num_scored - sum(row[place] for place, row in enumerate(evaluation.confusion.counts))
     return (
-        f"{wrong:,} of {evaluation.num_scored:,} answers are wrong; always answering "
+        f"{_of_many(wrong, evaluation.num_scored, 'answers')} wrong; always answering "
         f'"{evaluation.majority_class}" would be {percent(evaluation.majority_accuracy)} accurate.'
     )
 
@@ -212,7 +227,8 @@ def _more(evaluation: Evaluation, estimate: Estimate | None = None, limit: float
     if estimate is None or limit is None or estimate.low is None or not estimate.value > limit:
         return f"Test on more {words}."
     times = ((estimate.value - estimate.low) / (estimate.value - limit)) ** 2
-    return f"Test on more {words}: about {times:,.2g} times as many would settle it, if the figure stays."
+    told = "more than 100" if times > 100 else f"about {times:.1f}".removesuffix(".0")
+    return f"Test on more {words}: {told} times as many would settle it, if the figure stays."
 
 
 def _enough(evaluation: Evaluation, policy: Policy) -> Iterator[Reason]:
