@@ -33,6 +33,15 @@ if TYPE_CHECKING:
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(2)>",
+    "\"quotes\" & 'apostrophes' <!-- ",
+    "Ünïcødé \u202e\u2028 🦜",
+    "very long " * 60,
+    "{{ 7 * 7 }} ${7*7} datum.x[0]",
+)
+
 
 def make_evaluation(
     counts: Sequence[Sequence[int]], names: Sequence[str], *, task: str = "classify", positive: str | None = None

@@ -11,8 +11,9 @@ from statewise.reporting._drawing import chart_png, chart_spec
 from statewise.reporting._palette import PAGE, PICTURE, chart_config
 from statewise.reporting._score_charts import confusion_chart, metric_chart
 from statewise.reporting._training_charts import accuracy_chart, gradient_chart, loss_chart
+from statewise.runs import Epoch
 from statewise.verdicts import read_policy
-from tests.reporting._made import make_evaluation, make_history
+from tests.reporting._made import HOSTILE, make_evaluation, make_history
 
 RULES = read_policy("default").gradients
 EPOCHS = make_history(6, refit=4)
@@ -81,6 +82,14 @@ def test_no_name_of_a_user_becomes_a_field_or_an_expression() -> None:
     assert not fields & set(names)
 
 
+def test_hostile_names_of_classes_and_layers_are_drawn_as_they_are() -> None:
+    size = len(HOSTILE)
+    confusion = Confusion(class_names=HOSTILE, counts=[[3] * size for _ in range(size)])
+    assert "&lt;/script" in drawn(confusion_chart(confusion, palette=PICTURE))
+    updates = make_history(2, layers=HOSTILE).updates()
+    assert "&lt;script" in drawn(gradient_chart(updates, rules=RULES, palette=PICTURE))
+
+
 def test_the_positive_class_is_named_and_a_long_name_is_cut_in_the_title_only() -> None:
     name = "x" * 80
     chart = confusion_chart(Confusion(class_names=(name, "n"), counts=[[5, 1], [2, 9]]), positive=name)
@@ -103,11 +112,17 @@ def test_an_undefined_metric_is_left_out_and_one_without_interval_is_drawn() -> 
 
 def test_a_loss_that_is_not_finite_is_marked_where_it_happened() -> None:
     history = make_history(4, broken_from=3)
-    marked = [row for row in rows_of(loss_chart(history.epochs())) if row.get("says") == "not finite"]
-    assert [row["epoch"] for row in marked] == [3, 4]
+    marked = [row for row in rows_of(loss_chart(history.epochs())) if "until" in row]
+    assert marked == [{"epoch": 2.5, "until": 4.5, "says": "not finite: epoch 3 to 4"}]
     chart = gradient_chart(history.updates(), rules=RULES, palette=PICTURE)
-    assert [row["update"] for row in rows_of(chart) if row.get("says") == "not finite"] == [7, 8, 9, 10, 11, 12]
+    assert [(row["update"], row["until"]) for row in rows_of(chart) if "until" in row] == [(6.5, 12.5)]
     assert "<svg" in drawn(chart)
+
+
+def test_each_stretch_that_is_not_finite_has_a_band_of_its_own() -> None:
+    epochs = [Epoch(epoch=place, train_loss=loss) for place, loss in enumerate((None, 1.0, None, None, 0.5, None), 1)]
+    bands = [row["says"] for row in rows_of(loss_chart(epochs)) if "until" in row]
+    assert bands == ["not finite: epoch 1", "not finite: epoch 3 to 4", "not finite: epoch 6"]
 
 
 def test_clipped_updates_are_marked_and_none_where_clipping_was_off() -> None:

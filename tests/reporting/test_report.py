@@ -16,26 +16,17 @@ from altair.utils.schemapi import debug_mode
 import statewise as sw
 from statewise.errors import MissingExtraError, OptionError, RunError
 from statewise.evaluation import write_evaluation
+from statewise.reporting import _evidence as gathering
 from statewise.reporting import _report as writing
 from statewise.reporting import report, save_picture
-from statewise.runs import Run, RunFiles, keep_example
+from statewise.runs import Epoch, History, Run, RunFiles, keep_example
 from statewise.verdicts import judge, read_verdict, write_verdict
-from tests.reporting._made import make_config, make_evaluation, make_history, make_run, read_page
+from tests.reporting._made import HOSTILE, make_config, make_evaluation, make_history, make_run, read_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from statewise.runs import History
     from tests.reporting._made import Page
-
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</script><img src=x onerror=alert(2)>",
-    "\"quotes\" & 'apostrophes' <!-- ",
-    "Ünïcødé \u202e\u2028 🦜",
-    "very long " * 60,
-    "{{ 7 * 7 }} ${7*7} datum.x[0]",
-)
 
 
 def written(run: Run | Path, **options: Any) -> Page:
@@ -249,6 +240,34 @@ def test_a_module_that_fails_when_traced_costs_only_the_look_inside(tmp_path: Pa
     page = written(run)
     assert "No sequence was traced" in page.text["inside"]
     assert "boom" in page.text["inside"]
+
+
+def test_a_crash_of_the_look_inside_is_told_with_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> None:
+        raise FloatingPointError("odd  number")
+
+    run = make_run(tmp_path / "run")
+    keep_example(RunFiles(tmp_path / "run"), sw.Sequences(inputs=sw.Ragged.from_list([torch.zeros(3, 2)]), targets=["no"]))
+    monkeypatch.setattr(gathering, "trace", crash)
+    assert "FloatingPointError: odd number" in written(run).text["inside"]
+
+
+def test_a_policy_of_ones_own_is_named_and_its_file_is_not_needed_again(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('extends = "default"\n[limits]\nspecificity = 0.9\n')
+    run = make_run(tmp_path / "run", policy=str(mine))
+    mine.unlink()
+    page = written(run)
+    assert "Policy: mine." in page.text["verdict"]
+    limits = {row["metric"]: row["limit"] for rows in page.specs()["metrics"]["datasets"].values() for row in rows}
+    assert {name for name, limit in limits.items() if limit is not None} == {"specificity"}
+
+
+def test_losses_alone_are_drawn_without_accuracy(tmp_path: Path) -> None:
+    epochs = tuple(Epoch(epoch=number, train_loss=1 / number) for number in (1, 2, 3))
+    page = written(make_run(tmp_path / "run", history=History(records=epochs)))
+    assert set(page.specs()) == {"loss", "metrics", "confusion"}
+    assert "No gradient norms were recorded" in page.text["training"]
 
 
 def test_a_verdict_on_other_figures_is_called_so(tmp_path: Path) -> None:

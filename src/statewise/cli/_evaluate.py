@@ -38,7 +38,7 @@ def evaluate(
         out: write the evaluation as JSON.
         output_format: text or json.
     """
-    evaluation = evaluate_target(target, data, columns or Columns(), counts, positive=positive, threshold=threshold)
+    evaluation = evaluate_target(target, data, columns or Columns(), counts, positive=positive, threshold=threshold, command="evaluate")
     if out is not None:
         write_evaluation(evaluation, out)
     if output_format == "json":
@@ -49,13 +49,20 @@ def evaluate(
 
 
 def evaluate_target(
-    target: Path | None, data: Path | None, columns: Columns, counts: FourCounts | None, *, positive: str | None, threshold: float = 0.5
+    target: Path | None,
+    data: Path | None,
+    columns: Columns,
+    counts: FourCounts | None,
+    *,
+    positive: str | None,
+    threshold: float = 0.5,
+    command: str,
 ) -> Evaluation:
     """Return the evaluation of whatever was named on the command line."""
-    four = counts_of(counts, target, "evaluate")
+    four = counts_of(counts, target, command)
     if four is not None:
         return evaluate_any(four, positive=positive)
-    path = require_target(target, "evaluate", "a run directory or a predictions file")
+    path = require_target(target, command, "a run directory or a predictions file")
     if not is_run(path):
         return evaluate_any(read_predictions(path, positive=positive, threshold=threshold), positive=positive)
     if data is None and positive is None:

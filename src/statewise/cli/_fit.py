@@ -10,7 +10,7 @@ import torch
 from cyclopts import Parameter
 
 from statewise.cli._finish import finish
-from statewise.cli._reading import Columns, Parts, read_parts
+from statewise.cli._reading import Columns, Parts, read_parts, reading_of
 from statewise.cli._show import console, heading, say, show
 from statewise.errors import OptionError
 from statewise.models import build
@@ -145,11 +145,12 @@ def fit(
             directory=directory,
             resume=resume,
             factory=None if own else model,
-            reading=columns.given(),
+            reading=reading_of(parts.train, columns),
             callbacks=[bar],
         )
-    heading("Training")
-    show(training_trace(run.history))
+    if run.history.epochs():
+        heading("Training")
+        show(training_trace(run.history))
     return _end(run, parts.test, policy=policy, judge=judge)
 
 

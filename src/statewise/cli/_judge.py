@@ -41,11 +41,11 @@ def judge(
     """
     if target is not None and target.is_dir() and is_run(target):
         run = load(target)
-        evaluation = None if positive is None else evaluate_target(target, None, Columns(), None, positive=positive)
+        evaluation = None if positive is None else evaluate_target(target, None, Columns(), None, positive=positive, command="judge")
         verdict = judge_any(run, evaluation=evaluation, policy=policy)
         write_verdict(verdict, RunFiles(target).verdict)
     else:
-        evaluation = evaluate_target(target, None, Columns(), counts, positive=positive, threshold=threshold)
+        evaluation = evaluate_target(target, None, Columns(), counts, positive=positive, threshold=threshold, command="judge")
         verdict = judge_any(evaluation=evaluation, policy=policy)
     if out is not None:
         write_verdict(verdict, out)

@@ -25,7 +25,7 @@ def predict(target: Path, /, *, data: Path, out: Path, columns: Columns | None =
     if out.suffix not in _SUFFIXES:
         raise OptionError(asked="statewise predict", where="--out", arrived=f"'{out}'", hint=f"End the name with {', '.join(_SUFFIXES)}.")
     run = load(target)
-    sequences = read_for_run(run, data, columns or Columns(), targets=False)
+    sequences = read_for_run(run, data, columns or Columns(), labelled=False)
     predictions = predict_run(run, sequences)
     predictions.save(out)
     say(f"{len(sequences)} sequences predicted: {out}")

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from statewise.errors import OptionError
 from statewise.runs import Run
-from statewise.sequences import Sequences, read, split
+from statewise.sequences import Sequences, read, read_table, split
 
 
 @Parameter(name="*")
@@ -81,23 +81,35 @@ def read_like(training: Sequences, path: Path, options: dict[str, Any]) -> Seque
     return read(path, **options, class_names=training.class_names, categories=training.categories)
 
 
+def reading_of(training: Sequences, columns: Columns) -> dict[str, Any]:
+    """Return how the training part was read, with every choice made, so that a later file is read the same way.
+
+    Without the columns by name, a later file that has one more would be read as having one more feature.
+    """
+    options = columns.given()
+    if str(training.source).endswith(".ts"):
+        return options
+    numeric = [name for part in training.parts if part not in training.categories for name in training.feature_names_of(part) or ()]
+    options.setdefault("features", [*numeric, *training.categories])
+    return {**options, "categorical": list(training.categories)}
+
+
 def _unit(data: Sequences) -> Literal["group", "sequence"]:
     return "sequence" if data.groups is None else "group"
 
 
-def read_for_run(run: Run, path: Path, columns: Columns, *, targets: bool = True) -> Sequences:
+def read_for_run(run: Run, path: Path, columns: Columns, *, labelled: bool = True) -> Sequences:
     """Read a file the way the run's own data was read, with its columns, classes and categories.
 
     Args:
         run: the run; what it was read with is used where `columns` does not say otherwise.
         path: the new file.
         columns: options that differ from those of the training.
-        targets: False reads no labels, for data that has none.
+        labelled: False does without labels and groups where the file has none, as live data has not.
     """
     options = {**run.config.reading, **columns.given()}
-    if not targets:
-        options.pop("target", None)
-    if path.suffix != ".ts" and "features" not in options and run.config.feature_names is not None:
-        options["features"] = list(run.config.feature_names)
+    if not labelled and path.suffix != ".ts" and path.is_file():
+        there = read_table([path], asked=f"read '{path}'").names
+        options = {name: column for name, column in options.items() if name not in ("target", "group") or column in there}
     categories = run.config.model.categories if run.config.model is not None else {}
     return read(path, **options, class_names=run.config.class_names, categories=categories or None)

@@ -15,7 +15,7 @@ from statewise.evaluation._labels import choose_positive
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
-from statewise.evaluation._records import Confusion, Counts, Evaluation
+from statewise.evaluation._records import Confusion, Counts, Evaluation, write_evaluation
 from statewise.runs import Run, RunFiles
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _SHOWN_PER_CLASS = ("precision", "recall", "f1")
 
 def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | None = None, *, positive: str | None = None) -> Evaluation:
     """Return metrics with 95 % intervals, the confusion matrix, and what answering without looking would reach.
+
+    The evaluation of a run on `data` stays with the run, and its directory keeps the first one.
 
     Args:
         subject: predictions with targets; four counts; a run, or a model together with `data`. A run without `data` is
@@ -54,7 +56,21 @@ def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | 
     if isinstance(subject, Predictions):
         return _of_predictions(subject, positive)
     told = subject.config.positive if positive is None and isinstance(subject, Run) else positive
-    return _of_predictions(_predictions_of_run(subject, told) if data is None else predict(subject, data), told)
+    if data is None:
+        return _of_predictions(_predictions_of_run(subject, told), told)
+    predictions = predict(subject, data)
+    evaluation = _of_predictions(predictions, told)
+    if isinstance(subject, Run):
+        _keep(subject, predictions, evaluation)
+    return evaluation
+
+
+def _keep(run: Run, predictions: Predictions, evaluation: Evaluation) -> None:
+    """Leave the evaluation with its run, for `judge` and `report`; a run directory keeps the first, and no later one in its place."""
+    run.evaluation = evaluation
+    if run.directory is not None and not RunFiles(run.directory).evaluation.exists():
+        predictions.save(RunFiles(run.directory).predictions)
+        write_evaluation(evaluation, RunFiles(run.directory).evaluation)
 
 
 def _of_counts(counts: Counts, positive: str | None) -> Evaluation:

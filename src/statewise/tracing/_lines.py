@@ -157,7 +157,8 @@ def _row(label: str, values: Tensor, label_width: int, columns: int) -> Line:
 
 
 def _head(text: str) -> str:
-    short = text if len(text) < CELL else text[: CELL - 2] + "…"
+    half = CELL // 2 - 1
+    short = text if len(text) < CELL else f"{text[:half]}…{text[-half:]}"
     return f"{short:>{CELL}}"
 
 

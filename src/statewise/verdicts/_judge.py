@@ -170,7 +170,7 @@ def _existing(directory: Path) -> Path:
             asked="judge a run",
             where=f"folder '{directory}'",
             arrived="a file, and not a run directory" if directory.exists() else "no such folder",
-            hint="Name a run directory made by 'statewise fit', or give a predictions file with --predictions.",
+            hint="Name a run directory made by 'statewise fit', or a predictions file (.parquet, .csv, .jsonl).",
         )
     return directory
 
