@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from statewise.errors import RunError
@@ -32,8 +31,8 @@ def write_atomically(path: Path | str, content: bytes | str, *, asked: str = "wr
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
     except OSError as problem:
         raise RunError(
             asked=asked,
@@ -43,8 +42,7 @@ def write_atomically(path: Path | str, content: bytes | str, *, asked: str = "wr
         ) from problem
     finally:
         if temporary is not None:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+            Path(temporary).unlink(missing_ok=True)
     return path
 
 

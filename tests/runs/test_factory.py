@@ -67,5 +67,5 @@ def test_a_target_without_a_place_is_refused(target: str, says: str) -> None:
 
 
 def test_a_misspelt_file_is_named_with_the_one_beside_it(file: Path) -> None:
-    with pytest.raises(OptionError, match="Did you mean 'models.py'"):
+    with pytest.raises(OptionError, match=r"Did you mean 'models\.py'"):
         make_from_factory(f"{file.with_name('model.py')}:make_model")

@@ -114,8 +114,8 @@ def load(directory: Path | str, model: nn.Module | None = None, call: Callable[.
 
 def _contract_of(config: RunConfig) -> Contract:
     """Return the contract that a run wrote down; callables were left out, and are asked for again when needed."""
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in config.contract.items()}
-    return Contract(**{name: value for name, value in fields.items() if name in Contract.__struct_fields__})
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in config.contract.items()}
+    return msgspec.structs.replace(Contract(), **{name: value for name, value in fields.items() if name in Contract.__struct_fields__})
 
 
 def save_weights(tensors: dict[str, Tensor], path: Path) -> str:

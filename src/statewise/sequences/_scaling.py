@@ -57,7 +57,7 @@ def fit_statistics(data: Sequences) -> Statistics:
         if part.values.is_floating_point():
             inputs[name] = _scale(part.values, data.feature_names_of(name), f"input {name!r}")
         if name in data.categories:
-            seen = part.values.unique(sorted=True).tolist()  # type: ignore[no-untyped-call]
+            seen = part.values.unique(sorted=True).tolist()
             categories[name] = tuple(data.categories[name][code] for code in seen if code >= 0)
     static = None if data.static is None else _scale(data.static, data.static_names, "static")
     return Statistics(inputs=inputs, static=static, categories=categories)

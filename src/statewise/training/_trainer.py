@@ -159,7 +159,7 @@ class Trainer:
         if float(scored.weight_sum) == 0:
             return scored
         loss = scored.loss
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         value = float(loss.detach())
         norm, norms, clipped = self._norms.measure_and_clip(self.options.clip)
         self.progress.update += 1
