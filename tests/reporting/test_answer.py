@@ -57,7 +57,7 @@ ABSENT = Reason(subject="evaluation", points_to="not_enough_evidence", says="The
         (verdict_of(SHARE, LOSS, ABSENT), "Accuracy is 0.700 (0.600 to 0.800), and at least 0.85 is asked. 2 more reasons below."),
         (verdict_of(LOSS, ABSENT), "Training loss: It rose. 1 more reason below."),
         (verdict_of(ABSENT), "Evaluation: There is none."),
-        (verdict_of(supports=(SHARE, LOSS)), "All 2 points that the policy asks about hold, and nothing speaks against it."),
+        (verdict_of(supports=(SHARE, LOSS)), "All 2 points that the policy asks about hold."),
     ],
 )
 def test_one_sentence_says_what_decided(verdict: Verdict, because: str) -> None:

@@ -21,7 +21,7 @@ from statewise.reporting import _report as writing
 from statewise.reporting import report, save_picture
 from statewise.runs import Epoch, History, Run, RunFiles, keep_example
 from statewise.verdicts import judge, read_verdict, write_verdict
-from tests.reporting._made import HOSTILE, make_config, make_evaluation, make_history, make_run, read_page
+from tests.reporting._made import HOSTILE, make_config, make_evaluation, make_history, make_provenance_record, make_run, read_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -268,6 +268,17 @@ def test_losses_alone_are_drawn_without_accuracy(tmp_path: Path) -> None:
     page = written(make_run(tmp_path / "run", history=History(records=epochs)))
     assert set(page.specs()) == {"loss", "metrics", "confusion"}
     assert "No gradient norms were recorded" in page.text["training"]
+
+
+def test_the_part_that_was_scored_stands_once_with_its_sizes_where_they_were_recorded(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    assert "scored test.csv 680 – –" in " ".join(written(run).text["data"].split())
+    record = msgspec.structs.replace(run.config.data["train"], source="test.csv", num_sequences=680, num_steps=6800)
+    kept = make_provenance_record(msgspec.structs.replace(run.config, data=run.config.data | {"test": record}))
+    RunFiles(tmp_path / "run").provenance.write_bytes(msgspec.json.encode(kept))
+    text = " ".join(written(run).text["data"].split())
+    assert "test test.csv 680 6,800 10.0" in text
+    assert "scored" not in text.partition("Classes among")[0]
 
 
 def test_a_verdict_on_other_figures_is_called_so(tmp_path: Path) -> None:

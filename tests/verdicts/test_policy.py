@@ -58,8 +58,9 @@ def test_a_file_names_only_what_differs_and_replaces_limits_whole(tmp_path: Path
 
 
 def test_a_file_may_extend_a_file_beside_it(tmp_path: Path) -> None:
-    write(tmp_path, 'extends = "lenient"\n[require]\nrun = ["evaluation"]\n', "house.toml")
-    policy = read_policy(write(tmp_path, 'extends = "house.toml"\nname = "mine"\n'))
+    write(tmp_path, 'extends = "lenient"\n[require]\nrun = ["evaluation"]\n[evidence]\nmin_units = 9\n', "house.toml")
+    policy = read_policy(write(tmp_path, 'extends = "house.toml"\nname = "mine"\n[evidence]\nmin_positives = 5\n'))
+    assert (policy.evidence.min_units, policy.evidence.min_positives) == (9, 5)
     assert (policy.name, policy.bounds, policy.require.run) == ("mine", False, ("evaluation",))
     assert policy.require.counts == ("evaluation",)
 

@@ -85,6 +85,7 @@ def test_the_reference_run_is_a_good_training() -> None:
         ([1.0, 0.8, 0.6, 0.4, 0.56, 0.3], "needs_work", "rises by 0.16 in epoch 5"),
         ([1.0, 0.8, 0.6, 0.4, 0.53, 0.3], "ready", "last third"),
         ([0.5, 2.0, 1.0, 0.6, 0.49, 0.45], "needs_work", "jumps"),
+        ([1.0, 0.1, 0.27, 0.27], "ready", "last third"),  # the whole fall is to the lowest epoch, not to the last
     ],
 )
 def test_the_training_loss_falls_from_third_to_third_and_never_jumps(losses: list[float], level: str, words: str) -> None:

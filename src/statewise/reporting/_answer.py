@@ -156,7 +156,7 @@ def stale(verdict: Verdict | Missing, evaluation: Evaluation | Missing) -> Missi
 
 def _because(verdict: Verdict) -> str:
     if not verdict.reasons:
-        return f"All {len(verdict.supports)} points that the policy asks about hold, and nothing speaks against it."
+        return f"All {len(verdict.supports)} points that the policy asks about hold."
     first = _ground(verdict.reasons[0])
     if first.scale is None or not first.asked:
         says = f"{first.subject}: {first.says.partition('. ')[0].rstrip('.')}."

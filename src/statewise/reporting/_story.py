@@ -92,8 +92,9 @@ def data_of(evidence: Evidence) -> Data:
     """Return the section on data: the parts that trained, the part that was scored, the classes."""
     config = evidence.run.config
     evaluation = None if isinstance(evidence.evaluation, Missing) else evidence.evaluation
-    parts = [_part(_PARTS.get(name, name), record) for name, record in config.data.items()]
-    if evaluation is not None and "test" not in config.data:
+    recorded = {**config.data, **({} if isinstance(evidence.provenance, Missing) else evidence.provenance.data)}
+    parts = [_part(_PARTS.get(name, name), record) for name, record in recorded.items()]
+    if evaluation is not None and ("test" not in recorded or recorded["test"].source != evaluation.source):
         parts.append(_scored_part(evaluation))
     features = "" if not config.feature_names else f", {counted(len(config.feature_names), 'feature')} a step"
     classes = evaluation.confusion.class_names if evaluation else config.class_names
