@@ -8,7 +8,6 @@ from statewise.cli._show import say
 from statewise.cli._target import is_run, require_target
 from statewise.errors import OptionError
 from statewise.reporting import report as write_report
-from statewise.runs import load
 
 
 def report(target: Path, /, *, out: Path | None = None) -> int:
@@ -21,5 +20,5 @@ def report(target: Path, /, *, out: Path | None = None) -> int:
     path = require_target(target, "report", "a run directory")
     if not is_run(path):
         raise OptionError(asked="statewise report", where=f"'{path}'", arrived="a file", hint="Name a run directory.")
-    say(f"Report: {write_report(load(path), out)}")
+    say(f"Report: {write_report(path, out)}")
     return 0
