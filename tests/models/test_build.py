@@ -165,6 +165,7 @@ def test_an_unseen_category_is_read_as_unknown_and_not_as_another() -> None:
         ({"hidden_size": 0}, "hidden_size"),
         ({"num_layers": 0}, "num_layers"),
         ({"dropout": 1.0}, "dropout"),
+        ({"input_dropout": -0.1}, "input_dropout"),
         ({"input_size": None}, "input_size"),
         ({"num_classes": None}, "num_classes"),
         ({"num_classes": 1}, "num_classes"),
@@ -210,3 +211,15 @@ def test_dropout_works_with_a_single_layer_too() -> None:
     assert not torch.equal(model.train()(inputs)[0], model(inputs)[0])
     assert torch.equal(model.eval()(inputs)[0], model(inputs)[0])
     assert isinstance(model.core, nn.GRU)
+
+
+def test_input_dropout_blanks_whole_features_of_whole_sequences_and_only_in_training() -> None:
+    model = build("gru", task="classify", input_size=6, num_classes=2, input_dropout=0.5, seed=0)
+    inputs = Ragged(torch.ones(7, 6), torch.tensor([3, 4]))
+    assert torch.equal(model.eval().encoder({"x": inputs}).values, inputs.values)
+    torch.manual_seed(3)
+    blanked = model.train().encoder({"x": inputs})
+    for sequence in blanked.to_list():
+        assert bool((sequence == sequence[0]).all()), "a feature is kept or blanked for all steps of a sequence"
+    assert not torch.equal(blanked[0][0], blanked[1][0]), "each sequence is drawn for itself"
+    assert set(blanked.values.unique().tolist()) == {0.0, 1.0}

@@ -42,6 +42,7 @@ def fit(
     num_layers: int = 1,
     bidirectional: Annotated[bool, Parameter(negative="")] = False,
     dropout: float = 0.0,
+    input_dropout: float = 0.0,
     readout: Literal["last", "mean", "max"] | None = None,
     learned_state: Annotated[bool, Parameter(negative="")] = False,
     epochs: int = 60,
@@ -79,6 +80,7 @@ def fit(
         num_layers: layers of the core, one above the other.
         bidirectional: read each sequence in both directions.
         dropout: share dropped between layers and before the head, in training.
+        input_dropout: share of the numeric features blanked out in training, anew for each sequence.
         readout: how the outputs of all steps become one: last, mean or max.
         learned_state: learn the state that a sequence begins from.
         epochs: passes over the training part at most.
@@ -115,6 +117,7 @@ def fit(
             num_layers=num_layers,
             bidirectional=bidirectional,
             dropout=dropout,
+            input_dropout=input_dropout,
             readout=readout,
             learned_state=learned_state,
             seed=seed,

@@ -27,6 +27,7 @@ def build(
     num_layers: int = 1,
     bidirectional: bool = False,
     dropout: float = 0.0,
+    input_dropout: float = 0.0,
     readout: ReadoutName | None = None,
     learned_state: bool = False,
     class_names: Sequence[str] | None = None,
@@ -44,6 +45,8 @@ def build(
         num_layers: layers of the core, one above the other.
         bidirectional: read each sequence in both directions; then no output is causal.
         dropout: share dropped between layers and before the head, in training only.
+        input_dropout: share of the numeric features blanked out in training, anew for each sequence and for all its steps; it keeps
+            the model from leaning on one of them.
         readout: `"last"`, `"mean"` or `"max"` over a sequence's own steps; always `"step"` for `tag`.
         learned_state: learn the state that a sequence begins from, instead of zeros.
         class_names: the label behind each class number.
@@ -66,8 +69,8 @@ def build(
     _require_name("readout", readout, ("step",) if task == "tag" else ("last", "mean", "max"))
     _require_size("hidden_size", hidden_size)
     _require_size("num_layers", num_layers)
-    if not 0.0 <= dropout < 1.0:
-        raise OptionError(asked="build", where="dropout", arrived=repr(dropout), hint="Give a share from 0 up to, not including, 1.")
+    _require_share("dropout", dropout)
+    _require_share("input_dropout", input_dropout)
     config = ModelConfig(
         core=core,
         task=task,  # type: ignore[arg-type]  # checked above
@@ -77,6 +80,7 @@ def build(
         num_layers=num_layers,
         bidirectional=bidirectional,
         dropout=dropout,
+        input_dropout=input_dropout,
         readout=readout,
         learned_state=learned_state,
         categories={} if data is None else fit_statistics(data).categories,
@@ -134,6 +138,11 @@ def _names(names: object) -> tuple[str, ...] | None:
 def _require_name(option: str, given: object, known: Sequence[str]) -> None:
     if given not in known:
         raise OptionError(asked="build", where=option, arrived=repr(given), hint=nearest(str(given), known))
+
+
+def _require_share(option: str, given: float) -> None:
+    if not 0.0 <= given < 1.0:
+        raise OptionError(asked="build", where=option, arrived=repr(given), hint="Give a share from 0 up to, not including, 1.")
 
 
 def _require_size(option: str, given: int) -> None:

@@ -17,6 +17,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         numeric: number of features of each numeric input, by name.
         categories: the labels that each categorical input may show; any other is read as `unknown`.
+        input_dropout: share of the numeric features that training blanks out, anew for each sequence and for all its steps.
         num_static: number of features of a whole sequence.
         class_names: the label behind each class number; two classes are told apart by one logit, that of the second.
     """
@@ -29,6 +30,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     num_layers: int = 1
     bidirectional: bool = False
     dropout: float = 0.0
+    input_dropout: float = 0.0
     readout: ReadoutName = "last"
     learned_state: bool = False
     categories: dict[str, tuple[str, ...]] = {}

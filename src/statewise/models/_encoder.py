@@ -72,12 +72,20 @@ class Encoder(nn.Module):
             categories: the labels behind the codes of each categorical input, where they differ from the model's own.
         """
         self._require(parts)
-        columns = [self.numeric[name](parts[name].values.to(self._dtype)) for name in self.config.numeric]
+        columns = [self._blanked(self.numeric[name](parts[name].values.to(self._dtype)), parts[name]) for name in self.config.numeric]
         for name, seen in self.config.categories.items():
             codes = recode(parts[name].values, (categories or {}).get(name, seen), seen)
             columns.append(self.embedded[name](codes))
         first = next(iter(parts.values()))
         return first.with_values(torch.cat(columns, dim=1))
+
+    def _blanked(self, values: Tensor, part: Ragged) -> Tensor:
+        """Return the standardised features, in training some of each sequence set to 0, the mean: a broken sensor stays broken."""
+        share = self.config.input_dropout
+        if not (self.training and share):
+            return values
+        kept = torch.rand(len(part), values.shape[1], device=values.device) >= share
+        return torch.where(kept[part.rows], values, 0.0)
 
     @property
     def _dtype(self) -> torch.dtype:
