@@ -9,7 +9,7 @@ WORKERS ?= 2
 MODEL ?= lstm
 VOWELS := src/statewise/datasets/japanese_vowels/JapaneseVowels
 DATA ?= --train $(VOWELS)_TRAIN.ts --test $(VOWELS)_TEST.ts
-RECIPE ?= --bidirectional --readout max --hidden-size 100 --dropout 0.3 --label-smoothing 0.1 --epochs 40 --refit
+RECIPE ?= --bidirectional --readout max --hidden-size 100 --dropout 0.3 --input-dropout 0.2 --label-smoothing 0.1 --lr 0.01 --epochs 40 --refit
 ARGS ?=
 OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 
