@@ -111,5 +111,7 @@ def read_for_run(run: Run, path: Path, columns: Columns, *, labelled: bool = Tru
     if not labelled and path.suffix != ".ts" and path.is_file():
         there = read_table([path], asked=f"read '{path}'").names
         options = {name: column for name, column in options.items() if name not in ("target", "group") or column in there}
+    if path.suffix != ".ts" and "features" not in options and run.config.feature_names is not None:
+        options["features"] = list(run.config.feature_names)
     categories = run.config.model.categories if run.config.model is not None else {}
     return read(path, **options, class_names=run.config.class_names, categories=categories or None)
