@@ -22,7 +22,7 @@ from statewise.datasets import japanese_vowels
 from statewise.evaluation import accuracy_over_units
 from statewise.sequences import Sequences, folds, read
 
-# Of DATA.md's sources: accuracy on the official split as published. Many of these chose an epoch on the test part.
+# Accuracy on the official split as published, by kind of model. Many of these chose an epoch on the test part.
 PUBLISHED = (("BiLSTM", "0.954"), ("1-D CNN", "0.957"), ("kernels", "0.986"), ("transformers", "0.978-0.992"))
 
 

@@ -1,4 +1,4 @@
-"""Do the commands print the figures that the scenarios demand? Each figure is parsed back from what is printed."""
+"""Do the commands print the figures that they must? Each figure is parsed back from what is printed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def printed(text: str, metric: str) -> float:
     return float(found[1])
 
 
-def test_m2_the_demo_shows_the_five_stages(statewise: Any) -> None:
+def test_the_demo_shows_the_five_stages(statewise: Any) -> None:
     ended = statewise("trace", "--demo")
     assert ended.code == 0
     flat = " ".join(ended.out.split())
@@ -43,7 +43,7 @@ def test_m2_the_demo_shows_the_five_stages(statewise: Any) -> None:
     assert len(probabilities) == 3 or "softmax" in ended.out
 
 
-def test_m3_the_reference_history_is_told_as_its_figures_support(statewise: Any, tmp_path: Path) -> None:
+def test_the_reference_history_is_told_as_its_figures_support(statewise: Any, tmp_path: Path) -> None:
     rows = [(1.2, 0.35), (0.9, 0.50), (0.7, 0.65), (0.5, 0.75), (0.4, 0.82)]
     (tmp_path / "h.csv").write_text("loss,accuracy\n" + "".join(f"{loss},{accuracy}\n" for loss, accuracy in rows))
     ended = statewise("trace", "--history", "h.csv")
@@ -63,7 +63,7 @@ def test_m3_the_reference_history_is_told_as_its_figures_support(statewise: Any,
         (("--tp", 35, "--fn", 5, "--fp", 10, "--tn", 50), {"precision": 0.78, "recall": 0.875, "accuracy": 0.85}),
     ],
 )
-def test_m5_four_counts_read_both_ways(statewise: Any, words: tuple[object, ...], figures: dict[str, float]) -> None:
+def test_four_counts_read_both_ways(statewise: Any, words: tuple[object, ...], figures: dict[str, float]) -> None:
     out = statewise("evaluate", *words).out
     for name, value in figures.items():
         assert printed(out, name) == pytest.approx(value, abs=0.0051)
@@ -71,7 +71,7 @@ def test_m5_four_counts_read_both_ways(statewise: Any, words: tuple[object, ...]
     assert "(positive)" in out
 
 
-def test_m5_a_predictions_file_read_with_either_class_as_positive(statewise: Any, tmp_path: Path) -> None:
+def test_a_predictions_file_read_with_either_class_as_positive(statewise: Any, tmp_path: Path) -> None:
     write_predictions(tmp_path / "p.csv", tp=35, fn=5, fp=10, tn=50)
     ones = statewise("evaluate", "p.csv", "--positive", "1").out
     zeros = statewise("evaluate", "p.csv", "--positive", "0").out
@@ -80,7 +80,7 @@ def test_m5_a_predictions_file_read_with_either_class_as_positive(statewise: Any
 
 
 @pytest.mark.parametrize("source", ["counts", "file"])
-def test_m12_accuracy_of_98_percent_is_not_fit_when_88_of_100_positives_are_missed(statewise: Any, tmp_path: Path, source: str) -> None:
+def test_accuracy_of_98_percent_is_not_fit_when_88_of_100_positives_are_missed(statewise: Any, tmp_path: Path, source: str) -> None:
     write_predictions(tmp_path / "fraud.csv", tp=12, fn=88, fp=112, tn=9788)
     words = FRAUD if source == "counts" else ("fraud.csv",)
     ended = statewise("judge", *words)

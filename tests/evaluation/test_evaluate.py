@@ -1,4 +1,4 @@
-"""Are the figures of SCENARIOS M5 and M12 had from counts and from every kind of file, and is nothing counted that is not known?"""
+"""Are the figures of four known counts had from counts and from every kind of file, and is nothing counted that is not known?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a wrong shape, order or argument explained: what was expected, where, what came, and what to try (M13)?"""
+"""Is a wrong shape, order or argument explained: what was expected, where, what came, and what to try?"""
 
 from __future__ import annotations
 

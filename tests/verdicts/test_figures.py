@@ -26,7 +26,7 @@ def with_recall(value: float, low: float | None, high: float | None) -> Evaluati
     return changed(GOOD, "recall", value, low, high)
 
 
-# M12: fit for production?
+# Fit for production?
 
 
 def check_paradox(verdict: Verdict) -> None:
@@ -90,7 +90,7 @@ def test_a_policy_without_limits_for_balanced_classes_has_none_to_drop() -> None
     assert judge(evaluation=RARE_AND_GOOD, policy=RECALL_ONLY).level == "ready"
 
 
-# M5 and M10: the bands
+# The bands
 
 
 def test_a_good_figure_of_too_few_cases_is_open(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class Recorder:
     Args:
         path: the file, or None to keep the records in memory alone.
         consumers: functions of one record, called in order.
-        kept: the records of an earlier sitting that training goes on from.
+        kept: the records of earlier epochs that training goes on from.
     """
 
     def __init__(self, path: Path | None, consumers: Sequence[Consumer], kept: Sequence[Record] = ()) -> None:
