@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from statewise.runs import load as load
     from statewise.sequences import Ragged as Ragged
     from statewise.sequences import Sequences as Sequences
+    from statewise.sequences import batches as batches
     from statewise.sequences import folds as folds
     from statewise.sequences import read as read
     from statewise.sequences import split as split
@@ -51,7 +52,7 @@ _NAMES = {
     "models": ("Model", "build"),
     "reporting": ("report",),
     "runs": ("Run", "load"),
-    "sequences": ("Ragged", "Sequences", "folds", "read", "split"),
+    "sequences": ("Ragged", "Sequences", "batches", "folds", "read", "split"),
     "tracing": ("Trace", "trace"),
     "training": ("fit", "training_trace"),
     "verdicts": ("Policy", "Reason", "Verdict", "judge", "read_policy"),

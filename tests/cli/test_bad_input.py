@@ -200,3 +200,23 @@ def test_a_missing_extra(
 def test_wrong_usage(statewise: Any, tmp_path: Path, words: tuple[str, ...], says: str) -> None:
     write_ts(tmp_path / "A.ts")
     refused(statewise, tmp_path, words, says)
+
+
+def test_a_test_part_that_was_trained_on(statewise: Any, tmp_path: Path) -> None:
+    write_ts(tmp_path / "A.ts")
+    refused(statewise, tmp_path, ("fit", "rnn", "--train", "A.ts", "--test", "A.ts", *QUICK, "--out", "run"), "A.ts", "trained on too")
+
+
+def test_counts_that_are_none(statewise: Any, tmp_path: Path) -> None:
+    rest = ("--fn", "1", "--fp", "1", "--tn", "1")
+    refused(statewise, tmp_path, ("evaluate", "--tp", "1.5", *rest), "1.5", "whole number")
+    refused(statewise, tmp_path, ("judge", "--tp", "9" * 20, *rest), "tp", "at most")
+
+
+def test_the_runs_own_training_part_is_scored_with_a_note(statewise: Any, tmp_path: Path) -> None:
+    write_ts(tmp_path / "A.ts")
+    write_ts(tmp_path / "V.ts", seed=2)
+    statewise("fit", "rnn", "--train", "A.ts", "--valid", "V.ts", *QUICK, "--out", "run")
+    ended = statewise("evaluate", "run", "--data", "A.ts")
+    assert "own train part" in " ".join(ended.out.split())
+    assert not RunFiles(tmp_path / "run").evaluation.exists()

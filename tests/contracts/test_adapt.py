@@ -233,13 +233,18 @@ def test_a_method_that_is_not_there_is_named() -> None:
         adapt(LengthBlind(), contract=Contract(reset="wipe"))(make_data([2]))
 
 
+def test_a_single_column_is_a_probability_where_a_sigmoid_ends_the_module() -> None:
+    adapted = adapt(nn.Sequential(nn.Linear(3, 1), nn.Sigmoid()), contract=Contract(takes=("x",), batch_first=True))
+    assert resolved(adapted, Outputs(torch.tensor([[0.2], [0.9]]), "sequence")).output == "probabilities"
+
+
 @pytest.mark.parametrize(
     ("values", "output"),
     [
         (torch.tensor([[0.25, 0.75], [1.0, 0.0]]), "probabilities"),
         (torch.tensor([[0.25, 0.25]]), "logits"),
         (torch.tensor([[-1.0, 2.0]]), "logits"),
-        (torch.tensor([[0.2], [0.9]]), "probabilities"),
+        (torch.tensor([[0.2], [0.9]]), "logits"),
         (torch.tensor([[0.2], [1.9]]), "logits"),
         (torch.tensor([[float("nan"), 0.5]]), "logits"),
     ],
@@ -247,3 +252,24 @@ def test_a_method_that_is_not_there_is_named() -> None:
 def test_the_form_of_the_output_is_read_off_its_values(values: Tensor, output: str) -> None:
     adapted = adapt(nn.GRU(FEATURES, CLASSES))
     assert resolved(adapted, Outputs(values, "sequence")).output == output
+
+
+def test_a_carried_core_with_a_contract_still_goes_through_the_engine() -> None:
+    data = make_data([3, 1, 2])
+    bare, declared = adapt(nn.LSTM(FEATURES, CLASSES)), adapt(nn.LSTM(FEATURES, CLASSES), contract=Contract(output="logits"))
+    declared.module.load_state_dict(bare.module.state_dict())
+    torch.testing.assert_close(declared(data).values, bare(data).values)
+
+
+class ProjectsFirst(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(5, CLASSES, batch_first=True)
+        self.inp = nn.Linear(FEATURES, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rnn(self.inp(x))[0][:, -1]  # type: ignore[no-any-return]
+
+
+def test_a_core_that_reads_a_projection_is_not_taken_for_one_of_other_features() -> None:
+    assert adapt(ProjectsFirst())(make_data([2, 3])).values.shape == (2, CLASSES)

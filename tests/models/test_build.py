@@ -223,3 +223,16 @@ def test_input_dropout_blanks_whole_features_of_whole_sequences_and_only_in_trai
         assert bool((sequence == sequence[0]).all()), "a feature is kept or blanked for all steps of a sequence"
     assert not torch.equal(blanked[0][0], blanked[1][0]), "each sequence is drawn for itself"
     assert set(blanked.values.unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("name", ["type", "values", "merchant.kind", "größe"])
+def test_a_column_may_have_any_name(name: str) -> None:
+    lengths = torch.tensor([2, 3])
+    data = Sequences(
+        inputs={name: Ragged(torch.tensor([0, 1, 1, 0, 0]), lengths), "keys": Ragged(torch.randn(5, 2), lengths)},
+        categories={name: ("a", "b")},
+        targets=["no", "yes"],
+    )
+    model = build("gru", data=data)
+    model.encoder.learn(data)
+    assert model.run_sequences(data).values.shape == (2, 1)

@@ -378,3 +378,55 @@ def test_a_module_that_does_not_fit_is_told_before_training() -> None:
         fit(Stranger(), TRAIN, contract=Contract(takes=("x",), batch_first=True))
     with pytest.raises(OptionError, match="none that can be trained"):
         fit(Stranger().requires_grad_(False), TRAIN)  # noqa: FBT003  # torch's own signature
+
+
+def test_an_interrupted_refit_leaves_the_weights_that_validation_chose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statewise.training._trainer._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    chosen = weights_of(fit(make_model(), TRAIN, VALID, **QUICK))
+
+    def press(record: Record) -> None:
+        if isinstance(record, Update) and record.phase == "refit" and record.epoch == 2:
+            raise KeyboardInterrupt
+
+    run = fit(make_model(), TRAIN, VALID, refit=True, directory=tmp_path / "run", callbacks=[press], **QUICK)
+    assert interrupted(run)
+    assert same(weights_of(run), chosen)
+    resumed = fit(make_model(), TRAIN, VALID, refit=True, directory=tmp_path / "run", resume=True, **QUICK)
+    assert same(weights_of(resumed), weights_of(fit(make_model(), TRAIN, VALID, refit=True, **QUICK)))
+
+
+class Tied(Stranger):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 2), nn.Linear(2, 2)
+        self.second.weight = self.first.weight
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return super().forward(self.second(self.first(x)), lengths)
+
+
+def test_tied_weights_are_saved_and_loaded(tmp_path: Path) -> None:
+    run = fit(Tied(), TRAIN, VALID, directory=tmp_path / "run", **QUICK)
+    again = load(tmp_path / "run", model=Tied())
+    torch.testing.assert_close(again.adapted()(VALID).values, run.adapted()(VALID).values)
+
+
+def test_a_run_is_resumed_only_where_one_was_begun(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no config\.json"):
+        fit(make_model(), TRAIN, VALID, directory=tmp_path / "typo", resume=True, **QUICK)
+    assert not (tmp_path / "typo").exists()
+
+
+def test_class_weights_in_any_form_can_be_resumed(tmp_path: Path) -> None:
+    for number, weights in enumerate(((1.0, 2.0), {"up": 2.0}, torch.tensor([1.0, 2.0]))):
+        for resume in (False, True):
+            fit(make_model(), TRAIN, VALID, class_weights=weights, directory=tmp_path / str(number), resume=resume, **QUICK)  # type: ignore[arg-type]
+
+
+def test_numbers_that_are_none_and_classes_in_another_order_are_refused() -> None:
+    values = TRAIN.parts["x"].values.clone()
+    values[3, 0] = torch.nan
+    with pytest.raises(DataError, match="1 values that are NaN"):
+        fit(Stranger(), Sequences(inputs=TRAIN.parts["x"].with_values(values), targets=TRAIN.targets, class_names=["down", "up"]))
+    with pytest.raises(DataError, match="in their order"):
+        fit(make_model(class_names=["up", "down"]), TRAIN)

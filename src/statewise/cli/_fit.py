@@ -10,7 +10,7 @@ import torch
 from cyclopts import Parameter
 
 from statewise.cli._finish import finish
-from statewise.cli._reading import Columns, Parts, read_parts, reading_of
+from statewise.cli._reading import Columns, Parts, read_parts, reading_of, require_apart
 from statewise.cli._show import console, heading, say, show
 from statewise.errors import OptionError
 from statewise.models import build
@@ -18,6 +18,7 @@ from statewise.runs import make_from_factory
 from statewise.sequences import Sequences, describe, require_two_classes
 from statewise.training import fit as fit_model
 from statewise.training import interrupted, progress_bar, training_trace
+from statewise.verdicts import read_policy
 
 if TYPE_CHECKING:
     from torch import nn
@@ -103,8 +104,10 @@ def fit(
         judge: end with the verdict's exit code.
     """
     columns = columns or Columns()
+    read_policy(policy)  # a misspelt policy is told before the training, not after it
     parts = read_parts(data, train, valid, test, columns, seed=seed)
     require_two_classes(parts.train, "statewise fit")
+    require_apart(parts)
     if shuffle_labels:
         parts = replace(parts, train=_shuffled(parts.train, seed), valid=_shuffled(parts.valid, seed + 1))
     _show_data(parts, shuffled=shuffle_labels)

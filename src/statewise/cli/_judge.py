@@ -9,7 +9,7 @@ import msgspec
 from statewise.cli._evaluate import evaluate_target
 from statewise.cli._reading import Columns
 from statewise.cli._show import OutputFormat, say, show
-from statewise.cli._target import FourCounts, is_run
+from statewise.cli._target import FourCounts, counts_of, is_run
 from statewise.runs import RunFiles, load
 from statewise.verdicts import judge as judge_any
 from statewise.verdicts import write_verdict
@@ -39,6 +39,7 @@ def judge(
         out: write the verdict as JSON; that of a run is always written into it.
         output_format: text or json.
     """
+    counts_of(counts, target, "judge")
     if target is not None and target.is_dir() and is_run(target):
         run = load(target)
         evaluation = None if positive is None else evaluate_target(target, None, Columns(), None, positive=positive, command="judge")

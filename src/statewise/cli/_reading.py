@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from statewise.errors import OptionError
+from statewise.cli._show import warn
+from statewise.errors import DataError, OptionError
 from statewise.runs import Run
-from statewise.sequences import Sequences, read, read_table, split
+from statewise.sequences import Sequences, fingerprints, read, read_table, split
 
 
 @Parameter(name="*")
@@ -69,16 +70,44 @@ def read_parts(data: Path | None, train: Path | None, valid: Path | None, test: 
         return Parts(parts[0], parts[1], parts[2])
     assert train is not None
     training = read(train, **options)
-    held_out = None if test is None else read_like(training, test, options)
+    chosen = reading_of(training, columns)
+    held_out = None if test is None else read_like(training, test, chosen)
     if valid is not None:
-        return Parts(training, read_like(training, valid, options), held_out)
+        return Parts(training, read_like(training, valid, chosen), held_out)
     carved = split(training, by=_unit(training), fractions=(0.85, 0.15), seed=seed)
     return Parts(carved[0], carved[1], held_out)
 
 
+def require_apart(parts: Parts) -> None:
+    """Refuse a test part whose sequences all stand in the training part too; tell where some do.
+
+    Raises:
+        DataError: nothing in the test part is new.
+    """
+    if parts.test is None:
+        return
+    trained = {*fingerprints(parts.train), *fingerprints(parts.valid)}
+    num_known = sum(mark in trained for mark in fingerprints(parts.test))
+    if num_known == len(parts.test):
+        raise DataError(
+            asked="statewise fit",
+            where=f"the test part ({parts.test.source})",
+            arrived=f"all of its {num_known} sequences are trained on too",
+            hint="Give a test part of its own, or --data FILE, which is split in three.",
+        )
+    if num_known:
+        warn(f"{num_known} of {len(parts.test)} test sequences are trained on too, number by number: the test figures are too good")
+
+
+def tell_notes(data: Sequences) -> None:
+    """Tell what was accepted and should be known; to standard error, where it does not mix with figures."""
+    for note in data.notes:
+        warn(note)
+
+
 def read_like(training: Sequences, path: Path, options: dict[str, Any]) -> Sequences:
     """Read a file with the classes and categories of the training part."""
-    return read(path, **options, class_names=training.class_names, categories=training.categories)
+    return read(path, **options, class_names=training.class_names, categories=training.categories, static_names=training.static_names)
 
 
 def reading_of(training: Sequences, columns: Columns) -> dict[str, Any]:
@@ -86,7 +115,7 @@ def reading_of(training: Sequences, columns: Columns) -> dict[str, Any]:
 
     Without the columns by name, a later file that has one more would be read as having one more feature.
     """
-    options = columns.given()
+    options = {"task": "tag" if training.each == "step" else "classify", **columns.given()}
     if str(training.source).endswith(".ts"):
         return options
     numeric = [name for part in training.parts if part not in training.categories for name in training.feature_names_of(part) or ()]
@@ -114,4 +143,7 @@ def read_for_run(run: Run, path: Path, columns: Columns, *, labelled: bool = Tru
     if path.suffix != ".ts" and "features" not in options and run.config.feature_names is not None:
         options["features"] = list(run.config.feature_names)
     categories = run.config.model.categories if run.config.model is not None else {}
-    return read(path, **options, class_names=run.config.class_names, categories=categories or None)
+    static_names = run.config.model.static_names if run.config.model is not None else None
+    data = read(path, **options, class_names=run.config.class_names, categories=categories or None, static_names=static_names)
+    tell_notes(data)
+    return data

@@ -40,6 +40,11 @@ def say(text: str) -> None:
     console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+def warn(text: str) -> None:
+    """Print one note to standard error."""
+    sys.stderr.write(f"note: {text}\n")
+
+
 def show_error(problem: StatewiseError) -> None:
     """Print the four facts of an error to standard error."""
     facts = (("where", problem.where), ("arrived", problem.arrived), ("try", problem.hint))

@@ -17,13 +17,13 @@ from statewise.runs import RunFiles
 class FourCounts:
     """The four counts of a binary task."""
 
-    tp: int | None = None
+    tp: float | None = None
     "Positives found."
-    fn: int | None = None
+    fn: float | None = None
     "Positives missed."
-    fp: int | None = None
+    fp: float | None = None
     "False alarms."
-    tn: int | None = None
+    tn: float | None = None
     "Negatives left alone."
 
 
@@ -41,7 +41,11 @@ def counts_of(given: FourCounts | None, target: Path | None, command: str) -> Co
             arrived=f"no {', '.join(missing)}" if missing else f"both they and '{target}'",
             hint=f"Give all four and nothing else: statewise {command} --tp 12 --fn 88 --fp 112 --tn 9788.",
         )
-    return Counts(**there)
+    broken = {name: value for name, value in there.items() if not value.is_integer()}
+    if broken:
+        name, value = next(iter(broken.items()))
+        raise OptionError(asked=f"statewise {command}", where=f"--{name}", arrived=f"{value:g}", hint="A count is a whole number.")
+    return Counts(**{name: int(value) for name, value in there.items()})
 
 
 def require_target(target: Path | None, command: str, kinds: str) -> Path:

@@ -87,17 +87,20 @@ class Adapted:
                 arrived=f"{int((data.lengths == 0).sum())} sequences without a step",
                 hint="Leave them out with data.select(...): there is nothing to read in them.",
             )
-        check_features(self.module, data)
+        if isinstance(self.module, (nn.RNNBase, nn.RNNCellBase)):
+            check_features(self.module, data)
         try:
             return self._run(data, state)
         except StatewiseError:
             raise
         except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as problem:
+            check_features(self.module, data)
             raise ContractError(
                 asked=f"call {type(self.module).__name__}",
                 where=f"forward, called as {self.contract!r}",
                 arrived=f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else 'no message'}",
-                hint="Check the contract's takes and batch_first, or give call=lambda module, batch: module(...).",
+                hint="Check the contract's takes and batch_first (one that keeps its state inside needs stateful=True and reset=), "
+                "or give call=lambda module, batch: module(...).",
             ) from problem
 
 
@@ -117,8 +120,8 @@ def adapt(module: nn.Module, *, contract: Contract | None = None, call: Call | N
         return Adapted(module, declared, _Padded(module, declared, call))
     if isinstance(module, ReadsSequences):
         return Adapted(module, module.contract(), module.run_sequences)
-    if contract is None and isinstance(module, (nn.RNNBase, Recurrent)):
-        return Adapted(module, Contract(returns_state=True), _Unrolled(module))
+    if declared.takes is None and isinstance(module, (nn.RNNBase, Recurrent)):
+        return Adapted(module, msgspec.structs.replace(declared, returns_state=True), _Unrolled(module))
     filled = read_signature(module, declared)
     notes: tuple[str, ...] = ()
     if not {"lengths", "mask"} & set(filled.takes or ()):
@@ -290,15 +293,19 @@ def resolved(adapted: Adapted, outputs: Outputs) -> Contract:
         contract,
         each=outputs.each,
         task=contract.task or ("tag" if outputs.each == "step" else "classify"),
-        output=contract.output or _read_output(outputs.values.detach()),
+        output=contract.output or _read_output(adapted.module, outputs.values.detach()),
         returns_state=contract.returns_state if contract.returns_state is not None else outputs.state is not None,
     )
 
 
-def _read_output(values: Tensor) -> Any:
-    """Tell probabilities from logits: probabilities are never negative and add up to one (a single one stays within 0 and 1)."""
+def _read_output(module: nn.Module, values: Tensor) -> Any:
+    """Tell probabilities from logits: probabilities are never negative and add up to one.
+
+    A single column cannot be told by its values, since logits may lie within 0 and 1 too: only a sigmoid at the end makes it one.
+    """
     if not values.numel() or bool((values < 0).any()) or not bool(values.isfinite().all()):
         return "logits"
     if values.shape[1] == 1:
-        return "probabilities" if bool((values <= 1).all()) else "logits"
+        last = [part for part in module.modules() if not any(part.children())][-1]
+        return "probabilities" if isinstance(last, nn.Sigmoid) and bool((values <= 1).all()) else "logits"
     return "probabilities" if torch.allclose(values.sum(1), values.new_ones(()), atol=1e-4) else "logits"

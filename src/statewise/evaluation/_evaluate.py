@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from statewise.errors import DataError, OptionError, RunError, missing_extra
@@ -16,7 +17,7 @@ from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
 from statewise.evaluation._records import Confusion, Counts, Evaluation, write_evaluation
-from statewise.runs import Run, RunFiles
+from statewise.runs import Run, RunFiles, record_data
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,6 +62,11 @@ def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | 
     predictions = predict(subject, data)
     evaluation = _of_predictions(predictions, told)
     if isinstance(subject, Run):
+        seen = record_data(data).sha256
+        trained_on = next((name for name, record in subject.config.data.items() if record.sha256 == seen), None)
+        if trained_on is not None:
+            note = f"these sequences are the run's own {trained_on} part: the figures say nothing of new ones"
+            return msgspec.structs.replace(evaluation, notes=(*evaluation.notes, note))
         _keep(subject, predictions, evaluation)
     return evaluation
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 SCHEMA = 1
+_LARGEST = 10**15
+"""Up to here whole numbers and their sums are exact in double precision."""
 
 Unit: TypeAlias = Literal["group", "sequence", "count"]
 Average: TypeAlias = Literal["positive class", "macro"]
@@ -75,6 +77,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse what cannot be counts."""
         four = {name: getattr(self, name) for name in self.__struct_fields__}
         for name, count in four.items():
+            if count > _LARGEST:
+                raise self._error(name, str(count), f"A count is at most {_LARGEST:,}.")
             if count < 0:
                 raise self._error(name, str(count), "A count is 0 or more.")
         if not any(four.values()):

@@ -41,10 +41,13 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.numeric = nn.ModuleDict({name: Standardize(size) for name, size in config.numeric.items()})
+        self.numeric = nn.ModuleDict({_key(name, place): Standardize(size) for place, (name, size) in enumerate(config.numeric.items())})
         # Row 0 stands for `unknown`: it stays zero, and gets no gradient.
         self.embedded = nn.ModuleDict(
-            {name: nn.Embedding(len(seen) + 1, config.embedding_size, padding_idx=0) for name, seen in config.categories.items()}
+            {
+                _key(name, place): nn.Embedding(len(seen) + 1, config.embedding_size, padding_idx=0)
+                for place, (name, seen) in enumerate(config.categories.items())
+            }
         )
         self.static = Standardize(config.num_static) if config.num_static else None
 
@@ -56,7 +59,7 @@ class Encoder(nn.Module):
     def learn(self, data: Sequences) -> None:
         """Take the statistics of one part, the training part, as the scale of all inputs."""
         statistics = fit_statistics(data)
-        scales = [(self.numeric[name], statistics.inputs[name]) for name in self.config.numeric]
+        scales = [(layer, statistics.inputs[name]) for name, layer in zip(self.config.numeric, self.numeric.values(), strict=True)]
         if self.static is not None and statistics.static is not None:
             scales.append((self.static, statistics.static))
         for layer, moments in scales:
@@ -72,10 +75,13 @@ class Encoder(nn.Module):
             categories: the labels behind the codes of each categorical input, where they differ from the model's own.
         """
         self._require(parts)
-        columns = [self._blanked(self.numeric[name](parts[name].values.to(self._dtype)), parts[name]) for name in self.config.numeric]
-        for name, seen in self.config.categories.items():
+        columns = [
+            self._blanked(layer(parts[name].values.to(self._dtype)), parts[name])
+            for name, layer in zip(self.config.numeric, self.numeric.values(), strict=True)
+        ]
+        for (name, seen), embedding in zip(self.config.categories.items(), self.embedded.values(), strict=True):
             codes = recode(parts[name].values, (categories or {}).get(name, seen), seen)
-            columns.append(self.embedded[name](codes))
+            columns.append(embedding(codes))
         first = next(iter(parts.values()))
         return first.with_values(torch.cat(columns, dim=1))
 
@@ -109,3 +115,8 @@ class Encoder(nn.Module):
                     arrived=f"{found} features a step ({list(parts[name].values.shape)}), but the model reads {size}",
                     hint=f"Build it with input_size={found}, or name the {size} columns to use with features=[...].",
                 )
+
+
+def _key(name: str, place: int) -> str:
+    """Return the name of an input where it can be that of a submodule, else one by its place."""
+    return name if name.isidentifier() and not hasattr(nn.ModuleDict(), name) else f"input_{place}"

@@ -69,7 +69,7 @@ def read_document(path: Path, kind: type[Document]) -> Document:
             arrived=f"no {path.name} in it" if there else "no such folder, or an empty one",
             hint=f"Name a run directory made by 'statewise fit'. {_siblings(path.parent)}",
         ) from problem
-    except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError) as problem:
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, AttributeError) as problem:
         raise RunError(
             asked=asked,
             where=f"file '{path}'",

@@ -70,7 +70,7 @@ class Run:
                 arrived=f"it holds the weights of a {self.config.model_name}, which is not one of ours, and no {needed[:-1]} was given",
                 hint=f"Give the module and its call again: statewise.load('{self.directory}', model=..., call=...).",
             )
-        declared = None if isinstance(self.model, Model) or self.contract.takes is None else self.contract
+        declared = None if isinstance(self.model, Model) else self.contract
         return adapt(self.model, contract=declared, call=self.call)
 
     def __repr__(self) -> str:
@@ -120,7 +120,7 @@ def _contract_of(config: RunConfig) -> Contract:
 
 def save_weights(tensors: dict[str, Tensor], path: Path) -> str:
     """Write tensors whole or not at all and return the SHA-256 of the file."""
-    content = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    content = save_tensors({name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()})
     write_atomically(path, content, asked="write the weights")
     return content_hash(content)
 
@@ -156,6 +156,8 @@ def read_tensors(path: Path, expected_sha256: str | None = None) -> dict[str, Te
     try:
         content = path.read_bytes()
     except OSError as problem:
+        if (RunFiles(path.parent).checkpoints / "last.safetensors").is_file():
+            hint = "The training did not come to its end: go on with the same 'statewise fit' and --resume."
         raise RunError(asked="read weights", where=f"file '{path}'", arrived=problem.strerror or str(problem), hint=hint) from problem
     if expected_sha256 is not None and content_hash(content) != expected_sha256:
         raise RunError(
@@ -177,7 +179,7 @@ def record_data(data: Sequences) -> DataRecord:
     for tensor in tensors:
         if isinstance(tensor, Tensor):
             digest.update(str((tensor.dtype, tuple(tensor.shape))).encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     digest.update(msgspec.json.encode([data.keys, data.groups, data.class_names]))
     return DataRecord(source=data.source, num_sequences=len(data), num_steps=data.num_steps, sha256=digest.hexdigest())
 

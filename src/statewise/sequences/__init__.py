@@ -9,7 +9,7 @@ from statewise.sequences._read import read
 from statewise.sequences._scaling import Scale, Statistics, fit_statistics, recode, standardize
 from statewise.sequences._sequences import Sequences
 from statewise.sequences._split import folds, split
-from statewise.sequences._summary import DataSummary, class_counts, describe, require_two_classes
+from statewise.sequences._summary import DataSummary, class_counts, describe, fingerprints, require_two_classes
 from statewise.sequences._table import read_table
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "batches",
     "class_counts",
     "describe",
+    "fingerprints",
     "fit_statistics",
     "folds",
     "mean_per_sequence",

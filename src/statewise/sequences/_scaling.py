@@ -54,7 +54,7 @@ def fit_statistics(data: Sequences) -> Statistics:
     """
     inputs, categories = {}, {}
     for name, part in data.parts.items():
-        if part.values.is_floating_point():
+        if name not in data.categories:
             inputs[name] = _scale(part.values, data.feature_names_of(name), f"input {name!r}")
         if name in data.categories:
             seen = part.values.unique(sorted=True).tolist()

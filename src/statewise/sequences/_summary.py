@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -131,6 +132,23 @@ def class_counts(data: Sequences) -> dict[str, int]:
     counts = torch.bincount(data.targets.cpu(), minlength=data.num_classes or 0).tolist()
     names = data.class_names if data.class_names is not None else [str(number) for number in range(len(counts))]
     return dict(zip(names, counts, strict=True))
+
+
+def fingerprints(data: Sequences) -> list[bytes]:
+    """Return a hash of the inputs of each sequence: equal for sequences that are the same number by number.
+
+    Example:
+        >>> from statewise.sequences import Ragged, Sequences
+        >>> one, other, again = fingerprints(Sequences(inputs=Ragged(torch.tensor([[1.0], [2.0], [1.0]]), torch.tensor([1, 1, 1]))))
+        >>> one == again, one == other
+        (True, False)
+    """
+    digests = [hashlib.sha256() for _ in range(len(data))]
+    for name, part in data.parts.items():
+        for digest, steps in zip(digests, part.to_list(), strict=True):
+            digest.update(f"{name} {steps.dtype} {tuple(steps.shape)}".encode())
+            digest.update(steps.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return [digest.digest() for digest in digests]
 
 
 def require_two_classes(data: Sequences, asked: str) -> None:

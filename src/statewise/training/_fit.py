@@ -138,7 +138,7 @@ def fit(
         feature_names=tuple(train.feature_names) if isinstance(train.feature_names, (tuple, list)) else None,
         contract=_plain(adapted.contract),
         uses_call=call is not None,
-        options=msgspec.to_builtins(options) | {"class_weights": msgspec.to_builtins(class_weights), "own_loss": loss is not None},
+        options=_as_json(msgspec.to_builtins(options) | {"class_weights": class_weights, "own_loss": loss is not None}),
         reading=dict(reading or {}),
         data={name: record_data(part) for name, part in (("train", train), ("valid", valid)) if part is not None},
     )
@@ -192,10 +192,11 @@ class _Session:
             completed, chosen = True, self._chosen()
         if completed and self.options.refit and self.valid is not None and chosen:
             both = Sequences.concatenate(self.train, self.valid)
+            refit = self._trainer("refit", both, None, chosen)
             self.adapted.module.load_state_dict(self.first)
             if isinstance(self.adapted.module, Model):
                 self.adapted.module.encoder.learn(both)
-            self._phase(self._trainer("refit", both, None, chosen))
+            self._phase(refit)
         return self.recorder.history()
 
     def _chosen(self) -> int:
@@ -260,6 +261,15 @@ def _usable(data: Sequences, part: str) -> Sequences:
     kept = torch.nonzero(data.lengths > 0).flatten()
     if not len(kept):
         raise DataError(asked="fit", where=f"the {part} part ({data.source})", arrived="no sequence with a step", hint="Give at least one.")
+    for name, values in data.parts.items():
+        if values.values.is_floating_point() and not bool(values.values.isfinite().all()):
+            spoilt = int((~values.values.isfinite()).sum())
+            raise DataError(
+                asked="fit",
+                where=f"the {part} part ({data.source}), input {name!r}",
+                arrived=f"{spoilt} values that are NaN or infinite",
+                hint="Drop or fill these steps: they would spoil every step after them.",
+            )
     return data if len(kept) == len(data) else data.select(kept)
 
 
@@ -275,6 +285,26 @@ def _class_names(model: nn.Module, train: Sequences, valid: Sequences | None) ->
             where="class_names",
             arrived=f"{list(names)[:12]} in the training part, {list(valid.class_names)[:12]} in the validation part",
             hint="Read both parts with the same class_names.",
+        )
+    for part in (train, valid):
+        if part is not None and (part.num_classes or 0) > len(names):
+            raise DataError(
+                asked="fit",
+                where="class_names",
+                arrived=f"{part.num_classes} classes in {part.source}, {len(names)} names",
+                hint="Name every class with class_names=.",
+            )
+    if (
+        isinstance(model, Model)
+        and train.class_names is not None
+        and len(model.class_names) == len(names)
+        and tuple(model.class_names) != names
+    ):
+        raise DataError(
+            asked="fit",
+            where="class_names",
+            arrived=f"{list(names)[:12]} in the data, {list(model.class_names)[:12]} in the model",
+            hint="Build the model with the class_names of the data, in their order.",
         )
     if isinstance(model, Model) and len(model.class_names) != len(names):
         raise DataError(
@@ -310,6 +340,12 @@ def _settle(adapted: Adapted, train: Sequences, class_names: tuple[str, ...]) ->
     return adapted
 
 
+def _as_json(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options as they come back from a file, so that those of a run that is resumed can be compared with them."""
+    read: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(options, enc_hook=lambda value: value.tolist()))
+    return read
+
+
 def _plain(contract: Contract) -> dict[str, Any]:
     """Return the fields of a contract that JSON can hold; a callable is left out, and `load` asks for it again."""
     fields = {name: getattr(contract, name) for name in contract.__struct_fields__}
@@ -324,6 +360,13 @@ def _prepare(directory: Path | str | None, config: RunConfig, *, resume: bool) -
     files = RunFiles(directory)
     if resume and files.config.is_file():
         _require_same(read_document(files.config, RunConfig), config, files)
+    elif resume:
+        raise RunError(
+            asked="resume a run",
+            where=f"folder '{files.directory}'",
+            arrived="no config.json in it",
+            hint="Name the folder of the run that was begun, or leave --resume (resume=True) away.",
+        )
     elif files.directory.exists() and (not files.directory.is_dir() or any(files.directory.iterdir())):
         raise RunError(
             asked="fit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from statewise.errors import RunError
 from statewise.files import write_atomically
 from statewise.runs import History, Record, encode_records
 
@@ -43,9 +44,17 @@ class Recorder:
         """Write what is not written yet."""
         if self._path is None:
             return
-        with self._path.open("ab") as file:
-            file.write(encode_records(self.records[self._written :]))
-        self._written = len(self.records)
+        waiting, self._written = self.records[self._written :], len(self.records)
+        try:
+            with self._path.open("ab") as file:
+                file.write(encode_records(waiting))
+        except OSError as problem:
+            raise RunError(
+                asked="write the history",
+                where=f"file '{self._path}'",
+                arrived=problem.strerror or str(problem),
+                hint="Make room or choose another folder, and go on with --resume (resume=True).",
+            ) from problem
 
     def history(self) -> History:
         """Return all records so far."""

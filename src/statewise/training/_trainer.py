@@ -49,7 +49,7 @@ class Trainer:
         progress: how far this phase has come.
         num_epochs: epochs of this phase; the learning rate falls over `options.epochs`.
         first: the weights training began from.
-        best: the best weights so far.
+        best: the best weights so far; of a refit, those that validation chose, until it is finished.
         checkpoint: where checkpoints go, or None.
     """
 
@@ -78,7 +78,7 @@ class Trainer:
             )
         self.optimizer = torch.optim.AdamW(trained, lr=self.options.lr, weight_decay=self.options.weight_decay)
         self._norms = GradientNorms(self.model)
-        self._began = time.perf_counter() - self.progress.seconds
+        self._began = time.perf_counter()
         self._written = time.perf_counter()
 
     @property
@@ -87,18 +87,25 @@ class Trainer:
         return self.adapted.module
 
     @property
+    def _lowest(self) -> float:
+        return math.inf if self.progress.best_loss is None else self.progress.best_loss
+
+    @property
     def phase(self) -> Phase:
         """The phase that this trainer runs."""
         return self.progress.phase
 
     def run(self) -> None:
         """Train to the end of the phase, or until validation has not improved for `patience` epochs."""
+        self._began = time.perf_counter() - self.progress.seconds
         patience = self.options.patience if self.valid is not None else 0
         while self.progress.epoch < self.num_epochs:
             if patience and self.progress.stale >= patience:
                 self.end("early_stop")
                 return
             self._epoch(self.progress.epoch + 1)
+        if self.phase == "refit":
+            self.best = copy_weights(self.model)
         self.end("finished")
 
     def end(self, reason: EndReason) -> None:
@@ -115,9 +122,10 @@ class Trainer:
         train_loss, train_accuracy = self._pass(epoch)
         seconds = time.perf_counter() - start
         valid_loss, accuracy = self._validate()
-        better = valid_loss is None or (math.isfinite(valid_loss) and valid_loss < (self.progress.best_loss or math.inf))
+        better = valid_loss is None or (math.isfinite(valid_loss) and valid_loss < self._lowest)
         if better:
-            self.best = copy_weights(self.model)
+            if self.phase == "fit":
+                self.best = copy_weights(self.model)
             self.progress.best_epoch, self.progress.best_loss = epoch, valid_loss
         self.progress.stale = 0 if better else self.progress.stale + 1
         self.progress.epoch = epoch
