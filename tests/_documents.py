@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 QUICK = ("--epochs", "2")
-"""Added to what `make run` would run: that the documented command works is shown here, what it reaches elsewhere."""
+"""In place of the epochs that `make run` would run: that the documented command works is shown here, what it reaches elsewhere."""
 NOT_RUN = {"git": "fetches this very repository", "cd": "every document runs in a folder of its own"}
 
 _FENCE = re.compile(r"^(?P<indent>\s*)```(?P<language>\S*)\s*$")
@@ -150,7 +150,7 @@ class Document:
         for line in plan.stdout.splitlines():
             program, *arguments = shlex.split(line) if "bin/statewise " in line else [""]
             if program.endswith("bin/statewise"):
-                done.append(self.command([*arguments, *(() if "--epochs" in arguments else QUICK)]))
+                done.append(self.command([*_without_epochs(arguments), *QUICK]))
         return max(code for code, _ in done), "".join(text for _, text in done)
 
     def _compare(self, block: Block) -> None:
@@ -246,3 +246,9 @@ def check_requirements(words: list[str]) -> None:
 def _require(holds: object, word: str) -> None:
     if not holds:
         raise DocumentError(f"pip install: {word!r} is not an option, file, extra or dependency of this project")
+
+
+def _without_epochs(arguments: list[str]) -> list[str]:
+    """Return the words of a command without `--epochs` and its number."""
+    places = [place for place, word in enumerate(arguments) if word == "--epochs"]
+    return [word for place, word in enumerate(arguments) if place not in places and place - 1 not in places]
