@@ -194,6 +194,9 @@ def test_a_missing_extra(
         (("trace", "A.ts"), "A.ts"),
         (("trace", "models.py:make"), "models.py"),
         (("report", "A.ts"), "A.ts"),
+        (("fit", "models.py:make", "--data", "A.ts", "--dropout", "0.5"), "--dropout"),
+        (("evaluate", "A.ts", "--data", "A.ts"), "--data"),
+        (("evaluate", "A.ts", "--key", "k"), "--key"),
         (("doctor", "--output-format", "pdf"), "pdf"),
     ],
 )

@@ -64,6 +64,13 @@ def test_a_csv_that_is_no_history_is_refused_by_place(tmp_path: Path, content: s
     assert arrived in caught.value.arrived
 
 
+def test_a_csv_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "h.csv"
+    path.write_bytes(b"loss,accuracy\n\xff\xfe,1\n")
+    with pytest.raises(DataError, match="no UTF-8 text"):
+        read_history(path)
+
+
 def test_a_missing_file_and_a_damaged_line_are_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_history(tmp_path / "none.csv")

@@ -349,6 +349,7 @@ def test_empty_sequences_take_no_part() -> None:
         ({"device": "abacus"}, "device"),
         ({"task": "tag"}, "task"),
         ({"resume": True}, "resume"),
+        ({"contract": Contract(task="regress")}, "task"),
     ],
 )
 def test_an_option_that_cannot_be_is_named(options: dict[str, Any], where: str) -> None:

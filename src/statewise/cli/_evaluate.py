@@ -9,9 +9,12 @@ import msgspec
 from statewise.cli._reading import Columns, read_for_run
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import FourCounts, counts_of, is_run, require_target
+from statewise.errors import OptionError
 from statewise.evaluation import Evaluation, read_evaluation, read_predictions, write_evaluation
 from statewise.evaluation import evaluate as evaluate_any
 from statewise.runs import RunFiles, load
+
+_THRESHOLD = 0.5
 
 
 def evaluate(
@@ -22,7 +25,7 @@ def evaluate(
     columns: Columns | None = None,
     counts: FourCounts | None = None,
     positive: str | None = None,
-    threshold: float = 0.5,
+    threshold: float = _THRESHOLD,
     out: Path | None = None,
     output_format: OutputFormat = "text",
 ) -> int:
@@ -48,6 +51,18 @@ def evaluate(
     return 0
 
 
+def require_used(run: bool, data: Path | None, columns: Columns, threshold: float, command: str) -> None:  # noqa: FBT001  # which of two kinds
+    """Refuse options that the target has no use for, rather than pass over them."""
+    unused = ["--threshold"] if run and threshold != _THRESHOLD else []
+    if not run:
+        unused = [*(["--data"] if data is not None else []), *(f"--{name}" for name in columns.given())]
+    if unused:
+        kind = "a run, whose predictions are made" if run else "a predictions file, which holds its own columns"
+        raise OptionError(
+            asked=f"statewise {command}", where=unused[0], arrived=f"an option that means nothing for {kind}", hint="Leave it out."
+        )
+
+
 def evaluate_target(
     target: Path | None,
     data: Path | None,
@@ -55,7 +70,7 @@ def evaluate_target(
     counts: FourCounts | None,
     *,
     positive: str | None,
-    threshold: float = 0.5,
+    threshold: float = _THRESHOLD,
     command: str,
 ) -> Evaluation:
     """Return the evaluation of whatever was named on the command line."""
@@ -63,6 +78,7 @@ def evaluate_target(
     if four is not None:
         return evaluate_any(four, positive=positive)
     path = require_target(target, command, "a run directory or a predictions file")
+    require_used(is_run(path), data, columns, threshold, command)
     if not is_run(path):
         return evaluate_any(read_predictions(path, positive=positive, threshold=threshold), positive=positive)
     if data is None and positive is None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CORES = ("rnn", "lstm", "gru")
 _SMALLEST_FREE = 1000
+_HIDDEN_SIZE = 100
 
 
 def fit(
@@ -39,7 +40,7 @@ def fit(
     test: Path | None = None,
     columns: Columns | None = None,
     out: Path | None = None,
-    hidden_size: int = 100,
+    hidden_size: int = _HIDDEN_SIZE,
     num_layers: int = 1,
     bidirectional: Annotated[bool, Parameter(negative="")] = False,
     dropout: float = 0.0,
@@ -112,6 +113,17 @@ def fit(
         parts = replace(parts, train=_shuffled(parts.train, seed), valid=_shuffled(parts.valid, seed + 1))
     _show_data(parts, shuffled=shuffle_labels)
     own = model in _CORES
+    if not own:
+        changed = {
+            "--hidden-size": hidden_size != _HIDDEN_SIZE,
+            "--num-layers": num_layers != 1,
+            "--bidirectional": bidirectional,
+            "--dropout": dropout > 0,
+            "--input-dropout": input_dropout > 0,
+            "--readout": readout is not None,
+            "--learned-state": learned_state,
+        }
+        _require_none(changed, model)
     module: nn.Module = (
         build(
             model,  # type: ignore[arg-type]  # one of _CORES
@@ -184,6 +196,18 @@ def _shuffled(data: Sequences, seed: int) -> Sequences:
     assert isinstance(data.targets, torch.Tensor)
     order = torch.randperm(len(data.targets), generator=torch.Generator().manual_seed(seed))
     return replace(data, targets=data.targets[order])
+
+
+def _require_none(changed: dict[str, bool], model: str) -> None:
+    """Refuse options of our own models beside a module that is made elsewhere."""
+    given = [option for option, is_given in changed.items() if is_given and ":" in model]
+    if given:
+        raise OptionError(
+            asked="statewise fit",
+            where=given[0],
+            arrived=f"an option of rnn, lstm and gru, beside {model}",
+            hint="Leave it out: the function makes the module as it is.",
+        )
 
 
 def _from_factory(target: str, seed: int) -> nn.Module:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from statewise.cli._evaluate import evaluate_target
+from statewise.cli._evaluate import evaluate_target, require_used
 from statewise.cli._reading import Columns
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import FourCounts, counts_of, is_run
@@ -41,6 +41,7 @@ def judge(
     """
     counts_of(counts, target, "judge")
     if target is not None and target.is_dir() and is_run(target):
+        require_used(True, None, Columns(), threshold, "judge")  # noqa: FBT003  # a run
         run = load(target)
         evaluation = None if positive is None else evaluate_target(target, None, Columns(), None, positive=positive, command="judge")
         verdict = judge_any(run, evaluation=evaluation, policy=policy)

@@ -55,15 +55,23 @@ def read_history(path: Path | str) -> History:
         # What a killed process left of its last line is not a record: only whole lines count.
         whole = path.read_bytes().rpartition(b"\n")[0]
         return History(records=tuple(_read_record(line, path, number) for number, line in enumerate(whole.split(b"\n"), 1) if line))
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        columns = [name.strip() for name in reader.fieldnames or ()]
-        if not {"loss", "train_loss"} & set(columns):
-            raise DataError(
-                asked="read a history", where=f"file '{path}'", arrived=f"no column 'loss', but {columns}", hint=nearest("loss", columns)
-            )
-        reader.fieldnames = columns
-        epochs = [_read_epoch(row, number, path) for number, row in enumerate(reader, 1)]
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (UnicodeDecodeError, OSError) as problem:
+        raise DataError(
+            asked="read a history",
+            where=f"file '{path}'",
+            arrived=f"no UTF-8 text ({problem})",
+            hint="Write a csv with columns loss,accuracy as UTF-8.",
+        ) from problem
+    reader = csv.DictReader(lines, skipinitialspace=True)
+    columns = [name.strip() for name in reader.fieldnames or ()]
+    if not {"loss", "train_loss"} & set(columns):
+        raise DataError(
+            asked="read a history", where=f"file '{path}'", arrived=f"no column 'loss', but {columns}", hint=nearest("loss", columns)
+        )
+    reader.fieldnames = columns
+    epochs = [_read_epoch(row, number, path) for number, row in enumerate(reader, 1)]
     if not epochs:
         raise DataError(asked="read a history", where=f"file '{path}'", arrived="no rows", hint="Write one row an epoch.")
     return History(records=tuple(epochs))

@@ -116,7 +116,7 @@ def fit(
     )  # fmt: skip
     train, valid = _usable(train, "train"), None if valid is None else _usable(valid, "valid")
     class_names = _class_names(model, train, valid)
-    _require_task(task, train)
+    _require_task(task or (contract.task if contract is not None else None), train)
     place = resolve_device(device)
     model.to(place)
     if isinstance(model, Model):
