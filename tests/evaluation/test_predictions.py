@@ -148,3 +148,35 @@ def test_a_missing_polars_is_named_with_the_command_that_installs_it(tmp_path: P
     with pytest.raises(MissingExtraError):
         read_predictions(tmp_path / "q.csv")
     assert binary().save(tmp_path / "p.jsonl").is_file()
+
+
+def test_each_task_keeps_its_answers_under_the_names_of_a_file() -> None:
+    key, both = np.array(["a", "a"]), np.array([0, 1])
+    forecast = Predictions(
+        task="forecast",
+        key=key,
+        step=np.array([0, 0]),
+        ahead=np.array([1, 2]),
+        predicted=np.array([1.5, 2.5]),
+        actual=np.array([1.0, np.nan]),
+        baselines={"persistence": np.array([0.5, 0.5])},
+        history=np.array([0, 0]),
+    )
+    assert list(forecast.columns()) == ["key", "step", "ahead", "target", "prediction", "baseline_persistence", "history"]
+    assert forecast.prediction.tolist() == [1.5, 2.5]
+    nll = np.array([0.7, 0.1])
+    letters = Predictions(task="next", class_names=("x", "y"), key=key, predicted=both, actual=both, nll=nll, baselines={"unigram": nll})
+    assert list(letters.columns()) == ["key", "target", "prediction", "nll", "baseline_unigram"]
+    given, right = np.array([[1, 0], [0, 0]]), np.array([[1, 1], [0, 0]])
+    labels = Predictions(
+        task="multilabel", class_names=("x", "y"), key=key, predicted=given, actual=right, probabilities=np.array([[0.5, 0.2]] * 2)
+    )
+    assert list(labels.columns()) == ["key", "target_x", "target_y", "prediction_x", "prediction_y", "p_x", "p_y"]
+    assert labels.columns()["target_y"].tolist() == [True, False]
+
+
+def test_label_answers_of_another_width_and_baselines_of_another_length_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"predicted: the shape \(1, 3\) for 2 class names"):
+        Predictions(task="multilabel", class_names=("x", "y"), key=np.array(["a"]), predicted=np.array([[1, 0, 1]]))
+    with pytest.raises(ShapeError, match=r"baselines\['mean'\]: 2 rows, while predicted has 1"):
+        Predictions(task="regress", key=np.array(["a"]), predicted=np.array([0.5]), baselines={"mean": np.array([1.0, 2.0])})

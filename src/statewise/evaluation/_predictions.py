@@ -1,4 +1,4 @@
-"""What did a model answer, for whom, and what would have been right? One row a sequence, or one a step, in columns.
+"""What did a model answer, for whom, and what would have been right? One row a sequence, a step, or a step and horizon, in columns.
 
 Reading files of any framework is `_reading`'s, making predictions with a model is `_predict`'s.
 """
@@ -7,27 +7,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from statewise.errors import DataError, OptionError, ShapeError, missing_extra, nearest
 from statewise.evaluation._labels import numbered
 from statewise.files import write_atomically
+from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from statewise.evaluation._records import Unit
+    from statewise.tasks import Holds
+
+PredictedTask: TypeAlias = Literal["classify", "tag", "multilabel", "regress", "forecast", "next"]
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 _KINDS: dict[str, Any] = {
     "key": str,
     "step": None,
-    "predicted": np.int64,
-    "actual": np.int64,
+    "ahead": np.int64,
     "score": np.float64,
     "probabilities": np.float64,
+    "nll": np.float64,
+    "history": np.int64,
     "group": str,
     "weight": np.float64,
     "amount": np.float64,
@@ -36,55 +41,69 @@ _KINDS: dict[str, Any] = {
 }
 """What each column is brought to; None leaves it as it came."""
 
+_ANSWERS: dict[Holds, Any] = {"classes": np.int64, "values": np.float64, "labels": np.bool_}
+"""What the answers and the targets of a task are brought to."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Predictions:
     """Answers, and where known the right ones, in columns of equal length `[rows]`.
 
     Args:
-        task: `"classify"` has one row a sequence, `"tag"` one a step.
-        class_names: the label behind each class number.
+        task: `"classify"` and `"multilabel"` have one row a sequence or (as `"tag"`) one a step, `"regress"` likewise, `"next"` one
+            a step, and `"forecast"` one a step and horizon.
+        class_names: the label behind each class number; the labels of `"multilabel"`; none for values.
         key: the sequence of each row, text.
-        predicted: class numbers, int64.
-        actual: class numbers of the targets, or None.
-        step: the position (or time) of each row in its sequence.
+        predicted: class numbers, int64; values, float64; of `"multilabel"` which labels were given, bool `[rows, labels]`.
+        actual: the same of the targets, or None. A value that is not known is NaN: its row is kept and never scored.
+        step: the position (or time) of each row in its sequence; of a forecast, the step at which it was made.
+        ahead: forecasts: how many steps later the value is, from 1.
         score: binary tasks: probability of `score_class`.
         score_class: the class that `score` is the probability of; the last one when absent.
-        probabilities: several classes: `[rows, classes]`.
+        probabilities: several classes or labels: `[rows, classes]`.
+        nll: `"next"`: the negative logarithm, in nats, of the probability that was given to the class that came.
+        baselines: what naive methods answer, by name: values, or for `"next"` their nll. NaN where a method has no answer.
         group: what must not be split, text.
-        weight: for the reader's use; no metric is weighted.
+        weight: a row of weight 0 is kept and never scored; no metric uses the other weights.
         amount: what each row is worth.
         split: the part of the data that a row comes from, text.
         length: number of steps of the sequence.
+        history: how many steps of its stream came before this one.
         more: further columns to slice by.
         positive: the class that a binary task looks for, where the user has told it.
         source: where the predictions came from.
         notes: one line for each thing that was accepted and should be known.
 
     Raises:
-        ShapeError: columns of unequal length.
+        ShapeError: columns of unequal length, or answers for another number of labels than there are names.
         DataError: class numbers that have no name.
 
     Example:
         >>> p = Predictions(task="classify", class_names=("no", "yes"), key=np.array(["a", "b"]), predicted=np.array([1, 0]))
         >>> p.prediction.tolist(), p.target
         (['yes', 'no'], None)
+        >>> Predictions(task="regress", key=np.array(["a", "b"]), predicted=np.array([1.5, 0.2])).prediction.tolist()
+        [1.5, 0.2]
     """
 
-    task: Literal["classify", "tag"]
-    class_names: tuple[str, ...]
+    task: PredictedTask
+    class_names: tuple[str, ...] = ()
     key: np.ndarray
     predicted: np.ndarray
     actual: np.ndarray | None = None
     step: np.ndarray | None = None
+    ahead: np.ndarray | None = None
     score: np.ndarray | None = None
     score_class: str | None = None
     probabilities: np.ndarray | None = None
+    nll: np.ndarray | None = None
+    baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
     group: np.ndarray | None = None
     weight: np.ndarray | None = None
     amount: np.ndarray | None = None
     split: np.ndarray | None = None
     length: np.ndarray | None = None
+    history: np.ndarray | None = None
     more: Mapping[str, np.ndarray] = field(default_factory=dict)
     positive: str | None = None
     source: str = "predictions in memory"
@@ -94,30 +113,34 @@ class Predictions:
         """Bring the columns into one form, and refuse sizes and numbers that do not fit."""
         store = object.__setattr__
         store(self, "class_names", tuple(str(name) for name in self.class_names))
-        for name, kind in _KINDS.items():
+        answers = _ANSWERS[self.holds]
+        for name, kind in {**_KINDS, "predicted": answers, "actual": answers}.items():
             column = getattr(self, name)
             if column is not None:
                 store(self, name, as_text(column) if kind is str else np.asarray(column, dtype=kind))
+        store(self, "baselines", {name: np.asarray(column, dtype=np.float64) for name, column in self.baselines.items()})
         for name in ("predicted", "actual"):
             self._require_named(name)
         if self.score is not None and self.score_class is None and len(self.class_names) == 2:
             store(self, "score_class", self.class_names[-1])
-        for name, column in {**{name: getattr(self, name) for name in _KINDS}, **self.more}.items():
+        columns = {name: getattr(self, name) for name in ("predicted", "actual", *_KINDS)}
+        for name, column in {**columns, **{f"baselines[{name!r}]": each for name, each in self.baselines.items()}, **self.more}.items():
             if column is not None and len(column) != len(self.predicted):
-                raise ShapeError(
-                    asked="Predictions(...)",
-                    where=name,
-                    arrived=f"{len(column)} rows, while predicted has {len(self.predicted)}",
-                    hint="Give every column one entry a row.",
-                )
+                raise _error(name, f"{len(column)} rows, while predicted has {len(self.predicted)}", "Give every column one entry a row.")
 
     def _require_named(self, name: str) -> None:
-        numbers = getattr(self, name)
-        if numbers is not None and numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self.class_names):
+        answers = getattr(self, name)
+        if answers is None or self.holds == "values":
+            return
+        if self.holds == "labels":
+            if answers.shape[1:] != (len(self.class_names),):
+                hint = "Give one entry a row and label: [rows, labels]."
+                raise _error(name, f"the shape {answers.shape} for {len(self.class_names)} class names", hint)
+        elif answers.size and not 0 <= answers.min() <= answers.max() < len(self.class_names):
             raise DataError(
                 asked="Predictions(...)",
                 where=name,
-                arrived=f"class numbers from {numbers.min()} to {numbers.max()} for {len(self.class_names)} class names",
+                arrived=f"class numbers from {answers.min()} to {answers.max()} for {len(self.class_names)} class names",
                 hint="Class numbers count from 0, one a name; labels are read by Predictions.from_columns.",
             )
 
@@ -126,7 +149,7 @@ class Predictions:
         cls,
         columns: Mapping[str, Any],
         *,
-        task: Literal["classify", "tag"] | None = None,
+        task: PredictedTask | None = None,
         positive: str | None = None,
         threshold: float = 0.5,
         class_names: tuple[str, ...] | None = None,
@@ -155,17 +178,24 @@ class Predictions:
         )
 
     @property
+    def holds(self) -> Holds:
+        """What an answer is: a class, a value, or any number of labels."""
+        return TASKS[self.task].holds
+
+    @property
     def target(self) -> np.ndarray | None:
-        """The right label of each row, or None."""
-        return None if self.actual is None else self._labels(self.actual)
+        """The right label (or value, or which labels) of each row, or None."""
+        return None if self.actual is None else self._decoded(self.actual)
 
     @property
     def prediction(self) -> np.ndarray:
-        """The predicted label of each row."""
-        return self._labels(self.predicted)
+        """The predicted label (or value, or which labels) of each row."""
+        return self._decoded(self.predicted)
 
-    def _labels(self, numbers: np.ndarray) -> np.ndarray:
-        labels: np.ndarray = np.array(self.class_names, dtype=object)[numbers]
+    def _decoded(self, answers: np.ndarray) -> np.ndarray:
+        if self.holds != "classes":
+            return answers
+        labels: np.ndarray = np.array(self.class_names, dtype=object)[answers]
         return labels
 
     @property
@@ -184,15 +214,29 @@ class Predictions:
     def __repr__(self) -> str:
         """Return the sizes and names, not the rows."""
         target = "no targets" if self.actual is None else "with targets"
-        return f"Predictions({self.task}, {len(self)} rows, {len(self.class_names)} classes, {target}, from {self.source})"
+        classes = "" if self.holds == "values" else f"{len(self.class_names)} {'labels' if self.holds == 'labels' else 'classes'}, "
+        return f"Predictions({self.task}, {len(self)} rows, {classes}{target}, from {self.source})"
 
     def columns(self) -> dict[str, np.ndarray]:
         """Return the columns under the names that they have in a file, those that are absent left out."""
-        found: dict[str, np.ndarray | None] = {"key": self.key, "step": self.step, "target": self.target, "prediction": self.prediction}
+        found: dict[str, np.ndarray | None] = {"key": self.key, "step": self.step, "ahead": self.ahead}
+        found |= self._label_columns() if self.holds == "labels" else {"target": self.target, "prediction": self.prediction}
         if self.probabilities is not None:
             found |= {f"p_{name}": self.probabilities[:, number] for number, name in enumerate(self.class_names)}
-        found |= {name: getattr(self, name) for name in ("score", "group", "weight", "amount", "split", "length")}
+        found |= {"nll": self.nll} | {f"baseline_{name}": column for name, column in self.baselines.items()}
+        found |= {name: getattr(self, name) for name in ("score", "group", "weight", "amount", "split", "length", "history")}
         return {name: column for name, column in {**found, **self.more}.items() if column is not None}
+
+    def _label_columns(self) -> dict[str, np.ndarray | None]:
+        """Return a column of truths for each label, and one of answers unless they are the probabilities from one half on."""
+        told = self.probabilities is not None and np.array_equal(self.predicted, self.probabilities >= 0.5)
+        sides = {"target": self.actual, "prediction": None if told else self.predicted}
+        return {
+            f"{side}_{name}": answers[:, number]
+            for side, answers in sides.items()
+            if answers is not None
+            for number, name in enumerate(self.class_names)
+        }
 
     def save(self, path: Path | str) -> Path:
         """Write the rows to a .parquet, .csv or .jsonl file, whole or not at all.
@@ -210,6 +254,10 @@ class Predictions:
             )
         content = _as_lines(self.columns()) if suffix == ".jsonl" else _as_table(self.columns(), suffix)
         return write_atomically(path, content, asked="save predictions")
+
+
+def _error(where: str, arrived: str, hint: str) -> ShapeError:
+    return ShapeError(asked="Predictions(...)", where=where, arrived=arrived, hint=hint)
 
 
 def as_text(column: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ What stands in the columns is `_columns`'s, which class a row names `_answers`'s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,15 +13,13 @@ from statewise.errors import OptionError
 from statewise.evaluation._answers import Answers
 from statewise.evaluation._columns import load_columns
 from statewise.evaluation._labels import match_class, numbered
-from statewise.evaluation._predictions import Predictions
+from statewise.evaluation._predictions import PredictedTask, Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from statewise.evaluation._columns import Columns
-
-PredictedTask: TypeAlias = Literal["classify", "tag"]
 
 _NUMBERS = ("weight", "amount", "length")
 _KNOWN = ("key", "step", "target", "prediction", "score", "group", "split", *_NUMBERS)
@@ -75,6 +73,7 @@ def predictions_of(
     group = table.words("group") if "group" in table else None
     if group is not None:
         _refuse_split_sequences(table, key, group)
+    numbers: dict[str, Any] = {name: table.numbers(name) for name in _NUMBERS if name in table}
     more = (name for name in table.values if name not in _KNOWN and name not in answers.probability_columns)
     return Predictions(
         task=task,
@@ -88,7 +87,7 @@ def predictions_of(
         probabilities=answers.probabilities,
         group=group,
         split=table.words("split") if "split" in table else None,
-        **{name: table.numbers(name) for name in _NUMBERS if name in table},
+        **numbers,
         more={name: table.values[name] for name in more},
         positive=None if positive is None or len(answers.class_names) != 2 else match_class(positive, answers.class_names),
         source=table.source,
