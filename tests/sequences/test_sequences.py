@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statewise.errors import DataError, ShapeError
-from statewise.sequences import Ragged, Sequences, class_counts, natural, require_two_classes
+from statewise.errors import DataError, OptionError, ShapeError
+from statewise.sequences import Ragged, Sequences, aligned, class_counts, natural, require_two_classes, steps_ahead
 
 LENGTHS = torch.tensor([2, 0, 3])
 
@@ -116,7 +117,7 @@ def test_class_numbers_may_be_given_as_a_tensor_or_an_array() -> None:
         ),
         ({"keys": ["a"]}, "keys: 1 of them for 3 sequences. Give one a sequence"),
         ({"groups": ["a"]}, "groups: 1 of them for 3 sequences"),
-        ({"targets": ["a"]}, "targets: a shape of (1,) for 3 sequences with 5 steps. Give one class number a sequence"),
+        ({"targets": ["a"]}, "targets: a shape of (1,) for 3 sequences with 5 steps. Give one target a sequence"),
         ({"each": "step"}, "targets: a shape of (3,) for 3 sequences with 5 steps, and one a step was stated"),
         ({"feature_names": ["u"]}, "feature_names: 1 names for 2 features of input 'x'. Give one name a feature"),
         ({"feature_names": {"y": ["u"]}}, "feature_names: an input 'y'. The inputs are: x, kind"),
@@ -141,7 +142,13 @@ def test_a_padded_tensor_is_refused_with_the_way_to_a_ragged_one() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"targets": torch.tensor([0.0, 1.0, 0.0])}, "targets: torch.float32 values. Class numbers are whole: use targets.long()"),
+        (
+            {"targets": torch.tensor([0.0, math.nan, 0.0])},
+            "targets, entry [1]: 1 of 3 values that are NaN or infinite",
+        ),
+        ({"targets": torch.tensor([[0, 1], [2, 1], [1, 1]])}, "targets, entry [1, 0]: 2. Several labels at once are columns of True and"),
+        ({"targets": torch.eye(3) > 0, "class_names": ["a"]}, "class_names: 1 names for 3 labels. Give one name a column of targets"),
+        ({"weights": [1.0, -1.0, 0.0]}, "weights, entry 1: -1.0. A weight is 0 (fed, not scored) or more"),
         ({"targets": torch.tensor([0, -1, 0])}, "targets: class numbers from -1 to 0. Class numbers count from 0"),
         ({"targets": torch.tensor([0, 2, 0]), "class_names": ["a", "b"]}, "targets: class numbers from 0 to 2 for 2 class names"),
         (
@@ -183,3 +190,66 @@ def test_one_class_only_is_refused_where_two_are_needed(targets: list[str] | Non
 def test_no_target_at_all_is_refused_where_two_classes_are_needed() -> None:
     with pytest.raises(DataError, match="no target at all"):
         require_two_classes(example(class_names=["a", "b"]).select([]), "fit")
+
+
+def test_floating_targets_are_values_and_two_axes_are_several_labels() -> None:
+    values, labels = example(targets=torch.tensor([0.5, 1, 2])), example(targets=torch.eye(3) > 0, class_names=["p", "q", "r"])
+    assert (values.holds, values.task, values.num_classes, values.class_names) == ("values", "regress", None, None)
+    assert (labels.holds, labels.task, labels.num_classes, labels.class_names) == ("labels", "multilabel", 3, ("p", "q", "r"))
+    assert "one target a sequence, values" in repr(values)
+    picked = labels.select([2]).targets
+    assert isinstance(picked, torch.Tensor)
+    assert picked.tolist() == [[False, False, True]]
+
+
+def test_a_task_that_looks_ahead_has_the_series_itself_as_targets() -> None:
+    data = example(targets=torch.arange(5.0), task="forecast")
+    assert (data.task, data.each) == ("forecast", "step")
+    found = aligned(data, "forecast", 2)
+    assert found.weights.tolist() == [[1, 0], [0, 0], [1, 1], [1, 0], [0, 0]]
+    assert [row[0] for row in found.targets.tolist()] == [1, 1, 3, 4, 4]
+
+
+@given(st.lists(st.integers(0, 6), max_size=6), st.integers(1, 4))
+def test_an_output_is_held_against_the_steps_after_it(lengths: list[int], horizon: int) -> None:
+    steps, inside = steps_ahead(torch.tensor(lengths, dtype=torch.int64), horizon)
+    expected = [[t + ahead < length for ahead in range(1, horizon + 1)] for length in lengths for t in range(length)]
+    assert inside.tolist() == expected
+    starts = [sum(lengths[:row]) for row in range(len(lengths)) for _ in range(lengths[row])]
+    places = [t for length in lengths for t in range(length)]
+    for start, t, row, valid in zip(starts, places, steps.tolist(), expected, strict=True):
+        assert [step for step, ok in zip(row, valid, strict=True) if ok] == [start + t + a for a, ok in enumerate(valid, 1) if ok]
+
+
+def test_weights_follow_their_targets_and_those_of_sequences_are_spread_over_steps() -> None:
+    data = example(targets=["a", "b", "a", "a", "b"], weights=[1.0, 2.0, 0.0])
+    assert isinstance(data.weights, torch.Tensor)
+    assert data.weights.tolist() == [1, 1, 0, 0, 0]
+    assert data.scored is not None
+    assert data.scored.tolist() == [True, True, False, False, False]
+    part = data.select([2, 0])
+    assert isinstance(part.weights, torch.Tensor)
+    assert part.weights.tolist() == [0, 0, 0, 1, 1]
+    both = Sequences.concatenate(data.select([0]), example(targets=["a", "b", "a", "a", "b"]).select([2]))
+    assert isinstance(both.weights, torch.Tensor)
+    assert both.weights.tolist() == [1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "told"),
+    [
+        ({"task": "tag"}, OptionError, "task='tag': targets that are classes, one a sequence. The task wants classes, one a step"),
+        (
+            {"task": "regress"},
+            OptionError,
+            "targets that are classes, one a sequence. The task wants numbers (float), one a sequence or a step",
+        ),
+        ({"weights": [1.0, 1.0]}, ShapeError, "weights: a shape of (2,) for 3 sequences with 5 steps. Give one weight a target"),
+        ({"known": ["w"]}, ShapeError, "known: 'w', which is no feature that holds numbers. There are: 'u', 'v'."),
+        ({"season": 0}, ShapeError, "season: 0. A season is a number of steps"),
+    ],
+)
+def test_tasks_weights_and_what_is_known_must_fit_the_data(change: dict[str, Any], kind: type[Exception], told: str) -> None:
+    with pytest.raises(kind) as error:
+        example(**change)
+    assert told in str(error.value)

@@ -11,13 +11,16 @@ from statewise.sequences._sequences import Sequences
 from statewise.sequences._split import folds, split
 from statewise.sequences._summary import DataSummary, class_counts, describe, fingerprints, require_two_classes
 from statewise.sequences._table import read_table
+from statewise.sequences._targets import Aligned, aligned, steps_ahead
 
 __all__ = [
+    "Aligned",
     "DataSummary",
     "Ragged",
     "Scale",
     "Sequences",
     "Statistics",
+    "aligned",
     "batches",
     "class_counts",
     "describe",
@@ -32,4 +35,5 @@ __all__ = [
     "require_two_classes",
     "split",
     "standardize",
+    "steps_ahead",
 ]

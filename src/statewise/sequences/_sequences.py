@@ -1,22 +1,23 @@
 """What does a set of labelled sequences hold, and how is a part of it taken?
 
-Reading files is `_read`'s, cutting into parts `_split`'s, numbering labels `_labels`'.
+Reading files is `_read`'s, cutting into parts `_split`'s, the forms of targets and weights `_targets`'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from statewise.errors import DataError, ShapeError
-from statewise.sequences._labels import as_classes
+from statewise.errors import DataError, ShapeError, nearest
 from statewise.sequences._ragged import Ragged, as_rows
-from statewise.types import Each
+from statewise.sequences._targets import as_targets, as_weights, holds_of, settled_task
+from statewise.tasks import TASKS, Holds
+from statewise.types import Each, Task
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -27,22 +28,30 @@ class Sequences:
         inputs: a `Ragged` `[steps, feature]`, or a dict of them that share their lengths (several inputs). A `[steps]`
             int64 entry whose name is in `categories` holds codes of a categorical column; a code below 0 is a category
             that is not in the list.
-        targets: one a sequence `[n]` or one a step `[steps]`; class numbers (int64), or a list of labels.
+        targets: one a sequence `[n]` or one a step `[steps]`: class numbers (int64) or a list of labels; numbers (float) for
+            values; or `[n, labels]` (`[steps, labels]`) of True and False for several labels at once. For the tasks that look
+            ahead (`forecast`, `next`) the series itself, one a step.
+        weights: how much each target counts in the loss, one a target, or one a sequence. 0: fed to the model, but not scored.
         keys: the identity of each sequence; numbered when absent.
         groups: what must not be split (person, engine, account), one a sequence.
         times: `[steps]`, seconds or plain numbers, of each step.
         static: `[n, static]`, numbers that belong to a whole sequence.
-        class_names: the label behind each class number.
+        class_names: the label behind each class number, or the names of several labels.
         feature_names: names of the features, or a dict of them with several inputs.
         static_names: names of the static features.
         categories: the labels behind the codes of each categorical input.
         each: whether there is a target a `"sequence"` or a `"step"`; read off the shape when absent.
+        task: what the targets are for; the usual task for their kind when absent.
+        known: features whose later values are known beforehand (a calendar, a plan), for `forecast`.
+        season: steps of one season, such as 24 for hours of a day, for the seasonal naive forecast.
+        missing: what a NaN among the numbers means: `"error"`, or `"mean"`: a model of ours reads it as the mean of training.
         source: where the data came from, for messages and records.
         notes: one line for each thing that was accepted and should be known.
 
     Raises:
         ShapeError: parts whose sizes do not fit together.
-        DataError: labels that cannot be class numbers.
+        DataError: labels that cannot be class numbers, values or weights that are not finite.
+        OptionError: targets that the stated task cannot have.
 
     Example:
         >>> Sequences(inputs=Ragged.from_list([torch.zeros(3, 2), torch.zeros(1, 2)]), targets=["yes", "no"])
@@ -60,6 +69,11 @@ class Sequences:
     static_names: Sequence[str] | None = None
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     each: Each | None = None
+    weights: Tensor | np.ndarray | Sequence[float] | None = None
+    task: Task | None = None
+    known: Sequence[str] = ()
+    season: int | None = None
+    missing: Literal["error", "mean"] = "error"
     source: str = "data in memory"
     notes: tuple[str, ...] = ()
 
@@ -69,7 +83,10 @@ class Sequences:
         self._settle("keys", range(len(self)) if self.keys is None else self.keys)
         self._settle("groups", self.groups)
         self._settle_targets()
+        if self.weights is not None:
+            object.__setattr__(self, "weights", as_weights(self.weights, each=self.each, lengths=self.lengths))
         self._settle_feature_names()
+        self._settle_known_and_season()
         self._check_times_and_static()
 
     def _check_inputs(self) -> None:
@@ -99,23 +116,35 @@ class Sequences:
         object.__setattr__(self, name, names)
 
     def _settle_targets(self) -> None:
-        """Keep targets as class numbers, and say whether they belong to sequences or to steps."""
+        """Keep targets in the form of their kind, and say whether they belong to sequences or to steps, and what they are for."""
         if self.targets is None:
             names = self.class_names
             object.__setattr__(self, "class_names", None if names is None else tuple(str(name) for name in names))
             return
-        targets, class_names = as_classes(self.targets, self.class_names)
+        targets, class_names = as_targets(self.targets, self.class_names)
         sizes: dict[Each, int] = {"sequence": len(self), "step": self.num_steps}
-        each = self.each or next((each for each, size in sizes.items() if targets.shape == (size,)), None)
-        if each is None or targets.shape != (sizes[each],):
+        wanted: tuple[Each, ...] = TASKS[self.task].each if self.task in TASKS else ()
+        each = self.each or next((each for each in (*wanted, "sequence", "step") if len(targets) == sizes[each]), None)
+        if each is None or len(targets) != sizes[each]:
             stated = "" if self.each is None else f", and one a {self.each} was stated"
             raise _error(
                 "targets",
                 f"a shape of {tuple(targets.shape)} for {len(self)} sequences with {self.num_steps} steps{stated}",
-                "Give one class number a sequence, or one a step.",
+                "Give one target a sequence, or one a step.",
             )
-        for name, value in {"targets": targets, "class_names": class_names, "each": each}.items():
+        task = settled_task(self.task, holds_of(targets), each)
+        for name, value in {"targets": targets, "class_names": class_names, "each": each, "task": task}.items():
             object.__setattr__(self, name, value)
+
+    def _settle_known_and_season(self) -> None:
+        """Refuse names known beforehand that are no feature, and a season that is no number of steps."""
+        object.__setattr__(self, "known", tuple(str(name) for name in self.known))
+        numeric = [name for part in self.parts if part not in self.categories for name in self.feature_names_of(part) or ()]
+        for name in self.known:
+            if name not in numeric:
+                raise _error("known", f"{name!r}, which is no feature that holds numbers", nearest(name, numeric))
+        if self.season is not None and self.season < 1:
+            raise _error("season", str(self.season), "A season is a number of steps, such as 24 for hours of a day.")
 
     def _settle_feature_names(self) -> None:
         """Keep feature names as tuples, by input where there are several, one a feature."""
@@ -161,10 +190,22 @@ class Sequences:
 
     @property
     def num_classes(self) -> int | None:
-        """Number of classes: of the names where there are some, else one more than the largest class number."""
+        """Number of classes or labels: of the names where there are some, else one more than the largest class number."""
         if self.class_names is not None:
             return len(self.class_names)
-        return int(self.targets.max()) + 1 if isinstance(self.targets, Tensor) and self.targets.numel() else None
+        return int(self.targets.max()) + 1 if isinstance(self.targets, Tensor) and self.holds == "classes" and len(self.targets) else None
+
+    @property
+    def holds(self) -> Holds | None:
+        """What a target is: `"classes"`, `"values"` or `"labels"`; None without targets."""
+        return holds_of(self.targets) if isinstance(self.targets, Tensor) else None
+
+    @property
+    def scored(self) -> Tensor | None:
+        """Which targets are scored, bool: those whose weight is not 0; None without targets."""
+        if not isinstance(self.targets, Tensor):
+            return None
+        return self.weights > 0 if isinstance(self.weights, Tensor) else torch.ones(len(self.targets), dtype=torch.bool)
 
     @property
     def units(self) -> tuple[str, ...]:
@@ -185,7 +226,8 @@ class Sequences:
     def __repr__(self) -> str:
         """Return the sizes and names, not the numbers."""
         inputs = ", ".join(f"{name} {list(part.values.shape)}" for name, part in self.parts.items())
-        target = "no targets" if self.targets is None else f"one target a {self.each}, {self.num_classes} classes"
+        kind = f", {self.num_classes} {self.holds}" if self.holds != "values" else ", values"
+        target = "no targets" if self.targets is None else f"one target a {self.each}{kind}"
         groups = "" if self.groups is None else f", {len(set(self.groups))} groups"
         return f"Sequences({len(self)} sequences, {self.num_steps} steps, {inputs}, {target}{groups}, from {self.source})"
 
@@ -209,6 +251,7 @@ class Sequences:
         inputs = {name: part.select(index) for name, part in self.parts.items()}
         chosen = {
             "targets": (per_sequence if self.each == "sequence" else per_step, self.targets),
+            "weights": (per_step if self._weighs_steps else per_sequence, self.weights),
             "keys": (per_sequence, self.keys),
             "groups": (per_sequence, self.groups),
             "times": (per_step, self.times),
@@ -216,6 +259,11 @@ class Sequences:
         }
         changed: dict[str, Any] = {name: None if values is None else pick(values) for name, (pick, values) in chosen.items()}
         return replace(self, inputs=inputs["x"] if isinstance(self.inputs, Ragged) else inputs, **changed)
+
+    @property
+    def _weighs_steps(self) -> bool:
+        """Whether weights are one a step; without targets the shape tells, and weights of sequences win where both fit."""
+        return self.each == "step" or (self.each is None and self.weights is not None and len(self.weights) != len(self))
 
     def with_notes(self, *notes: str) -> Sequences:
         """Return the same sequences with further notes."""
@@ -229,12 +277,14 @@ class Sequences:
             DataError: they differ in classes, categories, features, or in what they hold.
         """
         asked = "Sequences.concatenate(first, second)"
-        for name in ("class_names", "categories", "feature_names", "static_names", "each"):
+        for name in ("class_names", "categories", "feature_names", "static_names", "each", "task", "known", "season"):
             if getattr(first, name) != getattr(second, name):
                 arrived = f"{getattr(first, name)} and {getattr(second, name)}"
                 raise DataError(asked=asked, where=name, arrived=arrived, hint="Read both with the same columns and classes.")
+        if (first.weights is None) != (second.weights is None):
+            first, second = _weighted(first), _weighted(second)
         joined: dict[str, Any] = {}
-        for name in ("targets", "keys", "groups", "times", "static"):
+        for name in ("targets", "weights", "keys", "groups", "times", "static"):
             one, other = getattr(first, name), getattr(second, name)
             if (one is None) != (other is None):
                 without = "first" if one is None else "second"
@@ -249,6 +299,11 @@ class Sequences:
         notes = tuple(dict.fromkeys((*first.notes, *second.notes)))
         single = isinstance(first.inputs, Ragged)
         return replace(first, inputs=inputs["x"] if single else inputs, source=source, notes=notes, **joined)
+
+
+def _weighted(data: Sequences) -> Sequences:
+    """Return the data with a weight for each target."""
+    return data if data.weights is not None else replace(data, weights=torch.ones(len(data.targets if data.targets is not None else data)))
 
 
 def _error(where: str, arrived: str, hint: str) -> ShapeError:
