@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from statewise import Contract, trace
 from statewise.errors import ContractError
-from statewise.tracing._watch import Watch, untouched
+from statewise.tracing._watch import Watch
+from statewise.training._untouched import untouched
 from tests.tracing.strangers import LastState, Leaky
 
 

@@ -22,7 +22,8 @@ from statewise.tracing._open import open_cores, open_stepwise
 from statewise.tracing._records import Cell, Core
 from statewise.tracing._seen import Seen, name_of
 from statewise.tracing._shapes import counted, describe, sizes
-from statewise.tracing._watch import Call, Watch, untouched
+from statewise.tracing._watch import Call, Watch
+from statewise.training._untouched import untouched
 
 UserCall: TypeAlias = Callable[..., Any]
 
