@@ -1,11 +1,16 @@
-"""Which real data comes with the package? One small set, so that the first run needs no download."""
+"""Which real data is there? One small set comes with the package; the others are fetched once, checked, and become long-form tables."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
 
-__all__ = ["japanese_vowels"]
+from statewise.datasets._cache import cache_folder
+from statewise.datasets._get import find, get, is_here
+from statewise.datasets._record import DataSet
+from statewise.datasets._table import DATASETS
+
+__all__ = ["DATASETS", "DataSet", "cache_folder", "find", "get", "is_here", "japanese_vowels"]
 
 
 def japanese_vowels() -> tuple[Path, Path]:
