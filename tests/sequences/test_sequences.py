@@ -144,7 +144,7 @@ def test_a_padded_tensor_is_refused_with_the_way_to_a_ragged_one() -> None:
     [
         (
             {"targets": torch.tensor([0.0, math.nan, 0.0])},
-            "targets, entry [1]: 1 of 3 values that are NaN or infinite",
+            "targets, entry 1: 1 of 3 values that are NaN or infinite",
         ),
         ({"targets": torch.tensor([[0, 1], [2, 1], [1, 1]])}, "targets, entry [1, 0]: 2. Several labels at once are columns of True and"),
         ({"targets": torch.eye(3) > 0, "class_names": ["a"]}, "class_names: 1 names for 3 labels. Give one name a column of targets"),

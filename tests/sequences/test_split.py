@@ -193,7 +193,17 @@ def test_cutting_by_what_is_not_there_is_refused() -> None:
     for cut in (split, folds):
         with pytest.raises(DataError, match=r"by='group': claims\.csv has no groups\. .*group='\.\.\.' \(--group\)"):
             cut(data, by="group")
-        with pytest.raises(OptionError, match=r"by: 'time'\. Give 'sequence' or 'group'"):
-            inspect.unwrap(cut)(data, by="time")
+        with pytest.raises(OptionError, match=r"by: 'person'\. Give 'sequence', 'group'"):
+            inspect.unwrap(cut)(data, by="person")
         with pytest.raises(OptionError, match=r"seed: -1\. Give a whole number of 0 or more"):
             cut(data, seed=-1)
+
+
+def test_several_labels_are_shared_out_by_their_combinations() -> None:
+    labels = torch.tensor([[True, False], [False, True], [True, True]] * 20)
+    data = Sequences(inputs=Ragged(torch.zeros(60, 1), torch.ones(60, dtype=torch.int64)), targets=labels)
+    for part in split(data, fractions=(0.6, 0.2, 0.2)):
+        assert isinstance(part.targets, torch.Tensor)
+        combinations = (part.targets * torch.tensor([1, 2])).sum(1).bincount().tolist()
+        assert combinations[0] == 0
+        assert max(combinations[1:]) == min(combinations[1:])

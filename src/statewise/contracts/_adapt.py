@@ -21,11 +21,12 @@ from statewise.contracts._signature import read_signature
 from statewise.engine import Recurrent, unroll
 from statewise.errors import ContractError, DataError, ShapeError, StatewiseError
 from statewise.sequences import Ragged, Sequences
+from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statewise.types import Each, State
+    from statewise.types import Each, State, Task
 
     Call: TypeAlias = Callable[[nn.Module, Batch], Any]
 
@@ -287,25 +288,29 @@ def _resolve(module: nn.Module, given: str | Callable[..., Any], field: str) -> 
 
 
 def resolved(adapted: Adapted, outputs: Outputs) -> Contract:
-    """Return the contract with the fields that a first call has settled: `each`, `task`, `output` and `returns_state`."""
+    """Return the contract with the fields that a first call has settled: `each`, `task`, `output`, `returns_state` and `horizon`."""
     contract = adapted.contract
+    task = contract.task or ("tag" if outputs.each == "step" else "classify")
+    values = task in TASKS and TASKS[task].holds == "values"
     return msgspec.structs.replace(
         contract,
         each=outputs.each,
-        task=contract.task or ("tag" if outputs.each == "step" else "classify"),
-        output=contract.output or _read_output(adapted.module, outputs.values.detach()),
+        task=task,
+        output=contract.output or ("values" if values else _read_output(adapted.module, outputs.values.detach(), task)),
         returns_state=contract.returns_state if contract.returns_state is not None else outputs.state is not None,
+        horizon=int(outputs.values.shape[1]) if task == "forecast" else None,
     )
 
 
-def _read_output(module: nn.Module, values: Tensor) -> Any:
+def _read_output(module: nn.Module, values: Tensor, task: Task) -> Any:
     """Tell probabilities from logits: probabilities are never negative and add up to one.
 
-    A single column cannot be told by its values, since logits may lie within 0 and 1 too: only a sigmoid at the end makes it one.
+    A single column, or several labels, cannot be told by their values, since logits may lie within 0 and 1 too: only a sigmoid at
+    the end makes them probabilities.
     """
     if not values.numel() or bool((values < 0).any()) or not bool(values.isfinite().all()):
         return "logits"
-    if values.shape[1] == 1:
+    if values.shape[1] == 1 or task == "multilabel":
         last = [part for part in module.modules() if not any(part.children())][-1]
         return "probabilities" if isinstance(last, nn.Sigmoid) and bool((values <= 1).all()) else "logits"
     return "probabilities" if torch.allclose(values.sum(1), values.new_ones(()), atol=1e-4) else "logits"

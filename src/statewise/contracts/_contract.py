@@ -29,6 +29,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
         stateful: the module keeps state inside between calls.
         order_matters: the task cannot be solved on shuffled steps.
         output: `"logits"`, `"probabilities"` or `"values"`.
+        horizon: how many steps ahead a forecast looks: its number of outputs.
 
     Example:
         >>> Contract(takes=("x", "lengths"), batch_first=True)
@@ -48,3 +49,4 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
     stateful: bool | None = None
     order_matters: bool | None = None
     output: Literal["logits", "probabilities", "values"] | None = None
+    horizon: int | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from statewise.evaluation._baselines import training_baseline
 from statewise.evaluation._evaluate import evaluate
+from statewise.evaluation._generate import generate
 from statewise.evaluation._intervals import accuracy_over_units
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
@@ -17,8 +19,10 @@ __all__ = [
     "Predictions",
     "accuracy_over_units",
     "evaluate",
+    "generate",
     "predict",
     "read_evaluation",
     "read_predictions",
+    "training_baseline",
     "write_evaluation",
 ]

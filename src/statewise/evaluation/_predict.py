@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from statewise.contracts import adapt, class_probabilities, require_outputs, resolved
-from statewise.errors import DataError, nearest
+from statewise.contracts import adapt, require_outputs, resolved
+from statewise.errors import ContractError, DataError, nearest
+from statewise.evaluation._baselines import naive_answers
+from statewise.evaluation._outputs import as_fields, columns_of
 from statewise.evaluation._predictions import Predictions
 from statewise.runs import Run
 from statewise.sequences import Sequences, batches
+from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from statewise.contracts import Adapted, Contract
+    from statewise.contracts import Adapted, Contract, Outputs
+    from statewise.types import Each
 
 
 def predict(
@@ -51,27 +56,38 @@ def predict(
     data = data if not num_empty else data.select(kept)
     adapted = _adapted(model, contract, call)
     _require_features(model, data)
-    class_names = _class_names(model, data)
-    probabilities = _probabilities(adapted, data, class_names)
-    each_step = adapted.contract.each == "step"
-    repeats = data.lengths.numpy() if each_step else np.ones(len(data), dtype=np.int64)
-    binary = len(class_names) == 2
+    class_names = _class_names(model, data, adapted)
+    columns = _columns(adapted, data, class_names)
+    each = adapted.contract.each or "sequence"
+    rows = columns.get("row", np.arange(data.num_steps if each == "step" else len(data)))
     notes = (f"{num_empty} sequences without a step have no prediction",) if num_empty else ()
+    fields = {**_belonging(data, rows, each), **as_fields(columns, class_names)}
+    if isinstance(model, Run) and model.config.baseline:
+        naive = naive_answers(model.config.baseline, fields.get("actual"), len(rows))
+        fields["baselines"] = {**fields.get("baselines", {}), **naive}
     return Predictions(
-        task="tag" if each_step else "classify",
+        task=adapted.contract.task,  # type: ignore[arg-type]  # settled by the first call
         class_names=class_names,
-        key=np.repeat(np.array(data.keys, dtype=object), repeats),
-        predicted=probabilities.argmax(axis=1),
-        actual=_actual(data, class_names),
-        step=next(iter(data.parts.values())).positions.numpy() if each_step else None,
-        score=probabilities[:, 1] if binary else None,
-        score_class=class_names[1] if binary else None,
-        probabilities=None if binary else probabilities,
-        group=None if data.groups is None else np.repeat(np.array(data.groups, dtype=object), repeats),
-        length=np.repeat(data.lengths.numpy(), repeats),
         source=data.source,
         notes=notes,
+        **fields,
     )
+
+
+def _belonging(data: Sequences, rows: np.ndarray, each: Each) -> dict[str, Any]:
+    """Return what belongs to the sequence, or step, of each row."""
+    first = next(iter(data.parts.values()))
+    sequence = first.rows.numpy()[rows] if each == "step" else rows
+    fields: dict[str, Any] = {"key": np.array(data.keys, dtype=object)[sequence], "length": data.lengths.numpy()[sequence]}
+    if data.groups is not None:
+        fields["group"] = np.array(data.groups, dtype=object)[sequence]
+    if each == "step":
+        fields["step"] = first.positions.numpy()[rows]
+    if isinstance(data.weights, Tensor):
+        fields["weight"] = data.weights.numpy()[rows]
+        if each == "step":
+            fields["history"] = fields["step"]
+    return fields
 
 
 def _adapted(model: Run | nn.Module, contract: Contract | None, call: Callable[..., Any] | None) -> Adapted:
@@ -88,33 +104,58 @@ def _module(run: Run) -> nn.Module:
     return run.model
 
 
-def _probabilities(adapted: Adapted, data: Sequences, class_names: Sequence[str]) -> np.ndarray:
-    """Return one probability a class for every target, float64 `[rows, classes]`."""
+def _columns(adapted: Adapted, data: Sequences, class_names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the columns of predictions of all sequences, one batch after another."""
     training = adapted.module.training
     adapted.module.eval()
-    parts = []
+    parts: list[dict[str, np.ndarray]] = []
+    begin = 0
     try:
         with torch.no_grad():
             for batch in batches(data, seed=None):
                 outputs = adapted(batch)
-                require_outputs(outputs.values, class_names, type(adapted.module).__name__)
-                if adapted.contract.each is None or adapted.contract.output is None:
-                    adapted.contract = resolved(adapted, outputs)
-                parts.append(class_probabilities(outputs.values.double(), adapted.contract.output).cpu())
+                _settle(adapted, outputs, batch, class_names)
+                _require_finite(outputs.values, adapted)
+                columns = columns_of(adapted.contract.task or "classify")(
+                    outputs.values.double().cpu(), batch, adapted.contract, class_names
+                )
+                if "row" in columns:
+                    columns["row"] = columns["row"] + begin
+                begin += len(outputs.values)
+                parts.append(columns)
     finally:
         adapted.module.train(training)
-    found = torch.cat(parts).numpy()
-    if not np.isfinite(found).all():
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _settle(adapted: Adapted, outputs: Outputs, batch: Sequences, class_names: Sequence[str]) -> None:
+    """Complete the contract at the first call, and refuse outputs that do not fit the task."""
+    contract = adapted.contract
+    if contract.task is None and batch.task is not None and batch.each == outputs.each:
+        adapted.contract = msgspec.structs.replace(contract, task=batch.task)
+    adapted.contract = resolved(adapted, outputs)
+    task = adapted.contract.task
+    if task not in TASKS:
+        hint = "Call it yourself and hand the figures on: Predictions.from_columns({...})."
+        raise ContractError(asked="predict", where=f"task={task!r}", arrived="nothing is known of what its outputs mean", hint=hint)
+    require_outputs(outputs.values, class_names, type(adapted.module).__name__, holds=TASKS[task].holds)
+
+
+def _require_finite(values: Tensor, adapted: Adapted) -> None:
+    spoilt = ~values.isfinite()
+    if bool(spoilt.any()):
         raise DataError(
             asked="predict",
             where=f"outputs of {type(adapted.module).__name__}",
-            arrived=f"{int((~np.isfinite(found)).any(axis=1).sum())} of {len(found)} are NaN or infinite",
+            arrived=f"{int(spoilt.flatten(1).any(dim=1).sum())} of {len(values)} are NaN or infinite",
             hint="Look for the step that makes them with statewise.trace(model, one_sequence).",
         )
-    return found
 
 
-def _class_names(model: Run | nn.Module, data: Sequences) -> tuple[str, ...]:
+def _class_names(model: Run | nn.Module, data: Sequences, adapted: Adapted) -> tuple[str, ...]:
+    task = adapted.contract.task or data.task
+    if task in TASKS and TASKS[task].holds == "values":
+        return ()
     known = model.config.class_names if isinstance(model, Run) else getattr(model, "class_names", None)
     if known is not None:
         return tuple(known)
@@ -126,25 +167,6 @@ def _class_names(model: Run | nn.Module, data: Sequences) -> tuple[str, ...]:
             hint="Give Sequences(..., class_names=[...]).",
         )
     return tuple(data.class_names)
-
-
-def _actual(data: Sequences, class_names: tuple[str, ...]) -> np.ndarray | None:
-    """Return the targets numbered as the model numbers its classes."""
-    if not isinstance(data.targets, Tensor):
-        return None
-    numbers: np.ndarray = data.targets.numpy()
-    if data.class_names is None or tuple(data.class_names) == class_names:
-        return numbers
-    unknown = [name for number, name in enumerate(data.class_names) if name not in class_names and bool((numbers == number).any())]
-    if unknown:
-        raise DataError(
-            asked="predict",
-            where=f"targets of {data.source}",
-            arrived=f"label {unknown[0]!r}, which the model does not know",
-            hint=nearest(unknown[0], class_names),
-        )
-    place = np.array([class_names.index(name) if name in class_names else 0 for name in data.class_names])
-    return np.asarray(place[numbers])
 
 
 def _require_features(model: Run | nn.Module, data: Sequences) -> None:

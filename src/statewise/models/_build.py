@@ -10,11 +10,13 @@ from statewise.errors import OptionError, nearest
 from statewise.models._config import BuiltTask, CoreName, ModelConfig, ReadoutName
 from statewise.models._model import Model
 from statewise.sequences import fit_statistics
+from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from statewise.sequences import Sequences
+    from statewise.types import Each, Task
 
 
 def build(
@@ -30,6 +32,9 @@ def build(
     input_dropout: float = 0.0,
     readout: ReadoutName | None = None,
     learned_state: bool = False,
+    horizon: int | None = None,
+    each: Each | None = None,
+    embedding_size: int | None = None,
     class_names: Sequence[str] | None = None,
     data: Sequences | None = None,
     seed: int | None = None,
@@ -38,7 +43,8 @@ def build(
 
     Args:
         core: `"rnn"`, `"lstm"` or `"gru"`.
-        task: `"classify"` (one label a sequence) or `"tag"` (one a step).
+        task: `"classify"` (one label a sequence), `"tag"` (one a step), `"multilabel"` (any number of labels), `"regress"` (a value),
+            `"forecast"` (the next `horizon` values, at each step) or `"next"` (the next token, at each step).
         input_size: number of features a step.
         num_classes: number of classes; two are told apart by a single logit, that of the second.
         hidden_size: size of the state, of each direction.
@@ -47,8 +53,11 @@ def build(
         dropout: share dropped between layers and before the head, in training only.
         input_dropout: share of the numeric features blanked out in training, anew for each sequence and for all its steps; it keeps
             the model from leaning on one of them.
-        readout: `"last"`, `"mean"` or `"max"` over a sequence's own steps; always `"step"` for `tag`.
+        readout: `"last"`, `"mean"`, `"max"` or `"attention"` over a sequence's own steps; always `"step"` for one output a step.
         learned_state: learn the state that a sequence begins from, instead of zeros.
+        horizon: steps that a forecast looks ahead.
+        each: one output a `"sequence"` or a `"step"`, for the tasks that know both.
+        embedding_size: numbers that stand for a category; by default more, the more categories there are (8 to 64).
         class_names: the label behind each class number.
         data: read what is not given off these sequences: task, sizes, class names, categorical inputs, static features.
         seed: draw the weights from this seed, without touching torch's own generator; None draws from torch's.
@@ -62,20 +71,25 @@ def build(
         >>> tuple(logits.shape), tuple(state.shape)
         ((1, 3), (1, 1, 4))
     """
-    task = task or ("tag" if data is not None and data.each == "step" else "classify" if data is not None else None)
+    task = task or (None if data is None else data.task)  # type: ignore[assignment]  # checked in the next lines
     _require_name("core", core, get_args(CoreName))
     _require_name("task", task, get_args(BuiltTask))
-    readout = readout or ("step" if task == "tag" else "last")
-    _require_name("readout", readout, ("step",) if task == "tag" else ("last", "mean", "max"))
-    _require_size("hidden_size", hidden_size)
-    _require_size("num_layers", num_layers)
+    assert task is not None, "None is no name of a task"
+    each = _each(task, each, data)
+    readout = readout or ("step" if each == "step" else "last")
+    _require_name("readout", readout, ("step",) if each == "step" else ("last", "mean", "max", "attention"))
+    _require_sizes({"hidden_size": hidden_size, "num_layers": num_layers, "embedding_size": embedding_size})
     _require_share("dropout", dropout)
     _require_share("input_dropout", input_dropout)
+    _require_direction(task, bidirectional=bidirectional)
+    statistics = None if data is None else fit_statistics(data)
+    categories = {} if statistics is None else statistics.categories
+    numeric = _numeric(input_size, data)
     config = ModelConfig(
         core=core,
-        task=task,  # type: ignore[arg-type]  # checked above
-        numeric=_numeric(input_size, data),
-        class_names=_class_names(class_names, num_classes, data),
+        task=task,
+        numeric=numeric,
+        class_names=_class_names(class_names, num_classes, data) if TASKS[task].holds != "values" else (),
         hidden_size=hidden_size,
         num_layers=num_layers,
         bidirectional=bidirectional,
@@ -83,7 +97,12 @@ def build(
         input_dropout=input_dropout,
         readout=readout,
         learned_state=learned_state,
-        categories={} if data is None else fit_statistics(data).categories,
+        each=each,
+        horizon=_horizon(task, horizon),
+        known=_known(task, data, numeric),
+        missing="error" if data is None else data.missing,
+        categories=categories,
+        embedding_size=embedding_size or _embedding_size(categories),
         num_static=0 if data is None or data.static is None else int(data.static.shape[1]),
         feature_names=_names(None if data is None else data.feature_names),
         static_names=_names(None if data is None else data.static_names),
@@ -95,10 +114,54 @@ def build(
         return Model(config)
 
 
+def _each(task: Task, each: Each | None, data: Sequences | None) -> Each:
+    """Return whether there is one output a sequence or a step: as stated, as in the data, else as is usual for the task."""
+    found = each or (data.each if data is not None else None) or TASKS[task].each[0]
+    _require_name("each", found, TASKS[task].each)
+    return found
+
+
+def _horizon(task: Task, horizon: int | None) -> int:
+    """Return how many steps ahead a forecast looks; only a forecast has a horizon."""
+    if (horizon is None) == (task == "forecast"):
+        arrived = "nothing, and a forecast needs one" if horizon is None else f"{horizon}, beside task={task!r}"
+        hint = "Give horizon=24 to predict the next 24 steps at each step; leave it out for other tasks."
+        raise OptionError(asked="build", where="horizon", arrived=arrived, hint=hint)
+    _require_sizes({"horizon": horizon})
+    return horizon or 1
+
+
+def _known(task: Task, data: Sequences | None, numeric: dict[str, int]) -> dict[str, tuple[int, ...]]:
+    """Return, for each numeric input, the places of the features that are known beforehand."""
+    if data is None or not data.known:
+        return {}
+    if task != "forecast":
+        hint = "Leave known= out: only a forecast looks at later steps."
+        raise OptionError(asked="build", where="known", arrived=f"{', '.join(data.known)}, beside task={task!r}", hint=hint)
+    names = {name: data.feature_names_of(name) or () for name in numeric}
+    return {name: tuple(place for place, feature in enumerate(names[name]) if feature in data.known) for name in numeric}
+
+
+def _require_direction(task: Task, *, bidirectional: bool) -> None:
+    if bidirectional and TASKS[task].ahead:
+        raise OptionError(
+            asked="build",
+            where="bidirectional",
+            arrived=f"True, beside task={task!r}",
+            hint="Leave it out: read backwards, each step would have seen the steps that it is to predict.",
+        )
+
+
+def _embedding_size(categories: Mapping[str, Sequence[str]]) -> int:
+    """Return a width that grows with the number of categories, from 8 to 64."""
+    most = max((len(seen) for seen in categories.values()), default=0)
+    return max(8, min(64, int(most**0.8)))
+
+
 def _numeric(input_size: int | None, data: Sequences | None) -> dict[str, int]:
     found = {} if data is None else {name: int(part.values.shape[1]) for name, part in data.parts.items() if name not in data.categories}
     if input_size is not None:
-        _require_size("input_size", input_size)
+        _require_sizes({"input_size": input_size})
         if data is None:
             return {"x": input_size}
         if found != {"x": input_size}:
@@ -145,6 +208,7 @@ def _require_share(option: str, given: float) -> None:
         raise OptionError(asked="build", where=option, arrived=repr(given), hint="Give a share from 0 up to, not including, 1.")
 
 
-def _require_size(option: str, given: int) -> None:
-    if given < 1:
-        raise OptionError(asked="build", where=option, arrived=repr(given), hint="Give a whole number from 1 up.")
+def _require_sizes(given: dict[str, int | None]) -> None:
+    for option, size in given.items():
+        if size is not None and size < 1:
+            raise OptionError(asked="build", where=option, arrived=repr(size), hint="Give a whole number from 1 up.")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from statewise.errors import ShapeError
-from statewise.sequences import Ragged, Sequences, fit_statistics, recode
+from statewise.sequences import Ragged, Scale, Sequences, fit_statistics, recode, steps_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,19 +20,35 @@ if TYPE_CHECKING:
 
 
 class Standardize(nn.Module):
-    """Subtracts the mean of the training part and divides by its spread, feature by feature."""
+    """Subtracts the mean of the training part and divides by its spread, feature by feature.
+
+    Args:
+        size: number of features.
+        fill: read NaN as the mean. Otherwise it stays, and spoils every output that it reaches, which is then refused.
+    """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, fill: bool = False) -> None:
         super().__init__()
+        self.fill = fill
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("scale", torch.ones(size))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return `[rows, feature]` in units of the training part's spread."""
-        return (values - self.mean) / self.scale
+        standard = (values - self.mean) / self.scale
+        return torch.where(standard.isnan(), 0.0, standard) if self.fill else standard
+
+    def undo(self, standard: Tensor) -> Tensor:
+        """Return values in their own units from those in units of the spread."""
+        return standard * self.scale + self.mean
+
+    def learn(self, moments: Scale) -> None:
+        """Take mean and spread from these."""
+        self.mean.copy_(torch.tensor(moments.mean, dtype=torch.float64))
+        self.scale.copy_(torch.tensor(moments.scale, dtype=torch.float64))
 
 
 class Encoder(nn.Module):
@@ -41,7 +57,10 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.numeric = nn.ModuleDict({_key(name, place): Standardize(size) for place, (name, size) in enumerate(config.numeric.items())})
+        fill = config.missing == "mean"
+        self.numeric = nn.ModuleDict(
+            {_key(name, place): Standardize(size, fill=fill) for place, (name, size) in enumerate(config.numeric.items())}
+        )
         # Row 0 stands for `unknown`: it stays zero, and gets no gradient.
         self.embedded = nn.ModuleDict(
             {
@@ -59,13 +78,11 @@ class Encoder(nn.Module):
     def learn(self, data: Sequences) -> None:
         """Take the statistics of one part, the training part, as the scale of all inputs."""
         statistics = fit_statistics(data)
-        scales = [(layer, statistics.inputs[name]) for name, layer in zip(self.config.numeric, self.numeric.values(), strict=True)]
-        if self.static is not None and statistics.static is not None:
-            scales.append((self.static, statistics.static))
-        for layer, moments in scales:
+        for name, layer in zip(self.config.numeric, self.numeric.values(), strict=True):
             assert isinstance(layer, Standardize)
-            layer.mean.copy_(torch.tensor(moments.mean, dtype=torch.float64))
-            layer.scale.copy_(torch.tensor(moments.scale, dtype=torch.float64))
+            layer.learn(statistics.inputs[name])
+        if self.static is not None and statistics.static is not None:
+            self.static.learn(statistics.static)
 
     def forward(self, parts: Mapping[str, Ragged], categories: Mapping[str, tuple[str, ...]] | None = None) -> Ragged:
         """Return one ragged `[steps, feature]` of all inputs side by side.
@@ -84,6 +101,19 @@ class Encoder(nn.Module):
             columns.append(embedding(codes))
         first = next(iter(parts.values()))
         return first.with_values(torch.cat(columns, dim=1))
+
+    def known_ahead(self, parts: Mapping[str, Ragged]) -> Tensor:
+        """Return what is known beforehand of the steps that each forecast is about: `[steps, horizon * known]`.
+
+        Where a sequence ends before, its last step stands in; `predict` gives no forecast there.
+        """
+        first = next(iter(parts.values()))
+        steps, _ = steps_ahead(first.lengths, self.config.horizon)
+        columns = []
+        for (name, places), layer in zip(self.config.known.items(), self.numeric.values(), strict=True):
+            if places:
+                columns.append(layer(parts[name].values.to(self._dtype))[:, list(places)])
+        return torch.cat(columns, dim=1)[steps].flatten(1)
 
     def _blanked(self, values: Tensor, part: Ragged) -> Tensor:
         """Return the standardised features, in training some of each sequence set to 0, the mean: a broken sensor stays broken."""

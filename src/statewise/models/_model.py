@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from statewise.contracts import Contract, Outputs, device_of, wrong_features
 from statewise.engine import unroll
 from statewise.errors import ShapeError
-from statewise.models._encoder import Encoder
-from statewise.models._readout import read_out
-from statewise.sequences import Ragged, Sequences
+from statewise.models._encoder import Encoder, Standardize
+from statewise.models._readout import Attention, read_out
+from statewise.sequences import Ragged, Sequences, target_scale
+from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +35,9 @@ class Model(nn.Module):
         config: the record that builds the same model again.
         encoder: standardises numbers and embeds categories.
         core: `nn.RNN`, `nn.LSTM` or `nn.GRU`.
-        head: linear, from what was read out to the logits.
+        head: linear, from what was read out to the outputs. For a forecast it also reads the step itself, so that "as it is now" is
+            one weight away, and what is known of the steps ahead.
+        target: for values, the scale of the training targets: the head works in units of it.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -47,19 +50,23 @@ class Model(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
         directions = 2 if config.bidirectional else 1
-        self.head = nn.Linear(config.hidden_size * directions + config.num_static, config.num_outputs)
+        width = config.hidden_size * directions
+        self.attention = Attention(width) if config.readout == "attention" else None
+        beside = config.num_static + (self.encoder.size + config.horizon * config.num_known if config.task == "forecast" else 0)
+        self.head = nn.Linear(width + beside, config.num_outputs)
+        self.target = Standardize(1) if TASKS[config.task].holds == "values" else None
         leaves = 2 if config.core == "lstm" else 1
         shape = (config.num_layers * directions, 1, config.hidden_size)
         self.learned_state = nn.ParameterList([nn.Parameter(torch.zeros(shape)) for _ in range(leaves if config.learned_state else 0)])
 
     @property
     def task(self) -> str:
-        """What the outputs are for: `"classify"` or `"tag"`."""
+        """What the outputs are for."""
         return self.config.task
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The label behind each class number."""
+        """The label behind each class number; empty where outputs are values."""
         return self.config.class_names
 
     def initial_state(self, batch_size: int, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> State:
@@ -80,6 +87,12 @@ class Model(nn.Module):
             leaves = [torch.zeros(shape, device=device or like.device, dtype=dtype or like.dtype) for _ in range(num_leaves)]
         return tuple(leaves) if isinstance(core, nn.LSTM) else leaves[0]
 
+    def learn(self, data: Sequences) -> None:
+        """Take the scale of inputs, and of targets that are values, from one part: the training part, and nothing else."""
+        self.encoder.learn(data)
+        if self.target is not None:
+            self.target.learn(target_scale(data))
+
     def forward(
         self,
         inputs: Ragged | Mapping[str, Ragged] | Tensor,
@@ -88,7 +101,7 @@ class Model(nn.Module):
         static: Tensor | None = None,
         categories: Mapping[str, tuple[str, ...]] | None = None,
     ) -> tuple[Tensor | Ragged, State]:
-        """Return `(logits, state)`.
+        """Return `(outputs, state)`.
 
         Args:
             inputs: a `Ragged` `[steps, feature]`, a dict of them, or a tensor `[batch, time, feature]` of equally long sequences.
@@ -97,8 +110,8 @@ class Model(nn.Module):
             categories: the labels behind the codes of categorical inputs, where they are not the model's own.
 
         Returns:
-            Logits `[n, classes]` for `classify`. For `tag` one row a step, in the form of the inputs. With two classes there is
-            a single logit, that of the second class.
+            Logits `[n, classes]` or `[n, labels]`, values `[n, 1]`; where there is one output a step, one row a step in the form of
+            the inputs, for a forecast `[steps, horizon]`. With two classes there is a single logit, that of the second class.
 
         Raises:
             ShapeError: other features, inputs or static features than the model was built for, or an empty sequence.
@@ -114,15 +127,29 @@ class Model(nn.Module):
             )
         begin = self.initial_state(len(encoded), dtype=encoded.values.dtype) if state is None else state
         outputs, final = unroll(self.core, encoded, begin)
-        features = read_out(outputs, self.config.readout, bidirectional=self.config.bidirectional)
-        if self.config.num_static:
-            features = torch.cat([features, self._static_rows(static, encoded)], dim=1)
-        logits = self.head(self.dropout(features))
-        if self.config.task == "classify":
-            return logits, final
+        features = self._read_out(outputs, encoded, parts, static)
+        given = self.head(self.dropout(features))
+        if self.target is not None:
+            given = self.target.undo(given)
+        if self.config.each == "sequence":
+            return given, final
         if isinstance(inputs, Tensor):
-            return logits.view(len(encoded), -1, logits.shape[1]), final
-        return encoded.with_values(logits), final
+            return given.view(len(encoded), -1, given.shape[1]), final
+        return encoded.with_values(given), final
+
+    def _read_out(self, outputs: Ragged, encoded: Ragged, parts: Mapping[str, Ragged], static: Tensor | None) -> Tensor:
+        """Return what the head reads: the outputs read out, and beside them what else it may know."""
+        if self.attention is not None:
+            columns = [self.attention(outputs)]
+        else:
+            columns = [read_out(outputs, self.config.readout, bidirectional=self.config.bidirectional)]
+        if self.config.num_static:
+            columns.append(self._static_rows(static, encoded))
+        if self.config.task == "forecast":
+            columns.append(encoded.values)
+        if self.config.num_known:
+            columns.append(self.encoder.known_ahead(parts))
+        return torch.cat(columns, dim=1) if len(columns) > 1 else columns[0]
 
     def _static_rows(self, static: Tensor | None, encoded: Ragged) -> Tensor:
         assert self.encoder.static is not None
@@ -135,7 +162,7 @@ class Model(nn.Module):
                 hint=f"The model was built with static features: give a tensor of shape ({len(encoded)}, {size}).",
             )
         rows: Tensor = self.encoder.static(static.to(encoded.values.dtype))
-        return rows if self.config.task == "classify" else rows.index_select(0, encoded.rows)
+        return rows if self.config.each == "sequence" else rows.index_select(0, encoded.rows)
 
     def run_sequences(self, data: Sequences, state: State = None) -> Outputs:
         """Return the outputs for all sequences, flat.
@@ -150,20 +177,19 @@ class Model(nn.Module):
         parts = {name: part.to(device) for name, part in data.parts.items()}
         static = None if data.static is None or not self.config.num_static else data.static.to(device)
         categories = {name: tuple(labels) for name, labels in data.categories.items()}
-        logits, final = self(parts, state, static=static, categories=categories)
-        return Outputs(
-            logits.values if isinstance(logits, Ragged) else logits, "sequence" if self.config.task == "classify" else "step", final
-        )
+        given, final = self(parts, state, static=static, categories=categories)
+        return Outputs(given.values if isinstance(given, Ragged) else given, self.config.each, final)
 
     def contract(self) -> Contract:
         """Return what the model promises."""
         return Contract(
             task=self.config.task,
-            each="sequence" if self.config.task == "classify" else "step",
+            each=self.config.each,
             returns_state=True,
-            causal=self.config.task == "tag" and not self.config.bidirectional,
+            causal=self.config.each == "step" and not self.config.bidirectional,
             stateful=False,
-            output="logits",
+            output="values" if self.target is not None else "logits",
+            horizon=self.config.horizon if self.config.task == "forecast" else None,
         )
 
 

@@ -33,6 +33,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
         options: of `fit`.
         reading: the options with which the data was read, reused when the run meets a new file.
         data: the parts `train`, `valid` and, once scored, `test`.
+        baseline: what naive methods learnt from the training part: the `mean` of the targets, the `unigram` frequencies.
     """
 
     schema: int = SCHEMA
@@ -48,6 +49,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     reading: dict[str, Any] = {}
     data: dict[str, DataRecord] = {}
+    baseline: dict[str, Any] = {}
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

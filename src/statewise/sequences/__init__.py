@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from statewise.sequences._batches import batches
+from statewise.sequences._is_first import is_first_from_done
 from statewise.sequences._labels import natural
+from statewise.sequences._loading import read_table
+from statewise.sequences._options import FILE_NAME, FOLDER_NAME
 from statewise.sequences._ragged import Ragged, mean_per_sequence
 from statewise.sequences._read import read
-from statewise.sequences._scaling import Scale, Statistics, fit_statistics, recode, standardize
+from statewise.sequences._scaling import Scale, Statistics, fit_statistics, recode, standardize, target_scale
 from statewise.sequences._sequences import Sequences
 from statewise.sequences._split import folds, split
 from statewise.sequences._summary import DataSummary, class_counts, describe, fingerprints, require_two_classes
-from statewise.sequences._table import read_table
-from statewise.sequences._targets import Aligned, aligned, steps_ahead
+from statewise.sequences._targets import UNKNOWN, Aligned, aligned, steps_ahead
 
 __all__ = [
+    "FILE_NAME",
+    "FOLDER_NAME",
+    "UNKNOWN",
     "Aligned",
     "DataSummary",
     "Ragged",
@@ -27,6 +32,7 @@ __all__ = [
     "fingerprints",
     "fit_statistics",
     "folds",
+    "is_first_from_done",
     "mean_per_sequence",
     "natural",
     "read",
@@ -36,4 +42,5 @@ __all__ = [
     "split",
     "standardize",
     "steps_ahead",
+    "target_scale",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,8 +42,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 def fit_statistics(data: Sequences) -> Statistics:
     """Return the statistics of one part: fit them on the training part, and on nothing else.
 
-    Computed in float64 and without squares of large numbers, so that values up to the limit of their type are fine. A part
-    without steps has mean 0 and scale 1.
+    A value that is missing (NaN, where the data says `missing="mean"`) takes no part. Computed in float64 and without squares of
+    large numbers, so that values up to the limit of their type are fine. A part without steps has mean 0 and scale 1.
 
     Raises:
         DataError: a value is NaN or infinite; the feature is named.
@@ -55,12 +56,25 @@ def fit_statistics(data: Sequences) -> Statistics:
     inputs, categories = {}, {}
     for name, part in data.parts.items():
         if name not in data.categories:
-            inputs[name] = _scale(part.values, data.feature_names_of(name), f"input {name!r}")
+            inputs[name] = _scale(part.values, data.feature_names_of(name), f"input {name!r}", skip_nan=data.missing == "mean")
         if name in data.categories:
             seen = part.values.unique(sorted=True).tolist()
             categories[name] = tuple(data.categories[name][code] for code in seen if code >= 0)
     static = None if data.static is None else _scale(data.static, data.static_names, "static")
     return Statistics(inputs=inputs, static=static, categories=categories)
+
+
+def target_scale(data: Sequences) -> Scale:
+    """Return mean and spread of the targets that are scored, for targets that are values.
+
+    Example:
+        >>> from statewise.sequences import Ragged, Sequences
+        >>> target_scale(Sequences(inputs=Ragged(torch.zeros(3, 1), torch.tensor([3])), targets=[1.0, 3.0, 9.0], weights=[1, 1, 0]))
+        Scale(mean=(2.0,), scale=(1.0,))
+    """
+    assert isinstance(data.targets, Tensor), "the caller has refused data without targets"
+    assert data.scored is not None
+    return _scale(data.targets[data.scored][:, None], ("target",), "targets")
 
 
 def standardize(
@@ -117,27 +131,35 @@ def recode(codes: Int[Tensor, "*any"], categories: Sequence[str], seen: Sequence
     return table[codes.to(torch.int64).clamp(min=-1) + 1]
 
 
-def _scale(values: Tensor, names: Sequence[str] | None, where: str) -> Scale:
+def _scale(values: Tensor, names: Sequence[str] | None, where: str, *, skip_nan: bool = False) -> Scale:
     """Return mean and standard deviation of each feature (the last axis, or one without it) over everything else."""
     table = values.detach().to("cpu", torch.float64)
     table = table.flatten(0, -2) if table.ndim > 1 else table[:, None]
-    finite = table.isfinite()
-    if not bool(finite.all()):
-        step, feature = (~finite).nonzero()[0].tolist()
-        name = names[feature] if names else f"number {feature}"
-        raise DataError(
-            asked="fit_statistics(data)",
-            where=f"{where}, feature {name}",
-            arrived=f"{int((~finite).sum())} values that are not finite, the first is {table[step, feature].item()}",
-            hint="Drop or fill these steps: they would spoil every step after them.",
-        )
+    there = ~table.isnan() if skip_nan else torch.ones_like(table, dtype=torch.bool)
+    _require_finite(torch.where(there, table, 0.0), names, where)
     if not len(table):
         return Scale(mean=(0.0,) * table.shape[1], scale=(1.0,) * table.shape[1])
-    low, high = table.amin(0), table.amax(0)
+    low, high = torch.where(there, table, math.inf).amin(0), torch.where(there, table, -math.inf).amax(0)
+    nothing = ~there.any(0)
+    low, high = low.masked_fill(nothing, 0.0), high.masked_fill(nothing, 0.0)
     size = torch.maximum(low.abs(), high.abs()).clamp(min=torch.finfo(torch.float64).tiny)
-    relative = table / size
-    mean = relative.mean(0)
-    deviation = (relative - mean).square().mean(0).sqrt() * size
+    relative = torch.where(there, table / size, math.nan)
+    mean = relative.nanmean(0).nan_to_num()
+    deviation = (relative - mean).square().nanmean(0).nan_to_num().sqrt() * size
     is_constant = (low == high) | (deviation == 0)
     center = torch.where(low == high, low, mean * size)
     return Scale(mean=tuple(center.tolist()), scale=tuple(deviation.masked_fill(is_constant, 1.0).tolist()))
+
+
+def _require_finite(table: Tensor, names: Sequence[str] | None, where: str) -> None:
+    finite = table.isfinite()
+    if bool(finite.all()):
+        return
+    step, feature = (~finite).nonzero()[0].tolist()
+    name = names[feature] if names else f"number {feature}"
+    raise DataError(
+        asked="fit_statistics(data)",
+        where=f"{where}, feature {name}",
+        arrived=f"{int((~finite).sum())} values that are not finite, the first is {table[step, feature].item()}",
+        hint="Drop or fill these steps: they would spoil every step after them.",
+    )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from statewise.errors import DataError, ShapeError, nearest
 from statewise.sequences._ragged import Ragged, as_rows
-from statewise.sequences._targets import as_targets, as_weights, holds_of, settled_task
+from statewise.sequences._targets import as_targets, as_weights, holds_of, require_known, settled_task
 from statewise.tasks import TASKS, Holds
 from statewise.types import Each, Task
 
@@ -28,9 +28,9 @@ class Sequences:
         inputs: a `Ragged` `[steps, feature]`, or a dict of them that share their lengths (several inputs). A `[steps]`
             int64 entry whose name is in `categories` holds codes of a categorical column; a code below 0 is a category
             that is not in the list.
-        targets: one a sequence `[n]` or one a step `[steps]`: class numbers (int64) or a list of labels; numbers (float) for
-            values; or `[n, labels]` (`[steps, labels]`) of True and False for several labels at once. For the tasks that look
-            ahead (`forecast`, `next`) the series itself, one a step.
+        targets: one a sequence `[n]` or one a step `[steps]`: class numbers (int64) or a list of labels; numbers (float) for values
+            (NaN, with a weight of 0, where one is not known); or `[n, labels]` (`[steps, labels]`) of True and False for several
+            labels at once. For the tasks that look ahead (`forecast`, `next`) the series itself, one a step.
         weights: how much each target counts in the loss, one a target, or one a sequence. 0: fed to the model, but not scored.
         keys: the identity of each sequence; numbered when absent.
         groups: what must not be split (person, engine, account), one a sequence.
@@ -85,6 +85,8 @@ class Sequences:
         self._settle_targets()
         if self.weights is not None:
             object.__setattr__(self, "weights", as_weights(self.weights, each=self.each, lengths=self.lengths))
+        if isinstance(self.targets, Tensor):
+            require_known(self.targets, self.weights)  # type: ignore[arg-type]  # settled in the line above
         self._settle_feature_names()
         self._settle_known_and_season()
         self._check_times_and_static()
@@ -258,6 +260,25 @@ class Sequences:
             "static": (per_sequence, self.static),
         }
         changed: dict[str, Any] = {name: None if values is None else pick(values) for name, (pick, values) in chosen.items()}
+        return replace(self, inputs=inputs["x"] if isinstance(self.inputs, Ragged) else inputs, **changed)
+
+    def select_steps(self, kept: Tensor) -> Sequences:
+        """Return the same sequences with some of their steps, in order; one that keeps none has the length 0.
+
+        Args:
+            kept: `[steps]`, true for those to keep.
+
+        Raises:
+            ShapeError: a mask of another length.
+        """
+        mask = kept.bool().cpu()
+        if mask.shape != (self.num_steps,):
+            raise _error("kept", f"a shape of {tuple(kept.shape)} for {self.num_steps} steps", "Give a mask of one entry a step.")
+        lengths = torch.zeros(len(self), dtype=torch.int64).index_add(0, next(iter(self.parts.values())).rows.cpu(), mask.long())
+        inputs = {name: Ragged(part.values[mask.to(part.values.device)], lengths) for name, part in self.parts.items()}
+        of_steps = {"times": self.times, "weights": self.weights if self._weighs_steps else None}
+        of_steps["targets"] = self.targets if self.each == "step" else None
+        changed: dict[str, Any] = {name: values[mask] for name, values in of_steps.items() if isinstance(values, Tensor)}
         return replace(self, inputs=inputs["x"] if isinstance(self.inputs, Ragged) else inputs, **changed)
 
     @property

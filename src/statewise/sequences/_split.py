@@ -1,6 +1,6 @@
 """How are sequences cut into parts that can be trusted? Whole sequences or whole groups, in the shares asked, and repeatably.
 
-The cut depends on the data, the options and the seed alone, never on a global random state.
+Cutting streams by time is `_split_time`'s. The cut depends on the data, the options and the seed alone, never on a global random state.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import torch
 
 from statewise.errors import DataError, OptionError
 from statewise.sequences._sequences import Sequences
+from statewise.sequences._split_time import split_by_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 By: TypeAlias = Literal["sequence", "group"]
+"""What is never split."""
 
 _FEW_GROUPS = 2_000
 """Up to here several orders of the groups are tried; with more, any order is balanced."""
@@ -26,7 +28,14 @@ _ROUNDING = 1e-9
 
 
 def split(
-    data: Sequences, *, by: By | None = None, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int = 0, stratify: bool = True
+    data: Sequences,
+    *,
+    by: By | Literal["time"] | None = None,
+    fractions: Sequence[float] = (0.7, 0.15, 0.15),
+    seed: int = 0,
+    stratify: bool = True,
+    embargo: float = 0.0,
+    warm_up: int | None = None,
 ) -> tuple[Sequences, ...]:
     """Cut sequences into as many parts as there are fractions, such as training, validation and test.
 
@@ -36,14 +45,18 @@ def split(
 
     Args:
         data: the sequences.
-        by: what is never split: `"sequence"`, or `"group"` (person, engine, account). Absent, the group where there are groups.
-        fractions: the share of each part; positive, together 1.
-        seed: another seed, another cut.
+        by: what is never split: `"sequence"`, or `"group"` (person, engine, account); or `"time"`: a date cut through the sequences,
+            before which is the first part; later parts are fed what came before, with the weight 0, so that their state is warm.
+            Absent, the group where there are groups, else the sequence.
+        fractions: the share of each part; positive, together 1. By time, of all steps.
+        seed: another seed, another cut; a cut by time has no chance in it.
         stratify: whether to keep the shares of the classes.
+        embargo: by time: how long after a cut nothing is scored, in the unit of the times (seconds for dates).
+        warm_up: by time: how many steps before a cut are fed at most; None for all.
 
     Raises:
         OptionError: fractions, `by` or seed have a value that they cannot have.
-        DataError: there are no groups to cut by, or a part would be empty.
+        DataError: there are no groups or times to cut by, or a part would be empty.
 
     Example:
         >>> from statewise.sequences import Ragged
@@ -53,6 +66,11 @@ def split(
     """
     asked = "split(data)"
     shares = _checked_fractions(fractions, asked)
+    if by == "time":
+        return split_by_time(data, shares, embargo=embargo, warm_up=warm_up, asked=asked)
+    if embargo or warm_up is not None:
+        arrived = f"embargo={embargo:g}, warm_up={warm_up}, beside by={by!r}"
+        raise OptionError(asked=asked, where="by", arrived=arrived, hint="They belong to a cut by time: say by='time', or leave them out.")
     by = _checked_by(data, by, asked)
     part_of = _parts(data, by, shares, generator=_generator(seed, asked), stratify=stratify)
     sizes = np.bincount(part_of, minlength=len(shares))
@@ -118,8 +136,11 @@ def _parts(data: Sequences, by: By, shares: np.ndarray, *, generator: np.random.
         groups = _numbered(data.groups or ())
         part_of_group = _place_groups(groups, _class_counts(data, stratify=stratify), shares, generator)
         return np.asarray(part_of_group[groups])
-    per_sequence = stratify and data.each == "sequence" and isinstance(data.targets, torch.Tensor)
-    classes = np.asarray(data.targets) if per_sequence else np.zeros(len(data), dtype=np.int64)
+    classes = np.zeros(len(data), dtype=np.int64)
+    if stratify and data.each == "sequence" and data.holds == "classes":
+        classes = np.asarray(data.targets)
+    if stratify and data.each == "sequence" and data.holds == "labels":
+        classes = np.unique(np.asarray(data.targets), axis=0, return_inverse=True)[1].ravel()
     return _place_sequences(classes, shares, generator)
 
 
@@ -187,10 +208,13 @@ def _imbalance(part_of: np.ndarray, content: np.ndarray, wanted: np.ndarray) -> 
 
 def _class_counts(data: Sequences, *, stratify: bool) -> np.ndarray:
     """Return what each sequence holds of each class, in sequences or in steps: `[n, classes]`; without classes, no column."""
-    if not stratify or not isinstance(data.targets, torch.Tensor):
+    if not stratify or data.holds in (None, "values"):
         return np.zeros((len(data), 0))
     rows = np.arange(len(data)) if data.each == "sequence" else np.asarray(next(iter(data.parts.values())).rows)
     counts = np.zeros((len(data), data.num_classes or 0))
+    if data.holds == "labels":
+        np.add.at(counts, rows, np.asarray(data.targets, dtype=np.float64))
+        return counts
     np.add.at(counts, (rows, np.asarray(data.targets)), 1)
     return counts
 
@@ -227,7 +251,7 @@ def _checked_by(data: Sequences, by: str | None, asked: str) -> By:
     if by == "group":
         return "group"
     if by != "sequence":
-        raise OptionError(asked=asked, where="by", arrived=repr(by), hint="Give 'sequence' or 'group'.")
+        raise OptionError(asked=asked, where="by", arrived=repr(by), hint="Give 'sequence', 'group', or (split) 'time'.")
     return "sequence"
 
 

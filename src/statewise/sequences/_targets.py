@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from statewise.sequences._sequences import Sequences
 
+UNKNOWN = "<unknown>"
+"""The reserved token of the task `next`, for every one that the training part does not have."""
+
 _USUAL: dict[tuple[Holds, Each], Task] = {
     ("classes", "sequence"): "classify",
     ("classes", "step"): "tag",
@@ -42,7 +45,7 @@ def as_targets(targets: Any, class_names: Sequence[str] | None) -> tuple[Tensor,
         class_names: the label behind each class number, or the name of each of several labels.
 
     Raises:
-        DataError: values that are not finite, class numbers or labels that have no name.
+        DataError: class numbers or labels that have no name.
 
     Example:
         >>> [as_targets(given, None)[0].dtype for given in (["a", "b"], [0.5, 2.0], torch.tensor([[True, False]]))]
@@ -55,7 +58,7 @@ def as_targets(targets: Any, class_names: Sequence[str] | None) -> tuple[Tensor,
     if isinstance(targets, Tensor) and targets.ndim == 2:
         return _as_labels(targets, class_names)
     if isinstance(targets, Tensor) and targets.dtype.is_floating_point:
-        return _as_values(targets), None
+        return targets.float(), None
     return as_classes(targets, class_names)
 
 
@@ -173,16 +176,22 @@ def steps_ahead(lengths: Int[Tensor, " n"], horizon: int) -> tuple[Int[Tensor, "
     return torch.minimum(steps, last), steps <= last
 
 
-def _as_values(targets: Tensor) -> Tensor:
-    bad = (~targets.isfinite()).nonzero()
+def require_known(targets: Tensor, weights: Tensor | None) -> None:
+    """Refuse values that are NaN or infinite where they are scored; NaN with a weight of 0 is a target that is not known.
+
+    Raises:
+        DataError: the first one is named.
+    """
+    if not targets.dtype.is_floating_point:
+        return
+    bad = (~targets.isfinite() if weights is None else ~targets.isfinite() & (weights > 0)).nonzero()
     if len(bad):
         raise DataError(
             asked="Sequences(...)",
-            where=f"targets, entry {bad[0].tolist()}",
+            where=f"targets, entry {int(bad[0])}",
             arrived=f"{len(bad)} of {targets.numel()} values that are NaN or infinite",
-            hint="Put any number there and a weight of 0 (weights=), so that they are fed and not scored; or drop them.",
+            hint="Give them the weight 0 (weights=), so that they are fed and not scored; or drop them.",
         )
-    return targets.float()
 
 
 def _as_labels(targets: Shaped[Tensor, "rows labels"], names: Sequence[str] | None) -> tuple[Tensor, tuple[str, ...]]:

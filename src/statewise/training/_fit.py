@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from statewise.contracts import Adapted, Contract, adapt, require_outputs, resolved
 from statewise.errors import DataError, OptionError, RunError
+from statewise.evaluation import training_baseline
 from statewise.models import Model
 from statewise.runs import (
     Ended,
@@ -27,15 +28,17 @@ from statewise.runs import (
     write_document,
     write_provenance,
 )
-from statewise.sequences import Sequences, require_two_classes
+from statewise.sequences import Sequences, aligned, require_two_classes, target_scale
+from statewise.tasks import TASKS
 from statewise.training._checkpoint import Checkpoint, Progress, restore
 from statewise.training._objective import Objective, resolve_class_weights
 from statewise.training._options import FitOptions, resolve_device
+from statewise.training._own import OwnParts
 from statewise.training._recorder import Recorder
 from statewise.training._trainer import NotFiniteError, Trainer, copy_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from statewise.training._options import Precision, Schedule
     from statewise.training._recorder import Consumer
@@ -58,6 +61,9 @@ def fit(
     patience: int = 20,
     refit: bool = False,
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+    metrics: Mapping[str, Callable[[Tensor, Tensor], Any]] | None = None,
+    optimizer: Callable[[Sequence[nn.Parameter]], torch.optim.Optimizer] | None = None,
+    sampler: Callable[[Sequences, int], Iterable[Any]] | None = None,
     class_weights: str | Sequence[float] | Mapping[str, float] | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -77,7 +83,8 @@ def fit(
         model: one of ours, a `Recurrent`, or any module with a contract. It is trained in place and ends with the best weights.
         train: the training part. For a model of ours, the scale of the inputs is taken from it alone.
         valid: the part that chooses the epoch; without it the last weights are kept. Never the test part.
-        task: `"classify"` or `"tag"`; read off the targets when absent.
+        task: what the outputs are for; that of the data when absent. `"other"` is trained with a loss of one's own, and nothing else
+            is known of its outputs.
         epochs: passes over the training part at most.
         batch_steps: real steps in a batch, about; by default a sixteenth of the training part, at most 20,000.
         lr: the largest learning rate of AdamW.
@@ -87,8 +94,13 @@ def fit(
         label_smoothing: share of each label spread evenly over all classes.
         patience: stop after so many epochs without a lower validation loss; 0 never stops.
         refit: afterwards train anew, from the first weights, on training and validation part together for the chosen number of epochs.
-        loss: `loss(outputs, targets)`, one value a row or their mean, instead of cross-entropy.
-        class_weights: `"balanced"`, one a class, or a dict by name.
+        loss: `loss(outputs, targets)` of the scored rows, one value a row or their mean, instead of the usual one: cross-entropy
+            for classes and labels, for values the squared error in units of the training targets' spread.
+        metrics: `metric(outputs, targets)` by name, of all scored rows of the validation part; one number an epoch each.
+        optimizer: makes the optimiser from the parameters, such as `lambda parameters: torch.optim.SGD(parameters, lr=0.1)`;
+            `lr` and `weight_decay` are then its own, and `schedule` starts from its rates.
+        sampler: `sampler(train, epoch)` yields the rows of each batch of an epoch, instead of every sequence once.
+        class_weights: `"balanced"`, one a class, or a dict by name; of several labels, how much a present one counts.
         seed: of the order of batches and of dropout; the weights are the model's own.
         device: `"auto"`, or any torch device.
         precision: `"float32"`, or `"bfloat16"` under autocast.
@@ -114,37 +126,42 @@ def fit(
         epochs=epochs, batch_steps=batch_steps, lr=lr, weight_decay=weight_decay, schedule=schedule, clip=clip,
         label_smoothing=label_smoothing, patience=patience, refit=refit, seed=seed, precision=precision,
     )  # fmt: skip
-    train, valid = _usable(train, "train"), None if valid is None else _usable(valid, "valid")
+    task = _task(task or (contract.task if contract is not None else None) or _task_of(model), train, own_loss=loss is not None)
+    train, valid = _usable(train, "train", task), None if valid is None else _usable(valid, "valid", task)
     class_names = _class_names(model, train, valid)
-    _require_task(task or (contract.task if contract is not None else None), train)
     place = resolve_device(device)
     model.to(place)
     if isinstance(model, Model):
-        model.encoder.learn(train)
-    adapted = _settle(adapt(model, contract=contract, call=call), train, class_names)
+        _require_model(model, task, train)
+        model.learn(train)
+    adapted = _settle(adapt(model, contract=contract, call=call), train, class_names, task)
     objective = Objective(
         output=adapted.contract.output,
+        holds=TASKS[task].holds if task in TASKS else None,
         class_weights=resolve_class_weights(class_weights, train, class_names),
         label_smoothing=label_smoothing,
         loss=loss,
+        scale=target_scale(train).scale[0] if train.holds == "values" else 1.0,
     )
+    own = OwnParts(optimizer=optimizer, sampler=sampler, metrics=dict(metrics or {}))
     config = RunConfig(
         model=model.config if isinstance(model, Model) else None,
         factory=factory,
         model_name=type(model).__name__,
-        task=adapted.contract.task or "classify",
+        task=task,
         class_names=class_names,
         positive=positive,
         feature_names=tuple(train.feature_names) if isinstance(train.feature_names, (tuple, list)) else None,
         contract=_plain(adapted.contract),
         uses_call=call is not None,
-        options=_as_json(msgspec.to_builtins(options) | {"class_weights": class_weights, "own_loss": loss is not None}),
+        options=_as_json(msgspec.to_builtins(options) | own.told() | {"class_weights": class_weights, "own_loss": loss is not None}),
         reading=dict(reading or {}),
         data={name: record_data(part) for name, part in (("train", train), ("valid", valid)) if part is not None},
+        baseline=training_baseline(train, task),
     )
     files = _prepare(directory, config, resume=resume)
     session = _Session(
-        adapted, objective, options, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
+        adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -167,6 +184,7 @@ class _Session:
         objective: Objective,
         options: FitOptions,
         *,
+        own: OwnParts,
         train: Sequences,
         valid: Sequences | None,
         files: RunFiles | None,
@@ -175,7 +193,7 @@ class _Session:
         resume: bool,
     ) -> None:
         self.adapted, self.objective, self.options, self.train, self.valid = adapted, objective, options, train, valid
-        self.config = config
+        self.config, self.own = config, own
         self.path = files.checkpoints / "last.safetensors" if files else None
         found = Checkpoint.read(self.path) if resume and self.path is not None and self.path.is_file() else None
         kept = read_history(files.history).records[: found.progress.num_records] if found and files else ()
@@ -195,7 +213,7 @@ class _Session:
             refit = self._trainer("refit", both, None, chosen)
             self.adapted.module.load_state_dict(self.first)
             if isinstance(self.adapted.module, Model):
-                self.adapted.module.encoder.learn(both)
+                self.adapted.module.learn(both)
             self._phase(refit)
         return self.recorder.history()
 
@@ -216,6 +234,7 @@ class _Session:
             num_epochs=num_epochs,
             first=self.first,
             best=copy_weights(self.adapted.module),
+            own=self.own,
             checkpoint=self.path,
         )
 
@@ -253,28 +272,35 @@ class _Session:
         )
 
 
-def _usable(data: Sequences, part: str) -> Sequences:
+def _usable(data: Sequences, part: str, task: Task) -> Sequences:
+    """Return the sequences of a part that have a step; refuse a part without targets, or with values that cannot be computed with."""
+    where = f"the {part} part ({data.source})"
     if data.targets is None:
-        raise DataError(
-            asked="fit", where=f"the {part} part ({data.source})", arrived="no targets", hint="Name the column of labels with target=."
-        )
+        raise DataError(asked="fit", where=where, arrived="no targets", hint="Name the column of labels with target=.")
     kept = torch.nonzero(data.lengths > 0).flatten()
     if not len(kept):
-        raise DataError(asked="fit", where=f"the {part} part ({data.source})", arrived="no sequence with a step", hint="Give at least one.")
+        raise DataError(asked="fit", where=where, arrived="no sequence with a step", hint="Give at least one.")
     for name, values in data.parts.items():
-        if values.values.is_floating_point() and not bool(values.values.isfinite().all()):
-            spoilt = int((~values.values.isfinite()).sum())
+        spoilt = values.values.isinf() if data.missing == "mean" else ~values.values.isfinite()
+        if bool(spoilt.any()):
             raise DataError(
                 asked="fit",
-                where=f"the {part} part ({data.source}), input {name!r}",
-                arrived=f"{spoilt} values that are NaN or infinite",
-                hint="Drop or fill these steps: they would spoil every step after them.",
+                where=f"{where}, input {name!r}",
+                arrived=f"{int(spoilt.sum())} values that are NaN or infinite",
+                hint="Drop or fill these steps: they would spoil every step after them; or read the data with missing='mean'.",
             )
-    return data if len(kept) == len(data) else data.select(kept)
+    used = data if len(kept) == len(data) else data.select(kept)
+    if not bool((aligned(used, task).weights > 0).any()):
+        arrived = "no target that is scored: all have the weight 0, or lie beyond the end of their sequence"
+        raise DataError(asked="fit", where=where, arrived=arrived, hint="Give targets with a weight above 0 (weights=, --weight).")
+    return used
 
 
 def _class_names(model: nn.Module, train: Sequences, valid: Sequences | None) -> tuple[str, ...]:
-    require_two_classes(train, "fit")
+    if train.holds == "values":
+        return ()
+    if train.holds == "classes":
+        require_two_classes(train, "fit")
     names = tuple(train.class_names) if train.class_names is not None else None
     if names is None:
         most = max(train.num_classes or 0, (valid.num_classes or 0) if valid is not None else 0)
@@ -316,18 +342,40 @@ def _class_names(model: nn.Module, train: Sequences, valid: Sequences | None) ->
     return names
 
 
-def _require_task(task: Task | None, train: Sequences) -> None:
-    wanted = "tag" if train.each == "step" else "classify"
-    if task is not None and task != wanted:
+def _task_of(model: nn.Module) -> Task | None:
+    return model.config.task if isinstance(model, Model) else None
+
+
+def _task(wanted: Task | None, train: Sequences, *, own_loss: bool) -> Task:
+    """Return what the outputs are for; the targets must be of the kind, and at the places, that it needs."""
+    task = wanted or train.task
+    if task == "other" and not own_loss:
+        hint = "Give loss=lambda outputs, targets: ..., since nothing else is known of the outputs."
+        raise OptionError(asked="fit", where="task='other'", arrived="no loss", hint=hint)
+    if task in TASKS and train.holds is not None and (train.holds, train.each) not in {(TASKS[task].holds, e) for e in TASKS[task].each}:
+        usual = train.task
         raise OptionError(
             asked="fit",
             where="task",
-            arrived=f"{task!r}, but the data has one target a {train.each}",
-            hint=f"Leave it out, or give task={wanted!r}.",
+            arrived=f"{task!r}, but the data has one target a {train.each}, and targets are {train.holds}",
+            hint=f"Leave it out, or give task={usual!r}.",
         )
+    return task or "classify"
 
 
-def _settle(adapted: Adapted, train: Sequences, class_names: tuple[str, ...]) -> Adapted:
+def _require_model(model: Model, task: Task, train: Sequences) -> None:
+    """Refuse a model of ours that was built for another task, or other places, than the data has."""
+    if (model.config.task, model.config.each) == (task, train.each):
+        return
+    raise OptionError(
+        asked="fit",
+        where="task",
+        arrived=f"{task!r} with one target a {train.each}; the model was built for {model.config.task!r}, one a {model.config.each}",
+        hint=f"Build it for the data: build(..., task={task!r}, data=train).",
+    )
+
+
+def _settle(adapted: Adapted, train: Sequences, class_names: tuple[str, ...], task: Task) -> Adapted:
     """Call the module once, in eval mode, on a few sequences: a wrong shape is told before training, and the contract is completed."""
     mode = adapted.module.training
     adapted.module.eval()
@@ -335,7 +383,9 @@ def _settle(adapted: Adapted, train: Sequences, class_names: tuple[str, ...]) ->
     with torch.no_grad():
         outputs = adapted(sample)
     adapted.module.train(mode)
-    require_outputs(outputs.values, class_names, type(adapted.module).__name__)
+    if task in TASKS:
+        require_outputs(outputs.values, class_names, type(adapted.module).__name__, holds=TASKS[task].holds)
+    adapted.contract = msgspec.structs.replace(adapted.contract, task=task)
     adapted.contract = resolved(adapted, outputs)
     return adapted
 

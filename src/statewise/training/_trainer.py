@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from statewise.contracts import device_of
 from statewise.errors import OptionError
 from statewise.evaluation import accuracy_over_units
 from statewise.runs import Ended, Epoch, Update
-from statewise.sequences import batches
+from statewise.sequences import Aligned, aligned, batches
 from statewise.training._checkpoint import Checkpoint, Progress, collect
 from statewise.training._gradients import GradientNorms, finite
+from statewise.training._own import OwnParts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from statewise.training._objective import Objective, Scored
     from statewise.training._options import FitOptions
     from statewise.training._recorder import Recorder
+    from statewise.types import Task
 
 _SECONDS_BETWEEN_CHECKPOINTS = 2.0
 
@@ -50,6 +53,7 @@ class Trainer:
         num_epochs: epochs of this phase; the learning rate falls over `options.epochs`.
         first: the weights training began from.
         best: the best weights so far; of a refit, those that validation chose, until it is finished.
+        own: optimiser, sampler and metrics of one's own.
         checkpoint: where checkpoints go, or None.
     """
 
@@ -63,6 +67,7 @@ class Trainer:
     num_epochs: int
     first: dict[str, Tensor]
     best: dict[str, Tensor]
+    own: OwnParts = field(default_factory=OwnParts)
     checkpoint: Path | None = None
     optimizer: torch.optim.Optimizer = field(init=False)
 
@@ -76,7 +81,8 @@ class Trainer:
                 arrived="none that can be trained",
                 hint="Give a module with requires_grad parameters.",
             )
-        self.optimizer = torch.optim.AdamW(trained, lr=self.options.lr, weight_decay=self.options.weight_decay)
+        self.optimizer = self.own.make_optimizer(trained, self.options)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self._norms = GradientNorms(self.model)
         self._began = time.perf_counter()
         self._written = time.perf_counter()
@@ -85,6 +91,16 @@ class Trainer:
     def model(self) -> nn.Module:
         """The module that is trained."""
         return self.adapted.module
+
+    @property
+    def task(self) -> Task:
+        """What the outputs are for."""
+        return self.adapted.contract.task or "classify"
+
+    @property
+    def horizon(self) -> int:
+        """How many steps ahead an output looks."""
+        return self.adapted.contract.horizon or 1
 
     @property
     def _lowest(self) -> float:
@@ -121,7 +137,7 @@ class Trainer:
         start = time.perf_counter()
         train_loss, train_accuracy = self._pass(epoch)
         seconds = time.perf_counter() - start
-        valid_loss, accuracy = self._validate()
+        valid_loss, accuracy, metrics = self._validate()
         better = valid_loss is None or (math.isfinite(valid_loss) and valid_loss < self._lowest)
         if better:
             if self.phase == "fit":
@@ -143,23 +159,25 @@ class Trainer:
                 seconds=seconds,
                 best=better,
                 phase=self.phase,
+                metrics=metrics,
             )
         )
         self._save(always=epoch == self.num_epochs)
 
-    def _pass(self, epoch: int) -> tuple[float, float]:
+    def _pass(self, epoch: int) -> tuple[float, float | None]:
         self.model.train()
         seen = steps = 0
         loss_sum = weight_sum = num_correct = 0.0
-        for batch in batches(self.train, self.options.steps_per_batch(self.train), seed=self.options.seed, epoch=epoch):
+        for batch in self.own.batches(self.train, self.options, epoch):
             self._set_learning_rate((epoch - 1 + (steps + batch.num_steps / 2) / self.train.num_steps) / self.options.epochs)
             scored = self._update(batch, epoch)
             loss_sum += float(scored.loss_sum.detach())
             weight_sum += float(scored.weight_sum)
-            num_correct += float(scored.correct.sum())
-            seen += scored.correct.numel()
+            if scored.correct is not None:
+                num_correct += float(scored.correct.sum())
+                seen += scored.correct.numel()
             steps += batch.num_steps
-        return loss_sum / weight_sum if weight_sum else math.nan, num_correct / seen
+        return loss_sum / weight_sum if weight_sum else math.nan, num_correct / seen if seen else None
 
     def _update(self, batch: Sequences, epoch: int) -> Scored:
         self.optimizer.zero_grad(set_to_none=True)
@@ -190,34 +208,46 @@ class Trainer:
         return scored
 
     def _score(self, batch: Sequences) -> Scored:
-        device = next(self.model.parameters()).device
+        values, items = self._outputs(batch)
+        return self.objective(values, items.targets, items.weights)
+
+    def _outputs(self, batch: Sequences) -> tuple[Tensor, Aligned]:
+        """Return the outputs `[rows, out]` of a batch, and what each is held against."""
+        device = device_of(self.model)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.options.precision == "bfloat16"):
             outputs = self.adapted(batch)
-        assert isinstance(batch.targets, Tensor)
-        return self.objective(outputs.values.float(), batch.targets.to(device))
+        items = aligned(batch, self.task, self.horizon)
+        return outputs.values.float(), Aligned(targets=items.targets.to(device), weights=items.weights.to(device))
 
-    def _validate(self) -> tuple[float | None, tuple[float | None, float | None, float | None]]:
+    def _validate(self) -> tuple[float | None, tuple[float | None, float | None, float | None], dict[str, float | None]]:
         if self.valid is None:
-            return None, (None, None, None)
+            return None, (None, None, None), {}
         self.model.eval()
         loss_sum = weight_sum = 0.0
-        correct = []
+        correct, scored_rows, kept = [], [], []
         with torch.no_grad():
             for batch in batches(self.valid, 8 * self.options.steps_per_batch(self.train), seed=None):
-                scored = self._score(batch)
+                values, items = self._outputs(batch)
+                scored = self.objective(values, items.targets, items.weights)
                 loss_sum += float(scored.loss_sum)
                 weight_sum += float(scored.weight_sum)
-                correct.append(scored.correct.cpu())
-        estimate = accuracy_over_units(torch.cat(correct).numpy(), _units_of_targets(self.valid))
-        return loss_sum / weight_sum if weight_sum else math.nan, (estimate.value, estimate.low, estimate.high)
+                scored_rows.append(scored.scored.cpu())
+                correct += [] if scored.correct is None else [scored.correct.cpu()]
+                kept += [(values[scored.scored].cpu(), items.targets[scored.scored].cpu())] if self.own.metrics else []
+        accuracy: tuple[float | None, float | None, float | None] = (None, None, None)
+        if correct:
+            units = _units_of_targets(self.valid)[torch.cat(scored_rows).numpy()]
+            estimate = accuracy_over_units(torch.cat(correct).numpy(), units)
+            accuracy = (finite(estimate.value), estimate.low, estimate.high)
+        return loss_sum / weight_sum if weight_sum else math.nan, accuracy, self.own.measure(kept)
 
     def _set_learning_rate(self, done: float) -> None:
         """Set the rate for a share `done` of all epochs: up over the first tenth, then down along a cosine to a hundredth."""
         factor = 1.0
         if self.options.schedule == "cosine":
             factor = min(done / 0.1, 1.0) if done < 0.1 else 0.01 + 0.99 * (1 + math.cos(math.pi * (done - 0.1) / 0.9)) / 2
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.options.lr * factor
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
 
     def _save(self, *, always: bool) -> None:
         self.recorder.flush()

@@ -1,0 +1,95 @@
+"""Which parts of training can be one's own? Optimiser, sampler and metrics, each a plain function; the usual ones otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from statewise.errors import OptionError
+from statewise.sequences import batches
+from statewise.training._gradients import finite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from statewise.sequences import Sequences
+    from statewise.training._options import FitOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnParts:
+    """Parts of training that a user brings along.
+
+    Attributes:
+        optimizer: makes the optimiser from the parameters that are trained; its learning rates are those the schedule starts from.
+        sampler: `sampler(train, epoch)` yields the rows of each batch of an epoch, counted from 1.
+        metrics: `metric(outputs, targets)` of all scored rows of the validation part, by name.
+    """
+
+    optimizer: Callable[[Sequence[nn.Parameter]], torch.optim.Optimizer] | None = None
+    sampler: Callable[[Sequences, int], Iterable[Any]] | None = None
+    metrics: Mapping[str, Callable[[Tensor, Tensor], Any]] = field(default_factory=dict)
+
+    def make_optimizer(self, parameters: Sequence[nn.Parameter], options: FitOptions) -> torch.optim.Optimizer:
+        """Return the optimiser: one's own, or AdamW.
+
+        Raises:
+            OptionError: `optimizer` made something else.
+        """
+        if self.optimizer is None:
+            return torch.optim.AdamW(parameters, lr=options.lr, weight_decay=options.weight_decay)
+        made: object = self.optimizer(parameters)
+        if not isinstance(made, torch.optim.Optimizer):
+            hint = "Give a function of the parameters: optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1)."
+            raise OptionError(asked="fit", where="optimizer", arrived=f"it returned a {type(made).__name__}", hint=hint)
+        return made
+
+    def batches(self, train: Sequences, options: FitOptions, epoch: int) -> Iterator[Sequences]:
+        """Yield the batches of one epoch.
+
+        Raises:
+            OptionError: the sampler gave no rows at all.
+        """
+        if self.sampler is None:
+            yield from batches(train, options.steps_per_batch(train), seed=options.seed, epoch=epoch)
+            return
+        empty = True
+        for rows in self.sampler(train, epoch):
+            empty = False
+            yield train.select(rows)
+        if empty:
+            hint = "Yield the rows of each batch: for rows in torch.randperm(len(data)).split(32): yield rows."
+            raise OptionError(asked="fit", where="sampler", arrived=f"no batch in epoch {epoch}", hint=hint)
+
+    def measure(self, kept: Sequence[tuple[Tensor, Tensor]]) -> dict[str, float | None]:
+        """Return each metric of all rows together; one that is not finite is None.
+
+        Raises:
+            OptionError: a metric that gives no single number.
+        """
+        if not kept:
+            return {}
+        outputs, targets = (torch.cat(parts) for parts in zip(*kept, strict=True))
+        measured = {}
+        for name, metric in self.metrics.items():
+            given = metric(outputs, targets)
+            try:
+                measured[name] = finite(float(given))
+            except (TypeError, ValueError, RuntimeError) as problem:
+                hint = "Return one number: metrics={'mae': lambda outputs, targets: (outputs[:, 0] - targets).abs().mean()}."
+                raise OptionError(asked="fit", where=f"metrics, {name!r}", arrived=f"a {type(given).__name__}", hint=hint) from problem
+        return measured
+
+    def told(self) -> dict[str, Any]:
+        """Return what there is of one's own, as it is written down with the run's options."""
+        found: dict[str, Any] = {}
+        if self.optimizer is not None:
+            found["own_optimizer"] = getattr(self.optimizer, "__qualname__", type(self.optimizer).__name__)
+        if self.sampler is not None:
+            found["own_sampler"] = getattr(self.sampler, "__qualname__", type(self.sampler).__name__)
+        if self.metrics:
+            found["own_metrics"] = sorted(self.metrics)
+        return found
