@@ -29,6 +29,7 @@ def trace(
     sequence: str | None = None,
     history: Path | None = None,
     demo: Annotated[bool, Parameter(negative="")] = False,
+    gradients: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
     out: Path | None = None,
     output_format: OutputFormat = "text",
@@ -42,6 +43,7 @@ def trace(
         sequence: the key of the sequence; the first one by default.
         history: instead: tell a training epoch by epoch, from a history.jsonl or a csv with columns loss,accuracy.
         demo: instead: a small model of 5 features, a state of 4 and 3 classes, over 10 steps.
+        gradients: also run backwards: how much the answer changes with what was read at each step before the last.
         seed: of the weights and numbers of --demo.
         out: write the trace as one HTML file.
         output_format: text or json.
@@ -56,9 +58,20 @@ def trace(
         )
     if history is not None:
         told = training_trace(read_history(history))
+        if gradients and told.through_time is None:
+            raise OptionError(
+                asked="statewise trace",
+                where="--gradients",
+                arrived=f"a history in which no gradients through time were measured ('{history}')",
+                hint="Train with: statewise fit ... --gradients-by-lag; or trace the run itself, without --history.",
+            )
         show(told) if output_format == "text" else say(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
         return 0
-    found = demo_trace(seed) if demo else _trace_target(target or "", data, columns or Columns(), sequence)
+    found = (
+        demo_trace(seed, gradients=gradients)
+        if demo
+        else _trace_target(target or "", data, columns or Columns(), sequence, gradients=gradients)
+    )
     if out is not None:
         write_atomically(out, found.to_html(page=True), asked="write the trace")
     if output_format == "json":
@@ -68,20 +81,20 @@ def trace(
     return 0
 
 
-def _trace_target(target: str, data: Path | None, columns: Columns, key: str | None) -> Trace:
+def _trace_target(target: str, data: Path | None, columns: Columns, key: str | None, *, gradients: bool) -> Trace:
     if ":" in target and not Path(target).exists():
         module = make_from_factory(target, asked="statewise trace")
         if data is None:
             raise OptionError(
                 asked="statewise trace", where="--data", arrived="nothing", hint="Name the file that the sequence is taken from."
             )
-        return trace_model(module, _one(read(data, **columns.given()), key))
+        return trace_model(module, _one(read(data, **columns.given()), key), gradients=gradients)
     path = require_target(Path(target), "trace", "a run directory or file.py:function")
     if not is_run(path):
         raise OptionError(asked="statewise trace", where=f"'{path}'", arrived="a file", hint="Name a run directory, or file.py:function.")
     run = load(path)
     example = read_example(run) if data is None else _one(read_for_run(run, data, columns), key)
-    return trace_model(run, example)
+    return trace_model(run, example, gradients=gradients)
 
 
 def _one(data: Sequences, key: str | None) -> Sequences:

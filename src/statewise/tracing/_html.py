@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from statewise.tracing._numbers import chosen, number, scale_of
+from statewise.tracing._numbers import chosen, lags_shown, left_out, log_shares, number, scale_of
 from statewise.tracing._svg import hidden_svg, shade
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def trace_html(trace: Trace, *, page: bool) -> str:
     ]
     if trace.layers:
         parts += ["<h4>One prediction, layer by layer</h4>", _pipeline(trace.layers, ())]
+    if trace.gradients is not None:
+        parts += ["<h4>Back through time</h4>", _pipeline([trace.gradients], ())]
     if trace.submodules:
         parts.append(_submodules(trace.submodules))
     if trace.notes:
@@ -74,7 +76,7 @@ def _pipeline(stages: Sequence[Stage], cores: Sequence[Core]) -> str:
     pictures = iter(cores)
     items = []
     for place, stage in enumerate(stages, start=1):
-        body = _bars(stage) if stage.view == "bars" else _values(stage)
+        body = {"bars": _bars, "lags": _lags}.get(stage.view, _values)(stage)
         if stage.view == "heat":
             body = hidden_svg([next(pictures)]) + f"<details><summary>The numbers</summary>{body}</details>"
         items.append(
@@ -160,6 +162,18 @@ def _bars(stage: Stage) -> str:
             f'<td class="sw-left"><span class="sw-bar" style="width:{share * 22:.2f}em"></span></td></tr>'
         )
     more = f'<div class="sw-more">the {len(order)} most likely of {len(values)} classes</div>' if len(values) > len(order) else ""
+    return f'<div class="sw-scroll"><table>{"".join(rows)}</table></div>{more}'
+
+
+def _lags(stage: Stage) -> str:
+    values = stage.parts()[""][:, 0].tolist()
+    lags, shares = lags_shown(len(values)), log_shares(values)
+    rows = [
+        f'<tr><th class="sw-row">lag {lag}</th><td>{number(values[lag])}</td>'
+        f'<td class="sw-left"><span class="sw-bar" style="width:{shares[lag] * 22:.2f}em"></span></td></tr>'
+        for lag in lags
+    ]
+    more = f'<div class="sw-more">bars on a logarithmic scale{left_out(lags, values)}</div>'
     return f'<div class="sw-scroll"><table>{"".join(rows)}</table></div>{more}'
 
 

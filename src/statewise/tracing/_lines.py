@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from torch import Tensor
 
-from statewise.tracing._numbers import chosen, level, number, scale_of
+from statewise.tracing._numbers import chosen, lags_shown, left_out, level, log_shares, number, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +39,9 @@ def trace_lines(trace: Trace, *, ascii_only: bool = False) -> list[Line]:
     if trace.layers:
         lines += [[], [("ONE PREDICTION, LAYER BY LAYER", "bold cyan")], []]
         lines += _pipeline(trace.layers, ascii_only=ascii_only)
+    if trace.gradients is not None:
+        lines += [[], [("BACK THROUGH TIME", "bold cyan")], []]
+        lines += _pipeline([trace.gradients], ascii_only=ascii_only)
     if trace.submodules:
         lines += [[], [("EVERY SUBMODULE, IN THE ORDER OF THE CALLS", "bold cyan")], []]
         lines += _table(trace.submodules)
@@ -76,8 +79,8 @@ def _wrapped(text: str, *, first: str = " " * INDENT, rest: str = " " * INDENT) 
 
 
 def _body(stage: Stage, *, ascii_only: bool) -> Iterator[Line]:
-    if stage.view == "bars":
-        yield from _bars(stage)
+    if stage.view in ("bars", "lags"):
+        yield from _bars(stage) if stage.view == "bars" else _lags(stage)
         return
     parts = {name: values.flatten(0, -2) if values.ndim > 2 else values for name, values in stage.parts().items()}
     if stage.axes[0] == "step" and len(parts) > 1 and len({len(values) for values in parts.values()}) == 1:
@@ -219,6 +222,18 @@ def _bars(stage: Stage) -> Iterator[Line]:
         yield [(" " * INDENT + label, "dim"), (f"{number(values[place]):>{CELL}}  ", style), (bar, style)]
     if len(values) > len(order):
         yield [(" " * INDENT + f"the {len(order)} most likely of {len(values)} classes; all are in .probabilities", "dim")]
+
+
+def _lags(stage: Stage) -> Iterator[Line]:
+    """Show norms as bars, one a lag, on a logarithmic scale; of many lags the first ones and some of each doubling."""
+    values = stage.parts()[""][:, 0].tolist()
+    lags, shares = lags_shown(len(values)), log_shares(values)
+    label_width = len(f"lag {lags[-1]}") + 2
+    room = WIDTH - INDENT - label_width - CELL - 2
+    for lag in lags:
+        bar = "█" * max(round(shares[lag] * room), 1) if shares[lag] else ""
+        yield [(" " * INDENT + f"{f'lag {lag}':<{label_width}}", "dim"), (f"{number(values[lag]):>{CELL}}  ", ""), (bar, "blue")]
+    yield [(" " * INDENT + "bars on a logarithmic scale" + left_out(lags, values), "dim")]
 
 
 def _table(rows: Sequence[Submodule]) -> Iterator[Line]:

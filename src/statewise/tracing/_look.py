@@ -18,9 +18,8 @@ from statewise.runs import Run
 from statewise.sequences import Ragged, Sequences
 from statewise.tracing._given import Given, as_given
 from statewise.tracing._mistakes import explained, wrong_width
-from statewise.tracing._open import open_cores, open_stepwise
-from statewise.tracing._records import Cell, Core
-from statewise.tracing._seen import Seen, name_of
+from statewise.tracing._open import honest, on_cpu, open_cores, open_stepwise
+from statewise.tracing._seen import Again, Seen, name_of
 from statewise.tracing._shapes import counted, describe, sizes
 from statewise.tracing._watch import Call, Watch
 from statewise.training._untouched import untouched
@@ -50,7 +49,7 @@ def look(model: Any, sequence: Any, *, contract: Contract | None, call: UserCall
             _look_through_contract(seen, given, contract, call, row)
     if seen.class_names is None and seen.data is not None and seen.data.class_names is not None:
         seen.class_names = tuple(seen.data.class_names)
-    seen.cores = tuple(_on_cpu(_honest(core, seen.notes)) for core in seen.cores)
+    seen.cores = tuple(on_cpu(honest(core, seen.notes)) for core in seen.cores)
     seen.sequence = {name: values.cpu() for name, values in seen.sequence.items()}
     seen.output = None if seen.output is None else seen.output.cpu()
     return seen
@@ -103,7 +102,9 @@ def _look_at_layers(seen: Seen, module: nn.RNNBase, given: Given, row: int) -> N
     wrong = wrong_width(module.input_size, dense, "input_size")
     if wrong is not None:
         raise ShapeError(asked="trace", where=title, arrived=wrong[0] + _named(seen.feature_names), hint=wrong[1])
-    watch, (outputs, _) = _watched(module, lambda: module(dense.to(device_of(module))))
+    dense = dense.to(device_of(module))
+    watch, (outputs, _) = _watched(module, lambda: module(dense))
+    seen.again = Again(inputs={"x": dense}, run=lambda inputs: module(inputs["x"]))
     batch, time = (dense.shape[0], dense.shape[1]) if module.batch_first else (dense.shape[1], dense.shape[0])
     seen.calls, seen.batch, seen.batch_first = watch.calls, batch, module.batch_first
     if given.dense is not None:
@@ -127,12 +128,14 @@ def _look_at_cell(seen: Seen, module: nn.RNNCellBase, given: Given) -> None:
     if wrong is not None:
         raise ShapeError(asked="trace", where=name_of(module), arrived=wrong[0], hint=wrong[1])
 
-    def run() -> None:
-        state = None
-        for now in values:
-            state = module(now.unsqueeze(0), state)
+    def run(inputs: dict[str, Tensor]) -> Tensor:
+        states: list[Any] = [None]
+        for now in inputs["x"]:
+            states.append(module(now.unsqueeze(0), states[-1]))
+        return torch.cat([state[0] if isinstance(state, tuple) else state for state in states[1:]])
 
-    watch, _ = _watched(module, run)
+    watch, _ = _watched(module, lambda: run({"x": values}))
+    seen.again = Again(inputs={"x": values}, run=run)
     seen.data, seen.calls, seen.cores = given.data, watch.calls, open_cores(watch.calls)
     seen.sequence = {"x": values}
     seen.output, seen.each, seen.reading = seen.cores[0].hidden, "step", "values"
@@ -143,6 +146,7 @@ def _look_at_batch(seen: Seen, dense: Tensor, row: int) -> None:
     """Run a stranger's module on a tensor of three axes as it was given; its core tells which axis is time."""
     dense = dense.to(device_of(seen.module))
     watch, result = _watched(seen.module, lambda: seen.module(dense))
+    seen.again = Again(inputs={"x": dense}, run=lambda inputs: seen.module(inputs["x"]))
     seen.calls = watch.calls
     seen.batch_first = _layout(seen.calls, (dense.shape[0], dense.shape[1]))
     if seen.batch_first is None:
@@ -175,11 +179,22 @@ def _look_through_contract(seen: Seen, given: Given, contract: Contract | None, 
         _look_at_recurrent(seen, module)
         return
     watch, outputs, filled = _through_adapter(seen, data, contract, call)
+    seen.again = _through_contract_again(module, data, filled, call)
     seen.calls, seen.batch_first = watch.calls, True if call is not None else filled.batch_first
     seen.task, seen.reading = filled.task, filled.output
     if isinstance(module, Model):
         _see_core_of_ours(seen, module)
     _finish(seen, outputs)
+
+
+def _through_contract_again(module: nn.Module, data: Sequences, contract: Contract, call: UserCall | None) -> Again:
+    adapted = adapt(module, contract=contract, call=call)
+
+    def run(inputs: dict[str, Tensor]) -> Outputs:
+        parts = {name: part.with_values(inputs[name]) for name, part in data.parts.items()}
+        return adapted(replace(data, inputs=parts["x"] if isinstance(data.inputs, Ragged) else parts))
+
+    return Again(inputs={name: part.values for name, part in data.parts.items()}, run=run)
 
 
 def _order_of_axes(module: nn.Module, contract: Contract | None, call: UserCall | None) -> bool | None:
@@ -266,7 +281,12 @@ def _look_at_recurrent(seen: Seen, module: nn.Module) -> None:
     values = _one_input(Given(data=seen.data), type(module).__name__).to(device_of(module))
     batch_first = bool(getattr(module, "batch_first", False))
     window = values.unsqueeze(0 if batch_first else 1)
-    watch, (outputs, _) = _watched(module, lambda: module(window, module.initial_state(1, device=values.device, dtype=window.dtype)))  # type: ignore[operator]
+
+    def run(inputs: dict[str, Tensor]) -> Any:
+        return module(inputs["x"], module.initial_state(1, device=values.device, dtype=window.dtype))  # type: ignore[operator]
+
+    watch, (outputs, _) = _watched(module, lambda: run({"x": window}))
+    seen.again = Again(inputs={"x": window}, run=run)
     seen.calls, seen.batch_first = watch.calls, batch_first
     inside = open_cores(watch.calls)
     core = None if inside else open_stepwise(module, values, batch_first=batch_first)
@@ -337,17 +357,6 @@ def _single(given: Given, row: int, *, batch_first: bool | None, seen: Seen) -> 
     return Given(data=Sequences(inputs=Ragged(values, torch.tensor([len(values)])), source="the sequence given to trace"))
 
 
-def _on_cpu(core: Core) -> Core:
-    def move(parts: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {name: part.cpu() for name, part in parts.items()}
-
-    def move_cell(cell: Cell) -> Cell:
-        return replace(cell, inputs=cell.inputs.cpu(), before=move(cell.before), work=move(cell.work), after=move(cell.after))
-
-    cells = tuple(move_cell(cell) for cell in core.cells)
-    return replace(core, cells=cells, initial=move(core.initial), inputs=core.inputs.cpu(), hidden=core.hidden.cpu())
-
-
 def _require_row(row: int, batch: int) -> int:
     if -batch <= row < batch:
         return row % batch
@@ -371,22 +380,3 @@ def _one_input(given: Given, title: str) -> Tensor:
 
 def _named(names: tuple[str, ...]) -> str:
     return f": {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}" if names else ""
-
-
-def _honest(core: Core, notes: list[str]) -> Core:
-    """Drop what was recomputed where it is not what the module computed, and say so."""
-    notes += core.notes
-    if core.difference is None or not core.hidden.numel():
-        return core
-    label = f"{core.kind} {core.name!r}" if core.name else core.kind
-    # cuDNN rounds the products of float32 to ten bits where TF32 is allowed, as it is by default.
-    rounding = 1e-2 if core.hidden.is_cuda else torch.finfo(core.hidden.dtype).eps ** 0.5
-    allowed = rounding * max(1.0, float(core.hidden.abs().max()))
-    if core.difference <= allowed:
-        notes.append(f"{label} was run again step by step: largest difference from its own output {core.difference:.1e}.")
-        return core
-    notes.append(
-        f"{label} could not be opened: run again step by step it differs by {core.difference:.1e} from its own output, so it does "
-        "more than its weights say. Its own output is shown, its cells are not."
-    )
-    return replace(core, cells=())

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
 
@@ -54,3 +56,39 @@ def level(value: float, largest: float, levels: int) -> int | None:
     if not math.isfinite(value):
         return None
     return max(0, min(levels - 1, math.floor((value / largest + 1) / 2 * levels)))
+
+
+def lags_shown(size: int) -> list[int]:
+    """Return which of `size` lags to show: all of up to 16, else the first eight, two of each doubling, and the last.
+
+    Example:
+        >>> lags_shown(40)
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 39]
+    """
+    if size <= 16:
+        return list(range(size))
+    further = sorted(start * 2**power for start in (8, 12) for power in range(40))
+    return [*range(8), *(lag for lag in further if lag < size - 1), size - 1]
+
+
+def left_out(lags: Sequence[int], values: Sequence[float]) -> str:
+    """Return the end of a line that says how many lags are not shown."""
+    return f"; {len(values) - len(lags)} lags left out; all are in .values" if len(values) > len(lags) else ""
+
+
+def log_shares(values: Sequence[float]) -> list[float]:
+    """Return how long the bar of each norm is, from 0 for none to 1 for the largest, on a logarithmic scale.
+
+    The smallest is a third as long as the largest, unless more than eighteen powers of ten lie between them.
+
+    Example:
+        >>> [round(share, 2) for share in log_shares([1.0, 0.1, 0.01, 0.0])]
+        [1.0, 0.67, 0.33, 0.0]
+    """
+    logs = [math.log10(value) if 0 < value < math.inf else None for value in values]
+    there = [log for log in logs if log is not None]
+    if not there:
+        return [0.0] * len(logs)
+    largest = max(there)
+    span = min(max(largest - min(there), 1.0) * 1.5, 18.0)
+    return [0.0 if log is None else max(1 - (largest - log) / span, 0.01) for log in logs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -316,3 +317,35 @@ def _breaks(label: str, cell: Cell) -> tuple[str, ...]:
         return ()
     shown = ", ".join(str(number) for number in lost[:6])
     return (f"{label} did not begin from the state it had handed on at step {shown}{', ...' if len(lost) > 6 else ''}.",)
+
+
+def honest(core: Core, notes: list[str]) -> Core:
+    """Drop what was recomputed where it is not what the module computed, and say so."""
+    notes += core.notes
+    if core.difference is None or not core.hidden.numel():
+        return core
+    label = f"{core.kind} {core.name!r}" if core.name else core.kind
+    # cuDNN rounds the products of float32 to ten bits where TF32 is allowed, as it is by default.
+    rounding = 1e-2 if core.hidden.is_cuda else torch.finfo(core.hidden.dtype).eps ** 0.5
+    allowed = rounding * max(1.0, float(core.hidden.abs().max()))
+    if core.difference <= allowed:
+        notes.append(f"{label} was run again step by step: largest difference from its own output {core.difference:.1e}.")
+        return core
+    notes.append(
+        f"{label} could not be opened: run again step by step it differs by {core.difference:.1e} from its own output, so it does "
+        "more than its weights say. Its own output is shown, its cells are not."
+    )
+    return replace(core, cells=())
+
+
+def on_cpu(core: Core) -> Core:
+    """Return a core with all its tensors on the CPU."""
+
+    def move(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: part.cpu() for name, part in parts.items()}
+
+    def move_cell(cell: Cell) -> Cell:
+        return replace(cell, inputs=cell.inputs.cpu(), before=move(cell.before), work=move(cell.work), after=move(cell.after))
+
+    cells = tuple(move_cell(cell) for cell in core.cells)
+    return replace(core, cells=cells, initial=move(core.initial), inputs=core.inputs.cpu(), hidden=core.hidden.cpu())

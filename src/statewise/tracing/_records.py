@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderResult
 
-View: TypeAlias = Literal["table", "heat", "bars"]
+View: TypeAlias = Literal["table", "heat", "bars", "lags"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +26,7 @@ class Stage:
         values: the real numbers: a tensor whose rows and columns are named by `axes`, or a dict of such tensors.
         axes: what a row and what a column of the values is.
         columns: a name for each column (features, classes); empty where columns are only numbered.
-        view: how the values are best shown: numbers, a picture across time, or bars.
+        view: how the values are best shown: numbers, a picture across time, bars, or bars by lag on a logarithmic scale.
     """
 
     name: str
@@ -151,6 +151,7 @@ class Trace:
     Attributes:
         title: what was traced.
         stages: from the input sequence to the output.
+        gradients: where asked for, how much the last output changes with what was read at each step, by lag: row 0 is the last step.
         layers: one prediction layer by layer: input at step 1, cell computation, state passed on, output layer, probabilities.
         cores: the recurrent parts that were opened, in the order in which they ran.
         hidden: `[time, hidden]`, the hidden state across time of the last core, or None where none was opened.
@@ -164,6 +165,7 @@ class Trace:
     title: str
     stages: tuple[Stage, ...]
     layers: tuple[Stage, ...] = ()
+    gradients: Stage | None = None
     cores: tuple[Core, ...] = ()
     hidden: Tensor | None = None
     outputs: Tensor | None = None
@@ -213,6 +215,7 @@ class Trace:
             "title": self.title,
             "stages": [stage.to_dict() for stage in self.stages],
             "layers": [stage.to_dict() for stage in self.layers],
+            "gradients": None if self.gradients is None else self.gradients.to_dict(),
             **{name: None if (found := getattr(self, name)) is None else plain(found) for name in ("hidden", "outputs", "probabilities")},
             "class_names": None if self.class_names is None else list(self.class_names),
             "submodules": [row.to_dict() for row in self.submodules],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from torch import Tensor, nn
 
@@ -13,7 +13,23 @@ from statewise.tracing._records import Core
 from statewise.tracing._shapes import counted
 from statewise.tracing._watch import Call
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 Reading: TypeAlias = Literal["logits", "probabilities", "values"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Again:
+    """How the module is run once more.
+
+    Attributes:
+        inputs: what it was run on, by name, in the layout that it reads.
+        run: runs it on such inputs, and returns what it gave back.
+    """
+
+    inputs: Mapping[str, Tensor]
+    run: Callable[[dict[str, Tensor]], Any]
 
 
 @dataclass(kw_only=True)
@@ -27,6 +43,7 @@ class Seen:
         output: `[1, out]` or `[time, out]`, of the sequence that is shown; None where the module gave back no tensor.
         each: whether that is one output a sequence or a step.
         reading: what the outputs are, where that is known.
+        again: how to run it once more; None where nothing could be run.
         row, batch, batch_first: which row of how many, and the order of the axes of what the parts were called with.
         tensors: brings what a part was called with, or gave back, to the rows of the one sequence.
     """
@@ -41,6 +58,7 @@ class Seen:
     reading: Reading | None = None
     task: str | None = None
     class_names: tuple[str, ...] | None = None
+    again: Again | None = None
     row: int = 0
     batch: int = 1
     batch_first: bool | None = None

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from statewise.models import Model
+from statewise.tracing._backwards import gradients_by_lag
 from statewise.tracing._prediction import prediction_layers
 from statewise.tracing._readout import Chances, Head, find_chances, find_head, find_readout
 from statewise.tracing._records import Core, Stage, Submodule, Trace
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from statewise.tracing._watch import Call
 
 
-def build_trace(seen: Seen) -> Trace:
-    """Return the trace of what one run showed."""
+def build_trace(seen: Seen, *, gradients: bool = False) -> Trace:
+    """Return the trace of what one run showed, with gradients by lag where asked for."""
     head = find_head(seen)
     chances = find_chances(seen, head)
     stages = [_input_stage(seen), *_encoded_stages(seen)]
@@ -33,10 +34,12 @@ def build_trace(seen: Seen) -> Trace:
         stages.append(_output_stage(seen, head, chances))
     if not seen.cores:
         seen.notes.append(_no_core(seen))
+    back = gradients_by_lag(seen, chances) if gradients else None
     return Trace(
         title=f"{name_of(seen.module)} on {_input_shape(seen)}",
         stages=tuple(stages),
         layers=tuple(prediction_layers(seen, head, chances)),
+        gradients=back,
         cores=seen.cores,
         hidden=seen.cores[-1].hidden if seen.cores else None,
         outputs=seen.output,

@@ -13,7 +13,15 @@ from statewise.tracing._records import Trace
 from statewise.tracing._stages import build_trace
 
 
-def trace(model: Any, sequence: Any, *, contract: Contract | None = None, call: UserCall | None = None, row: int = 0) -> Trace:
+def trace(
+    model: Any,
+    sequence: Any,
+    *,
+    contract: Contract | None = None,
+    call: UserCall | None = None,
+    row: int = 0,
+    gradients: bool = False,
+) -> Trace:
     """Run a model once on one sequence and show every stage: shapes and real values.
 
     No training is needed, and the model is left as it was: mode, gradients, buffers, attributes and random generators.
@@ -28,6 +36,8 @@ def trace(model: Any, sequence: Any, *, contract: Contract | None = None, call: 
         contract: how a stranger's module is called, where its signature does not tell.
         call: `lambda module, batch: output`, for everything that a contract cannot say.
         row: which sequence of several is shown.
+        gradients: also run backwards: how much the log-probability of the predicted class, or the norm of the output where there
+            are no classes, changes with what was read at each step. Where there is an output a step, it is the last one.
 
     Returns:
         The trace. Every recurrent part of torch is opened: run again step by step with its own weights, and compared with what
@@ -45,14 +55,15 @@ def trace(model: Any, sequence: Any, *, contract: Contract | None = None, call: 
         >>> [stage.shape for stage in found.stages][:3]
         ['10 steps x 5 features', '1 layer x batch 1 x hidden 4, zeros', '1 x 5 and 1 x 4 give 1 x 4']
     """
-    return build_trace(look(model, sequence, contract=contract, call=call, row=row))
+    return build_trace(look(model, sequence, contract=contract, call=call, row=row), gradients=gradients)
 
 
-def demo_trace(seed: int = 0) -> Trace:
+def demo_trace(seed: int = 0, *, gradients: bool = False) -> Trace:
     """Trace an untrained classifier on a random sequence: 10 steps of 5 features, 4 hidden units, 3 classes.
 
     Args:
         seed: draws the weights and the sequence; torch's own generator is not touched.
+        gradients: also run backwards.
 
     Example:
         >>> [stage.name for stage in demo_trace().stages][0::2]
@@ -61,7 +72,8 @@ def demo_trace(seed: int = 0) -> Trace:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, sequence = Demo(), torch.randn(10, 5)
-    return trace(model, sequence, contract=Contract(task="classify", takes=("x",), batch_first=True, output="logits"))
+    contract = Contract(task="classify", takes=("x",), batch_first=True, output="logits")
+    return trace(model, sequence, contract=contract, gradients=gradients)
 
 
 class Demo(nn.Module):

@@ -17,6 +17,7 @@ is none so far back). A figure *holds* when its change is at most 1 % of the ear
 | accuracy is stuck at the majority share | it held for three changes within 0.01 of the most frequent class's share, where known |
 | accuracy has not moved | it held for three changes and was never more than 0.005 above the first one |
 | accuracy improves, drops, holds | the change |
+| validation loss rises | where there is no accuracy: by more than 5 % of the earlier one |
 | validation accuracy drops | its change is below minus 0.005, and it leaves the earlier figure's interval where there is one |
 | overfits from here on | the epoch after the lowest validation loss: at least two epochs follow the lowest, their mean lies more \
 than 5 % above it, and the training loss ends lower than it was there |
@@ -34,6 +35,8 @@ import msgspec
 
 from statewise.errors import DataError
 from statewise.runs import Epoch, History, Update
+from statewise.training._narration_epochs import best_epoch, finite, overfits_since, pace, shown_places
+from statewise.training._narration_lags import tell_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,9 +45,9 @@ if TYPE_CHECKING:
 
 _Phase: TypeAlias = Literal["fit", "refit"]
 
-_SHOWN_WHOLE = 20
 _HOLDS_LOSS, _HOLDS_ACCURACY = 0.01, 0.005
 _JUMP = 0.2
+_RISES = 0.05
 
 
 class EpochLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +81,7 @@ class TrainingTrace(msgspec.Struct, frozen=True, kw_only=True):
         layer_medians: the same for each layer.
         clipped_share: share of updates whose gradients were scaled down.
         steps_per_second: median over the epochs of real time steps a second.
+        through_time: how far back in time the loss reached, in words; None where that was not measured.
     """
 
     lines: tuple[EpochLine, ...]
@@ -91,6 +95,7 @@ class TrainingTrace(msgspec.Struct, frozen=True, kw_only=True):
     layer_medians: dict[str, float] = {}
     clipped_share: float | None = None
     steps_per_second: float | None = None
+    through_time: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -151,10 +156,10 @@ def training_trace(history: History, *, num_classes: int | None = None, majority
             arrived=f"{len(history.records)} records and no epoch among them",
             hint="Let at least one epoch end, or give a csv with the columns loss,accuracy and one row an epoch.",
         )
-    every = _pace(len(epochs))
+    every = pace(len(epochs))
     curves = _Curves(epochs, every, num_classes, majority_accuracy)
-    best, overfits = _best_epoch(history, epochs, phase), _overfits_since(epochs)
-    shown = _shown(epochs, every, best, overfits)
+    best, overfits = best_epoch(history, epochs, phase), overfits_since(epochs)
+    shown = shown_places(epochs, every, best, overfits)
     updates = history.updates(phase)
     norms = _finite_ones(update.gradient_norm for update in updates)
     speeds = _finite_ones(epoch.steps_per_second for epoch in epochs)
@@ -170,6 +175,7 @@ def training_trace(history: History, *, num_classes: int | None = None, majority
         layer_medians=_layer_medians(updates),
         clipped_share=fmean(update.clipped for update in updates) if updates else None,
         steps_per_second=median(speeds) if speeds else None,
+        through_time=tell_change(lags) if (lags := history.lags(phase)) else None,
         notes=(*_hidden_jumps(curves, shown), *_notes(history, phase)),
     )
 
@@ -184,9 +190,10 @@ class _Curves:
 
     def __init__(self, epochs: Sequence[Epoch], every: int, num_classes: int | None, majority: float | None) -> None:
         self.epochs, self.every, self.majority = epochs, every, majority
-        self.losses = [_finite(epoch.train_loss) for epoch in epochs]
-        self.accuracies = [_finite(epoch.train_accuracy) for epoch in epochs]
-        self.valid_accuracies = [_finite(epoch.valid_accuracy) for epoch in epochs]
+        self.losses = [finite(epoch.train_loss) for epoch in epochs]
+        self.accuracies = [finite(epoch.train_accuracy) for epoch in epochs]
+        self.valid_losses = [finite(epoch.valid_loss) for epoch in epochs]
+        self.valid_accuracies = [finite(epoch.valid_accuracy) for epoch in epochs]
         there = _finite_ones(self.losses)
         self.highest, self.lowest = (max(there), min(there)) if there else (0.0, 0.0)
         self.falls_before = _falls_before(self.losses)
@@ -234,7 +241,7 @@ def _line(curves: _Curves, place: int, best: int | None, overfits: int | None) -
         epoch=epoch.epoch,
         loss=curves.losses[place],
         accuracy=curves.accuracies[place],
-        valid_loss=_finite(epoch.valid_loss),
+        valid_loss=finite(epoch.valid_loss),
         valid_accuracy=curves.valid_accuracies[place],
         bar=curves.bar(place),
         best=epoch.epoch == best,
@@ -308,49 +315,15 @@ def _accuracy_says(curves: _Curves, place: int) -> str:
 
 
 def _validation_says(curves: _Curves, place: int) -> str:
+    if not _finite_ones([*curves.accuracies, *curves.valid_accuracies]):
+        losses = curves.changes(curves.valid_losses, place)
+        return "validation loss rises" if losses and losses[-1][1] > _RISES * abs(losses[-1][0]) else ""
     changes = curves.changes(curves.valid_accuracies, place)
     if not changes or changes[-1][1] >= -_HOLDS_ACCURACY:
         return ""
     before, change = changes[-1]
     low = curves.epochs[max(place - curves.every, 0)].valid_accuracy_low
     return "" if low is not None and before + change >= low else "validation accuracy drops"
-
-
-def _overfits_since(epochs: Sequence[Epoch]) -> int | None:
-    watched = [epoch for epoch in epochs if _finite(epoch.valid_loss) is not None and _finite(epoch.train_loss) is not None]
-    if len(watched) < 3:
-        return None
-    losses: list[float] = [epoch.valid_loss or 0.0 for epoch in watched]
-    lowest = losses.index(min(losses))
-    after = losses[lowest + 1 :]
-    if len(after) < 2 or fmean(after) - losses[lowest] <= 0.05 * abs(losses[lowest]):
-        return None
-    return watched[lowest + 1].epoch if (watched[-1].train_loss or 0.0) < (watched[lowest].train_loss or 0.0) else None
-
-
-def _best_epoch(history: History, epochs: Sequence[Epoch], phase: _Phase) -> int | None:
-    ended = history.ended(phase)
-    flagged = [epoch.epoch for epoch in epochs if epoch.best]
-    if ended is not None or flagged:
-        best = flagged[-1] if ended is None else ended.best_epoch
-        return best if any(epoch.epoch == best for epoch in epochs) else None
-    watched = [(loss, epoch.epoch) for epoch in epochs if (loss := _finite(epoch.valid_loss)) is not None]
-    return min(watched)[1] if watched else None
-
-
-def _pace(num_epochs: int) -> int:
-    """Return the round number of epochs from line to line that shows at most twenty lines."""
-    if num_epochs <= _SHOWN_WHOLE:
-        return 1
-    steps = (int(unit * 10.0**power) for power in range(12) for unit in (1, 2, 5))
-    return next(step for step in steps if num_epochs / step <= _SHOWN_WHOLE)
-
-
-def _shown(epochs: Sequence[Epoch], every: int, best: int | None, overfits: int | None) -> list[int]:
-    places = {0, len(epochs) - 1, *range(every - 1, len(epochs), every)}
-    places |= {place for place, epoch in enumerate(epochs) if epoch.epoch in (best, overfits)}
-    broken = next((place for place, epoch in enumerate(epochs) if _finite(epoch.train_loss) is None), None)
-    return sorted(places | ({broken} if broken is not None else set()))
 
 
 def _layer_medians(updates: Sequence[Update]) -> dict[str, float]:
@@ -384,11 +357,7 @@ def _notes(history: History, phase: _Phase) -> Iterator[str]:
         yield _ENDINGS[ended.reason]
     refit = history.epochs("refit") if phase == "fit" else []
     if refit:
-        last = _finite(refit[-1].train_loss)
+        last = finite(refit[-1].train_loss)
         loss = "a loss that is not finite" if last is None else f"loss {last:.3g}"
         plural = "epoch" if len(refit) == 1 else "epochs"
         yield f"Then refitted on the whole training part for {len(refit)} {plural}, to {loss}."
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -63,7 +63,7 @@ def tell_change(records: Sequence[Lags]) -> str:
         records: of one phase, in order; at least one.
     """
     first, last = records[0], records[-1]
-    told = f"After epoch {last.epoch}: {_lowered(tell_lags(last))}"
+    told = f"After epoch {last.epoch} {_lowered(tell_lags(last))}"
     if len(records) < 2 or not (_has_rate(first) or _has_rate(last)):
         return told
     return f"{told} After epoch {first.epoch} {_rate_words(first)}."

@@ -39,6 +39,8 @@ def summary(trace: TrainingTrace) -> list[str]:
         )
     if trace.layer_medians:
         lines.append("By layer: " + ", ".join(f"{layer} {norm:.2g}" for layer, norm in trace.layer_medians.items()) + ".")
+    if trace.through_time is not None:
+        lines.append(f"Through time: {trace.through_time}")
     if trace.steps_per_second is not None:
         lines.append(f"Throughput: {trace.steps_per_second:,.0f} real time steps a second.")
     return [*lines, *trace.notes]

@@ -127,7 +127,7 @@ def _measure(adapted: Adapted, objective: Loss, data: Sequences) -> list[Reach]:
     values = ran.values if ran.values.dtype == torch.float64 else ran.values.float()
     chosen = [part.to(values.device)[ran.rows.to(values.device)] for part in (values, items.targets, items.weights)]
     loss = objective(*chosen)
-    by_step, by_output = gradients(getattr(loss, "loss_sum", loss).sum(), ran.leaves, ran.values, data.num_steps)
+    by_step, by_output = _by_step(getattr(loss, "loss_sum", loss).sum(), ran, data.num_steps)
     reaches = [reach_of(by_step[begin:end], step - begin, float(by_output[row]), ran.leaves) for begin, end, step, row in _spans(data, ran)]
     if not any(reach.is_cut for reach in reaches):
         return reaches
@@ -159,33 +159,37 @@ def _run(adapted: Adapted, data: Sequences, scored: Tensor, change: Callable[[Te
     return _Ran(values=outputs.values, rows=last[there], sequences=there, steps=last[there], leaves=leaves)
 
 
-def gradients(loss: Tensor, leaves: list[Tensor], outputs: Tensor, num_steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the norm of the loss's gradient with respect to each step `[num_steps]`, and to each row of the outputs.
+def _by_step(loss: Tensor, ran: _Ran, num_steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the norm of the loss's gradient with respect to each step `[num_steps]`, and to each row of the outputs."""
+    leaves = [leaf for leaf in ran.leaves if is_by_step(leaf, num_steps)]
+    found, by_output = gradients(loss, leaves, ran.values)
+    squares = np.zeros(num_steps)
+    for gradient in found:
+        squares += gradient.reshape(num_steps, -1).double().square().sum(dim=1).cpu().numpy()
+    return np.sqrt(squares), by_output
 
-    What no gradient comes to has norm zero.
 
-    Args:
-        loss: a number.
-        leaves: `[num_steps, ...]` each, but for axes of size one before; any other holds no steps.
-        outputs: `[rows, ...]`.
-        num_steps: of all sequences.
-    """
-    leaves = [leaf for leaf in leaves if is_by_step(leaf, num_steps)]
+def gradients(loss: Tensor, leaves: list[Tensor], outputs: Tensor) -> tuple[list[Tensor], np.ndarray]:
+    """Return the gradient of a number with respect to each leaf, zeros where none comes, and its norm for each row of the outputs."""
     found: list[Tensor | None] = [None] * (len(leaves) + 1)
     if loss.requires_grad:
         found = list(torch.autograd.grad(loss, [*leaves, outputs], allow_unused=True))
-    squares = np.zeros(num_steps)
-    for gradient in found[:-1]:
-        if gradient is not None:
-            squares += gradient.reshape(num_steps, -1).double().square().sum(dim=1).cpu().numpy()
-    at_output = found[-1]
+    at_output = found.pop()
     # A loss whose graph is cut at the output itself still has a size: no sequence is left out for it.
-    by_output = torch.ones(len(outputs)) if at_output is None else at_output.detach().reshape(len(outputs), -1).double().norm(dim=1)
-    return np.sqrt(squares), by_output.cpu().numpy()
+    by_output = torch.ones(len(outputs)) if at_output is None else at_output.reshape(len(outputs), -1).double().norm(dim=1)
+    whole = [torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, found, strict=True)]
+    return whole, by_output.cpu().numpy()
 
 
 def reach_of(by_step: np.ndarray, step: int, output: float, leaves: list[Tensor]) -> Reach:
-    """Return how far back one loss at `step` reaches, from the norms of all steps of its sequence."""
+    """Return how far back what is followed reaches from `step`, by the norms of all steps of its sequence.
+
+    Args:
+        by_step: `[steps]`, in the order of time.
+        step: of the output that is followed.
+        output: norm of the gradient with respect to that output.
+        leaves: tell the precision.
+    """
     smallest = max((torch.finfo(leaf.dtype).tiny for leaf in leaves), default=0.0) * 1e3
     ahead = float(by_step[step + 1 :].max(initial=0.0))
     return Reach(norms=by_step[: step + 1][::-1].copy(), output=output, smallest=smallest, ahead=ahead)
