@@ -21,10 +21,11 @@ settings.load_profile(os.environ.get("STATEWISE_HYPOTHESIS", "repeatable"))
 
 
 @pytest.fixture(autouse=True)
-def _plain_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin each test with the same seed and a plain terminal."""
+def _plain_conditions(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Begin each test with the same seed, a plain terminal, and a cache that is not the user's."""
     torch.manual_seed(0)
     for name in ("FORCE_COLOR", "CLICOLOR_FORCE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"NO_COLOR": "1", "COLUMNS": "80", "TERM": "dumb"}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -38,7 +38,7 @@ WHOLE = ["tables/tiny-1.parquet", "wheels/tinyset-1.0.whl"]
 
 def start() -> subprocess.Popen[str]:
     """Fetch in a process of its own, which can be killed."""
-    return subprocess.Popen([sys.executable, "-c", CALL], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=os.getcwd())
+    return subprocess.Popen([sys.executable, "-c", CALL], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_the_table_holds_what_the_member_holds(index: Index, cache: Path) -> None:

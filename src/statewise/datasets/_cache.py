@@ -92,9 +92,10 @@ def _wait_for(handle: int) -> None:
 
         while True:
             try:
-                return msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
             except OSError:  # it gives up after ten seconds; a download may take longer
                 continue
+            return
     else:
         import fcntl
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ from statewise.errors import OptionError, missing_extra, nearest
 from statewise.files import write_atomically
 
 if TYPE_CHECKING:
+    import os
+
     from statewise.datasets._record import Contents, DataSet
     from statewise.datasets._wheel import Watch
 

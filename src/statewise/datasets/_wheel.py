@@ -30,9 +30,7 @@ _GLANCE = 0.1
 """Seconds between two looks at how much has arrived."""
 
 _FULL = re.compile(r"No space left|not enough space|Disk quota exceeded|Errno (28|122)\b", re.IGNORECASE)
-_UNREACHABLE = re.compile(
-    r"Retrying \(|Connection|timed out|Max retries|resolve|unreachable|HTTP error|IncompleteRead|SSLError", re.IGNORECASE
-)
+_UNREACHABLE = re.compile(r"Retrying \(|Connection|timed out|Max retries|unreachable|HTTP error|IncompleteRead|SSLError", re.IGNORECASE)
 _REASON = re.compile(r"\[Errno -?\d+\] ([^'\"()<>\[\]]+)")
 
 
