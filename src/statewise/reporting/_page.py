@@ -9,6 +9,7 @@ from statewise import __version__
 from statewise.reporting._answer import Answer, Headline, Tile, answer_of, headline_of, judged_metrics, stale, tiles_of
 from statewise.reporting._drawing import chart_spec
 from statewise.reporting._evidence import Evidence, Missing
+from statewise.reporting._lag_chart import is_drawable, lag_chart
 from statewise.reporting._palette import PAGE, Palette
 from statewise.reporting._score_charts import confusion_chart, metric_chart
 from statewise.reporting._scores import Classes, Matrix, Metrics, classes_of, matrix_of, metrics_of, what_was_counted
@@ -26,6 +27,8 @@ _SECTIONS = (
     ("inside", "Inside"),
     ("provenance", "Provenance"),
 )
+
+_UNITS = dict.fromkeys(("regress", "forecast"), "squared error / variance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +93,17 @@ def _training_charts(evidence: Evidence, palette: Palette) -> dict[str, Any]:
     watched = history.epochs("fit")
     epochs, refit = (watched, history.epochs("refit")) if watched else (history.epochs("refit"), [])
     best = narration.best_epoch
-    unit = "of your own" if options.get("own_loss") else "nats"
+    unit = "of your own" if options.get("own_loss") else _UNITS.get(evidence.run.config.task, "nats")
     found = {"loss": loss_chart(epochs, refit, best=best, unit=unit, palette=palette)}
     if any(each.train_accuracy is not None or each.valid_accuracy is not None for each in epochs):
         found["accuracy"] = accuracy_chart(epochs, refit, best=best, palette=palette)
-    updates = history.updates("fit" if watched else "refit")
-    if any(each.gradient_norm for each in updates):
-        found["gradients"] = gradient_chart(updates, rules=evidence.gradient_rules, clip=float(options.get("clip") or 0.0), palette=palette)
+    updates, again = history.updates(), history.updates("refit")
+    if any(each.gradient_norm for each in [*updates, *again]):
+        clip = float(options.get("clip") or 0.0)
+        found["gradients"] = gradient_chart(updates, again, rules=evidence.gradient_rules, clip=clip, palette=palette)
+    lags, lags_again = (history.lags(), history.lags("refit")) if watched else (history.lags("refit"), [])
+    if is_drawable(lags):
+        found["lags"] = lag_chart(lags, lags_again, best=best, palette=palette)
     return found
 
 

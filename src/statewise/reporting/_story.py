@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from statewise.reporting._evidence import Evidence, Missing
@@ -65,6 +66,8 @@ class Training:
     accuracy_says: str
     gradients_say: str
     no_gradients: Missing
+    lags_say: str
+    no_lags: Missing
     caption: str
     has_valid: bool
     lines: tuple[EpochLine, ...]
@@ -122,9 +125,15 @@ def training_of(trace: TrainingTrace, run: Run, rules: GradientRules) -> Trainin
         ),
         loss_says=f"Loss of each epoch, on the training part{' and on the validation part' if has_valid else ''}.{best}{red}",
         accuracy_says=f"Accuracy of each epoch{', that of validation with its 95 % interval' if has_valid else ''}.{best}",
-        gradients_say=_gradients(trace, clip, rules),
+        gradients_say=_gradients(trace, run, clip, rules),
         no_gradients=Missing(
             why="No gradient norms were recorded.", how="Training with statewise records them at every update; a csv of losses has none."
+        ),
+        lags_say=_lags(trace, run),
+        no_lags=Missing(
+            why=trace.through_time or "How far back in time the loss reaches was not measured.",
+            how="Training measures it after each epoch with gradients_by_lag=True (--gradients-by-lag); "
+            "'statewise trace' with --gradients shows it for one sequence.",
         ),
         caption="The training in words"
         + (f", every {trace.every} epochs and those that matter" if trace.num_left_out else ", epoch by epoch"),
@@ -194,13 +203,30 @@ def _overfits(epoch: int) -> str:
     return f"It overfits from epoch {epoch} on."
 
 
-def _gradients(trace: TrainingTrace, clip: float, rules: GradientRules) -> str:
+def _gradients(trace: TrainingTrace, run: Run, clip: float, rules: GradientRules) -> str:
     says = "Norm of the gradients of each layer at each update."
     if trace.gradient_median is not None:
         says += f" The median of all together is {trace.gradient_median:.3g}, the safe range {rules.median_low:g} to {rules.median_high:g}."
     if not clip or trace.clipped_share is None:
-        return f"{says} Clipping was off."
-    return f"{says} {trace.clipped_share:.0%} of the updates were clipped to {clip:g}, each marked at the foot."
+        says += " Clipping was off."
+    else:
+        says += f" {trace.clipped_share:.0%} of the updates were clipped to {clip:g}, each marked at the foot."
+    again = [update.gradient_norm for update in run.history.updates("refit") if update.gradient_norm is not None]
+    if trace.phase == "fit" and again:
+        says += f" Right of the dashed line is the refit; its median is {median(again):.3g}."
+    return says
+
+
+def _lags(trace: TrainingTrace, run: Run) -> str:
+    records = run.history.lags(trace.phase)
+    if not records:
+        return ""
+    last = records[-1]
+    counted_sequences = counted(last.num_sequences, "sequence")
+    return (
+        f"Norm of the loss's gradient with respect to the {last.inputs} of each step, by how many steps before the loss it lies: "
+        f"the median over the same {counted_sequences} each time. {trace.through_time}"
+    )
 
 
 def _recorded(found: Provenance) -> list[Group]:

@@ -48,6 +48,25 @@ def bins_of(values: Sequence[float | None], *, most: int = MOST_BINS) -> list[Bi
     return [_bin(values, start, stop) for start, stop in pairwise(cuts)]
 
 
+def bins_by_phase(values: Sequence[float | None], border: int, *, most: int = MOST_BINS) -> list[Bin]:
+    """Cut the values before and from `border` on into bins, none of which reaches over it.
+
+    Example:
+        >>> [each.label for each in bins_by_phase([1.0, 2.0, 3.0, 4.0], 3, most=2)]
+        ['1 to 3', '4']
+    """
+    if not 0 < border < len(values):
+        return bins_of(values, most=most)
+    share = min(max(1, round(most * border / len(values))), most - 1)
+    after = bins_of(values[border:], most=most - share)
+    return [*bins_of(values[:border], most=share), *(shifted(each, border) for each in after)]
+
+
+def shifted(each: Bin, by: int) -> Bin:
+    """Return the bin counted from another start."""
+    return msgspec.structs.replace(each, start=each.start + by, stop=each.stop + by)
+
+
 def _bin(values: Sequence[float | None], start: int, stop: int) -> Bin:
     there = [value for value in values[start:stop] if value is not None and math.isfinite(value)]
     return Bin(

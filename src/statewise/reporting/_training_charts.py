@@ -1,4 +1,4 @@
-"""How do the records of a training become charts? Loss, accuracy and gradient norms, from records to an Altair chart.
+"""How do the records of a training become charts? Loss, accuracy and gradient norms by layer, from records to an Altair chart.
 
 Field names are ours and names of users are values only, so that no name is ever read as an expression. What is drawn over
 thousands of updates is thinned first, by `_thinning.py`.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from statewise.reporting._drawing import inline, require_altair, title
 from statewise.reporting._palette import PAGE, Palette
-from statewise.reporting._thinning import Bin, bins_of
+from statewise.reporting._thinning import Bin, bins_by_phase, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,9 @@ def accuracy_chart(epochs: Sequence[Epoch], refit: Sequence[Epoch] = (), *, best
     return _curves(rows, heading="Accuracy by epoch", value="accuracy (share)", best=best, domain=(0.0, 1.0), palette=palette)
 
 
-def gradient_chart(updates: Sequence[Update], *, rules: GradientRules, clip: float = 0.0, palette: Palette = PAGE) -> LayerChart:
+def gradient_chart(
+    updates: Sequence[Update], refit: Sequence[Update] = (), *, rules: GradientRules, clip: float = 0.0, palette: Palette = PAGE
+) -> LayerChart:
     """Draw the gradient norms of each layer and of all together, before clipping, on a logarithmic axis.
 
     The safe range for the median of all together is shaded. Many updates are drawn as bins: the median of each, and from
@@ -77,17 +79,19 @@ def gradient_chart(updates: Sequence[Update], *, rules: GradientRules, clip: flo
 
     Args:
         updates: the optimiser steps.
+        refit: those of the training on both parts afterwards, drawn after a line, counted on.
         rules: the safe range of the policy.
         clip: the norm above which gradients were scaled down; 0 for none.
         palette: the colours.
     """
     alt = require_altair()
-    total = bins_of([update.gradient_norm for update in updates])
+    border, updates = len(updates), [*updates, *refit]
+    total = bins_by_phase([update.gradient_norm for update in updates], border)
     names = dict.fromkeys(name for update in updates for name in update.norms)
-    layers = {name: bins_of([update.norms.get(name) for update in updates]) for name in names}
-    rows = [row for name, bins in {_ALL_LAYERS: total, **layers}.items() for row in _norm_rows(name, bins)]
+    layers = {name: bins_by_phase([update.norms.get(name) for update in updates], border) for name in names}
+    rows = [row for name, bins in {_ALL_LAYERS: total, **layers}.items() for row in _norm_rows(name, bins, border)]
     frame = _norm_frame(rows, len(updates), [clip, rules.median_low, rules.median_high], palette)
-    lines = alt.Chart(inline(rows)).encode(x=frame.x, y=frame.y)
+    lines = alt.Chart(inline(rows)).encode(x=frame.x, y=frame.y, detail="phase:N")
     whole = lines.transform_filter(alt.datum.series == _ALL_LAYERS)
     colours = [palette.ink, *(palette.layers[number % len(palette.layers)] for number in range(len(layers)))]
     colour = alt.Color(
@@ -102,6 +106,7 @@ def gradient_chart(updates: Sequence[Update], *, rules: GradientRules, clip: flo
         lines.mark_line(strokeWidth=1.5, opacity=0.85).encode(color=colour),
         whole.mark_line(strokeWidth=2.5, color=palette.ink),
         lines.mark_circle(size=60 if few else 140, opacity=1.0 if few else 0.0).encode(color=colour, tooltip=_norm_tooltip()),
+        *(_refit_rule(border, frame) if 0 < border < len(updates) else []),
         *(_clipping(total, updates, clip, frame) if clip > 0 else []),
         *_broken_bands([update.gradient_norm is None for update in updates], frame, "update"),
     ]
@@ -200,19 +205,31 @@ def _broken_bands(broken: Sequence[bool], frame: _Frame, field: str) -> list[Any
     return [band.encode(x=frame.x, x2="until:Q", tooltip=[alt.Tooltip("says:N", title="figure")])] if rows else []
 
 
-def _norm_rows(series: str, bins: Sequence[Bin]) -> list[dict[str, Any]]:
+def _norm_rows(series: str, bins: Sequence[Bin], border: int) -> list[dict[str, Any]]:
     """Return the bins of one layer; a logarithmic axis has no place for a norm of zero, so such a bin is left out."""
     return [
         {
             "series": series,
+            "phase": "fit" if each.start < border else "refit",
             "update": each.update,
-            "updates": each.label,
+            "updates": each.label if each.start < border else f"{shifted(each, -border).label} of the refit",
             "value": each.middle,
             "low": each.low or each.middle,
             "high": each.high,
         }
         for each in bins
         if each.middle
+    ]
+
+
+def _refit_rule(border: int, frame: _Frame) -> list[Any]:
+    """Return a line between the updates of the fit and those of the refit, with its name at the foot."""
+    alt = require_altair()
+    rule = alt.Chart(inline([{"update": border + 0.5, "says": "refit"}])).encode(x=frame.x)
+    label = rule.mark_text(align="left", dx=5, dy=-14, baseline="bottom", color=frame.palette.refit)
+    return [
+        rule.mark_rule(strokeDash=[3, 3], color=frame.palette.refit, strokeWidth=1.5),
+        label.encode(text="says:N", y=alt.value(_TALL)),
     ]
 
 

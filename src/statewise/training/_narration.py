@@ -175,7 +175,7 @@ def training_trace(history: History, *, num_classes: int | None = None, majority
         layer_medians=_layer_medians(updates),
         clipped_share=fmean(update.clipped for update in updates) if updates else None,
         steps_per_second=median(speeds) if speeds else None,
-        through_time=tell_change(lags) if (lags := history.lags(phase)) else None,
+        through_time=tell_change(lags, best) if (lags := history.lags(phase)) else None,
         notes=(*_hidden_jumps(curves, shown), *_notes(history, phase)),
     )
 

@@ -56,17 +56,19 @@ def _nothing(found: Lags) -> str:
     return f"No sequence could be followed back{silent}."
 
 
-def tell_change(records: Sequence[Lags]) -> str:
-    """Return how far back the loss reached after the last epoch, and from where the rate has come.
+def tell_change(records: Sequence[Lags], kept: int | None = None) -> str:
+    """Return how far back the loss reached with the weights that were kept, and the rates after the first and the last epoch.
 
     Args:
         records: of one phase, in order; at least one.
+        kept: the epoch whose weights were kept; the last one where it is None or was not measured.
     """
-    first, last = records[0], records[-1]
-    told = f"After epoch {last.epoch} {_lowered(tell_lags(last))}"
-    if len(records) < 2 or not (_has_rate(first) or _has_rate(last)):
-        return told
-    return f"{told} After epoch {first.epoch} {_rate_words(first)}."
+    chosen = next((record for record in records if record.epoch == kept), records[-1])
+    whose = ", whose weights were kept," if chosen.epoch == kept and len(records) > 1 else ""
+    told = [f"After epoch {chosen.epoch}{whose} {_lowered(tell_lags(chosen))}"]
+    ends = [record for record in {id(record): record for record in (records[0], records[-1])}.values() if record is not chosen]
+    told += [f"After epoch {end.epoch} {_rate_words(end, past=True)}." for end in ends if _has_rate(end) or _has_rate(chosen)]
+    return " ".join(told)
 
 
 def _lowered(text: str) -> str:
@@ -130,8 +132,8 @@ def _rate(found: Lags) -> str:
     return f"{_rate_words(found).capitalize()}." if worth_telling else ""
 
 
-def _rate_words(found: Lags) -> str:
-    """Return `"it halves every 12 steps (95 %: 10 to 15)"`."""
+def _rate_words(found: Lags, *, past: bool = False) -> str:
+    """Return `"it halves every 12 steps (95 %: 10 to 15)"`, or that it halved."""
     if not _has_rate(found):
         return "it had no rate that could be told from none"
     falls = found.factor is not None and found.factor < 1
@@ -144,7 +146,8 @@ def _rate_words(found: Lags) -> str:
     uneven = ", but at no even rate" if found.r_squared is not None and found.r_squared < _EVEN else ""
     assert period is not None
     every = "every step" if _period(period) == "1" else f"every {_period(period)} steps"
-    return f"it {'halves' if falls else 'doubles'} {every}{interval}{uneven}"
+    verb = f"{'halve' if falls else 'double'}{'d' if past else 's'}"
+    return f"it {verb} {every}{interval}{uneven}"
 
 
 def _period(steps: float) -> str:
