@@ -86,10 +86,10 @@ def test_without_a_time_the_order_of_the_file_is_kept(tmp_path: Path) -> None:
 
 
 def test_unsorted_and_equal_times_are_noted(tmp_path: Path) -> None:
-    data = read_text(tmp_path, HEADER + "a,2,1,0\na,1,2,0\nb,1,3,1\nb,1,4,1\n")
+    data = read_text(tmp_path, HEADER + "a,2,1,0\na,1,2,0\nb,1,3,1\nb,1,4,1\n", ties="keep")
     assert data.parts["x"].values.flatten().tolist() == [2.0, 1.0, 3.0, 4.0]
     assert data.notes[0] == "the rows of 1 of 2 sequences were not in the order of 'time' and were sorted by it"
-    assert data.notes[1].startswith("1 rows have the same 'time' as the row before")
+    assert data.notes[1].startswith("1 row has the same 'time' as the row before")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_columns_without_a_number_are_categories(tmp_path: Path) -> None:
 
 
 def test_categories_of_the_training_file_are_used_and_others_become_unknown(tmp_path: Path) -> None:
-    text = "key,time,amount,label,kind\na,1,1,0,b\na,2,2,0,c\nb,1,3,1,3\nb,1,3,1,c\n"
+    text = "key,time,amount,label,kind\na,1,1,0,b\na,2,2,0,c\nb,1,3,1,3\nb,2,3,1,c\n"
     data = read_text(tmp_path, text, categories={"kind": ["b", "a"]})
     assert data.parts["kind"].values.tolist() == [0, -1, -1, -1]
     assert data.categories == {"kind": ["b", "a"]}

@@ -90,7 +90,7 @@ def test_channels_can_be_chosen_and_parted(tmp_path: Path) -> None:
     [
         ("@problemName p\n", "no line '@data'. A .ts file has lines '@name value'"),
         (HEADER, "no series after @data. Choose a file with one series a line"),
-        ("@targetLabel true\n@data\n1:2.5\n", "header: targets that are numbers, not classes"),
+        ("@targetLabel true\n@data\n1:many\n", "line 3 (series 1), target: 'many', which is no finite number"),
         ("@timeStamps true\n@data\n(0,1):a\n", "header: a time stamp with each value"),
         (HEADER + "1,2:3,4:yes\n1,?:3,4:no\n", "line 7 (series 2), channel_1, value 2: a missing value (?). Fill or drop"),
         (HEADER + "1,2:3,NaN:yes\n", "line 6 (series 1), channel_2, value 2: 'NaN', which is no finite number"),
@@ -119,4 +119,4 @@ def test_one_label_a_step_and_several_files_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "1:yes\n")
     assert "task='tag': 'data.ts' has one label a sequence. Write one row a step" in refused(path, task="tag")
     (tmp_path / "more.ts").write_bytes(path.read_bytes())
-    assert "2 files of .ts. Read several csv or several parquet files, one .ts file" in refused(tmp_path / "*.ts")
+    assert "2 files of .ts. Read several files of one format, such as '*.csv'; of .ts and .npz one file" in refused(tmp_path / "*.ts")

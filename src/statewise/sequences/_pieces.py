@@ -1,0 +1,138 @@
+"""What is made of sequences once they are read? New ones at holes in time, pieces of a stated length, columns that tell of gaps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from statewise.errors import OptionError
+from statewise.sequences._ragged import Ragged
+from statewise.sequences._sequences import Sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from statewise.sequences._options import Options
+
+
+class Made(NamedTuple):
+    """What the features named beside the columns: the indicators that are wanted, all that are needed when empty."""
+
+    indicators: tuple[str, ...] = ()
+
+
+def finished(data: Sequences, options: Options, made: Made, *, asked: str) -> Sequences:
+    """Return the sequences with indicators of missing values and time gaps, cut at holes in time and into pieces.
+
+    Raises:
+        OptionError: an option about time where there are no times.
+    """
+    if data.times is None and (options.max_gap is not None or options.time_gaps):
+        where = "max_gap" if options.max_gap is not None else "time_gaps"
+        raise OptionError(asked=asked, where=where, arrived="the sequences have no times", hint="Name the column of times with time='...'.")
+    if options.missing == "indicator":
+        data = _with_indicators(data, made.indicators)
+    begins = data_begins = _starts(data)
+    if isinstance(data.times, Tensor) and (options.max_gap is not None or options.time_gaps):
+        gaps = torch.cat([data.times.new_zeros(min(1, len(data.times))), data.times.diff()])
+        if options.max_gap is not None:
+            begins = begins | (gaps > options.max_gap)
+        if options.time_gaps:
+            data = _with_column(data, torch.where(begins, 0.0, gaps), f"{options.time or 'time'}_gap")
+    if options.max_gap is None and options.max_steps is None:
+        return data
+    num_holes = int(begins.sum()) - int(data_begins.sum())
+    long = _positions(begins) if options.max_steps is not None else None
+    if long is not None and options.max_steps is not None:
+        begins = begins | (long % options.max_steps == 0)
+    return _cut(data, begins, num_holes, options)
+
+
+def _starts(data: Sequences) -> Tensor:
+    """Return which steps begin a sequence: `[steps]`."""
+    return next(iter(data.parts.values())).positions == 0
+
+
+def _positions(begins: Tensor) -> Tensor:
+    """Return how many steps lie between each step and the last one that begins something."""
+    steps = torch.arange(len(begins))
+    return steps - torch.where(begins, steps, 0).cummax(0).values if len(begins) else steps
+
+
+def _cut(data: Sequences, begins: Tensor, num_holes: int, options: Options) -> Sequences:
+    """Return a sequence for each step that begins one; the group, unless there are groups, is the key of the whole."""
+    keys = [str(key) for key in data.keys or ()]
+    rows = next(iter(data.parts.values())).rows
+    counts = torch.bincount(rows[begins], minlength=len(data)).clamp(min=1)
+    owners = torch.arange(len(data)).repeat_interleave(counts)
+    starts = begins.nonzero().flatten()
+    lengths = torch.zeros(len(owners), dtype=torch.int64)
+    lengths[data.lengths[owners] > 0] = torch.cat([starts, torch.tensor([data.num_steps])]).diff()
+    inputs: Any = {name: Ragged(part.values, lengths) for name, part in data.parts.items()}
+    groups = data.groups if data.groups is not None else keys
+    per_sequence: dict[str, Any] = {"groups": [groups[owner] for owner in owners.tolist()]}
+    if data.static is not None:
+        per_sequence["static"] = data.static[owners]
+    if data.each == "sequence":
+        per_sequence |= {name: values[owners] for name, values in _targets(data).items()}
+    notes = list(data.notes)
+    if num_holes:
+        notes.append(f"{num_holes} sequences begin at a hole in time of more than {options.max_gap:g}")
+    num_pieces = len(owners) - len(data) - num_holes
+    if num_pieces:
+        told = f"; each has the target of the whole ({data.each})" if data.each == "sequence" else ""
+        notes.append(f"sequences of more than {options.max_steps} steps were cut: {len(owners)} pieces{told}")
+    names = _keys_of_pieces(keys, counts.tolist())
+    single = isinstance(data.inputs, Ragged)
+    return replace(data, inputs=inputs["x"] if single else inputs, keys=names, notes=tuple(notes), **per_sequence)
+
+
+def _targets(data: Sequences) -> Mapping[str, Tensor]:
+    """Return what belongs to targets."""
+    return {name: value for name in ("targets", "weights") if isinstance(value := getattr(data, name), Tensor)}
+
+
+def _keys_of_pieces(keys: Sequence[str], counts: Sequence[int]) -> list[str]:
+    """Return `key#1`, `key#2`, ... for what was cut; with a longer mark where such a key is there already."""
+    mark, there = "#", set(keys)
+
+    def named() -> list[str]:
+        pairs = zip(keys, counts, strict=True)
+        return [f"{key}{mark}{number}" if count > 1 else key for key, count in pairs for number in range(1, count + 1)]
+
+    names = named()
+    while len(set(names)) < len(names) and len(there) == len(keys):
+        mark += "#"
+        names = named()
+    return names
+
+
+def _with_indicators(data: Sequences, wanted: Sequence[str]) -> Sequences:
+    """Return the data with a column `<name>_missing` of 0 and 1 for each feature with missing values, or for those wanted."""
+    for name, part in data.parts.items():
+        names = data.feature_names_of(name)
+        if name in data.categories or names is None:
+            continue
+        is_missing = part.values.isnan()
+        chosen = [f"{each}_missing" in wanted if wanted else bool(is_missing[:, place].any()) for place, each in enumerate(names)]
+        for place, each in enumerate(names):
+            if chosen[place]:
+                data = _with_column(data, is_missing[:, place], f"{each}_missing", into=name)
+    return data
+
+
+def _with_column(data: Sequences, values: Tensor, title: str, *, into: str | None = None) -> Sequences:
+    """Return the data with one more feature of numbers, at the end of an input; of a new one where none holds numbers."""
+    numeric = [name for name in data.parts if name not in data.categories]
+    name = into or (numeric[0] if numeric else "x")
+    column = values.to(torch.float32)[:, None]
+    names = data.feature_names_of(name) or ()
+    lengths = data.lengths
+    block = column if name not in data.parts else torch.cat([data.parts[name].values, column], dim=1)
+    if isinstance(data.inputs, Ragged):
+        return replace(data, inputs=Ragged(block, lengths), feature_names=(*names, title))
+    titles = dict(data.feature_names or {})  # type: ignore[arg-type]  # a mapping where there are several inputs
+    return replace(data, inputs={**data.parts, name: Ragged(block, lengths)}, feature_names={**titles, name: (*names, title)})
