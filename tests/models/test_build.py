@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from statewise.errors import OptionError, ShapeError
 from statewise.models import Model, build
-from statewise.models._readout import read_out
+from statewise.models._readout import Attention, read_out
 from statewise.sequences import Ragged, Sequences
 from tests._unchecked import unchecked
 
@@ -236,3 +236,118 @@ def test_a_column_may_have_any_name(name: str) -> None:
     model = build("gru", data=data)
     model.encoder.learn(data)
     assert model.run_sequences(data).values.shape == (2, 1)
+
+
+def series(lengths: list[int], **more: Any) -> Sequences:
+    """Return sequences for a forecast of their own first feature."""
+    inputs = make_ragged(lengths)
+    whole: dict[str, Any] = {"inputs": inputs, "targets": inputs.values[:, 0], "each": "step", "task": "forecast"}
+    return Sequences(**{**whole, "feature_names": ["y", "hour", "z"], **more})
+
+
+@given(lengths=st.lists(st.integers(1, 7), min_size=1, max_size=6))
+def test_attention_weighs_the_steps_of_each_sequence_alone(lengths: list[int]) -> None:
+    outputs, attention = make_ragged(lengths, 4), Attention(4)
+    read, weights = attention(outputs), attention.weights(outputs)
+    for row, (steps, shares) in enumerate(zip(outputs.to_list(), weights.split(lengths), strict=True)):
+        expected = attention.score(attention.hidden(steps).tanh()).softmax(dim=0)
+        torch.testing.assert_close(shares, expected[:, 0])
+        torch.testing.assert_close(read[row], (expected * steps).sum(dim=0))
+
+
+def test_attention_stands_scores_that_would_overflow() -> None:
+    attention = Attention(2)
+    nn.init.constant_(attention.score.weight, 1e4)
+    outputs = Ragged(torch.tensor([[5.0, 5.0], [-5.0, -5.0]]), torch.tensor([2]))
+    assert attention.weights(outputs).isfinite().all()
+    attention(outputs).sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in attention.parameters())
+
+
+def test_a_model_with_attention_learns_from_all_its_steps() -> None:
+    model = build("gru", task="classify", input_size=3, num_classes=4, readout="attention", seed=0)
+    inputs = make_ragged([5, 2])
+    inputs.values.requires_grad_()
+    model(inputs)[0].sum().backward()
+    assert inputs.values.grad is not None
+    assert bool((inputs.values.grad.abs().sum(1) > 0).all())
+
+
+def test_values_are_given_in_the_units_of_the_training_targets() -> None:
+    data = Sequences(inputs=make_ragged([3, 2, 4]), targets=[100.0, 300.0, 200.0])
+    model = build("lstm", data=data, seed=0)
+    model.learn(data)
+    nn.init.zeros_(model.head.weight)
+    nn.init.ones_(model.head.bias)
+    outputs = model.run_sequences(data)
+    torch.testing.assert_close(outputs.values, torch.full((3, 1), 200.0 + torch.tensor([100.0, 300, 200]).std(correction=0).item()))
+    assert (outputs.each, model.contract().output, model.class_names) == ("sequence", "values", ())
+
+
+def test_one_value_a_step_is_given_in_the_form_of_the_inputs() -> None:
+    data = Sequences(inputs=make_ragged([3, 2]), targets=torch.arange(5.0))
+    model = build("gru", data=data, seed=0)
+    given, _ = model(data.inputs)
+    assert isinstance(given, Ragged)
+    assert (given.values.shape, model.config.each, model.config.readout) == ((5, 1), "step", "step")
+
+
+def test_a_forecast_reads_what_is_known_of_the_steps_ahead_and_nothing_else_of_them() -> None:
+    data = series([6, 4], known=["hour"])
+    model = build("gru", data=data, horizon=2, seed=0).eval()
+    model.learn(data)
+    assert model.run_sequences(data).values.shape == (10, 2)
+    inputs = data.parts["x"].values.clone().requires_grad_()
+    given = model.run_sequences(Sequences(inputs=Ragged(inputs, data.lengths))).values
+    given[2].sum().backward()
+    assert inputs.grad is not None
+    reached = inputs.grad != 0
+    assert reached[:3].all(), "everything up to the step itself"
+    assert reached[3:5].tolist() == [[False, True, False]] * 2, "the hours of the two steps ahead, and nothing else"
+    assert not reached[5:].any()
+
+
+def test_persistence_is_within_reach_of_every_forecast() -> None:
+    """The head reads the step itself: with the right weights it repeats it, whatever the core does."""
+    data = series([5, 3])
+    model = build("lstm", data=data, horizon=3, seed=0).eval()
+    model.learn(data)
+    nn.init.zeros_(model.head.weight)
+    nn.init.zeros_(model.head.bias)
+    with torch.no_grad():
+        model.head.weight[:, model.config.hidden_size] = 1.0
+    given = model.run_sequences(data).values
+    torch.testing.assert_close(given, data.parts["x"].values[:, :1].expand(-1, 3))
+
+
+def test_a_missing_number_is_read_as_the_mean_of_training_where_the_data_says_so() -> None:
+    inputs = Ragged(torch.tensor([[1.0], [3.0], [torch.nan]]), torch.tensor([3]))
+    model = build("gru", data=Sequences(inputs=inputs, targets=["a"], class_names=["a", "b"], missing="mean"), seed=0)
+    model.encoder.learn(Sequences(inputs=inputs, missing="mean"))
+    assert model.encoder({"x": inputs}).values.flatten().tolist() == [-1.0, 1.0, 0.0]
+    strict = build("gru", input_size=1, task="classify", num_classes=2)
+    assert strict.encoder({"x": inputs}).values.isnan().any(), "otherwise it stays, and is refused where it is met"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"task": "forecast"}, "horizon: nothing, and a forecast needs one. Give horizon=24"),
+        ({"task": "regress", "horizon": 3}, "horizon: 3, beside task='regress'"),
+        ({"task": "forecast", "horizon": 0}, "horizon: 0. Give a whole number from 1 up"),
+        ({"task": "forecast", "horizon": 2, "bidirectional": True}, "read backwards, each step would have seen the steps that it is to"),
+        ({"task": "next", "num_classes": 3, "bidirectional": True}, "bidirectional: True, beside task='next'"),
+        ({"task": "tag", "num_classes": 3, "readout": "attention"}, "readout: 'attention'"),
+        ({"task": "classify", "num_classes": 3, "each": "step"}, "each: 'step'"),
+        ({"task": "classify", "num_classes": 3, "embedding_size": 0}, "embedding_size: 0"),
+    ],
+)
+def test_options_that_a_task_cannot_have_are_refused(options: dict[str, Any], told: str) -> None:
+    with unchecked(), pytest.raises(OptionError) as error:
+        build("gru", input_size=2, **options)
+    assert told in str(error.value)
+
+
+def test_only_a_forecast_looks_at_what_is_known_of_later_steps() -> None:
+    with pytest.raises(OptionError, match="known: hour, beside task='regress'"):
+        build("gru", data=series([4, 4], known=["hour"], task="regress"))

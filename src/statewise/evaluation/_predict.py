@@ -55,6 +55,9 @@ def predict(
     num_empty = len(data) - len(kept)
     data = data if not num_empty else data.select(kept)
     adapted = _adapted(model, contract, call)
+    if adapted.contract.task == "other":
+        hint = "Call it yourself and hand the figures on: Predictions.from_columns({...})."
+        raise ContractError(asked="predict", where="task='other'", arrived="nothing is known of what its outputs mean", hint=hint)
     _require_features(model, data)
     class_names = _class_names(model, data, adapted)
     columns = _columns(adapted, data, class_names)
@@ -135,9 +138,7 @@ def _settle(adapted: Adapted, outputs: Outputs, batch: Sequences, class_names: S
         adapted.contract = msgspec.structs.replace(contract, task=batch.task)
     adapted.contract = resolved(adapted, outputs)
     task = adapted.contract.task
-    if task not in TASKS:
-        hint = "Call it yourself and hand the figures on: Predictions.from_columns({...})."
-        raise ContractError(asked="predict", where=f"task={task!r}", arrived="nothing is known of what its outputs mean", hint=hint)
+    assert task in TASKS, "another task was refused before the first call"
     require_outputs(outputs.values, class_names, type(adapted.module).__name__, holds=TASKS[task].holds)
 
 

@@ -68,6 +68,7 @@ def fit(
     seed: int = 0,
     device: str = "auto",
     precision: Precision = "float32",
+    gradients_by_lag: bool = False,
     contract: Contract | None = None,
     call: Callable[..., Any] | None = None,
     directory: Path | str | None = None,
@@ -104,6 +105,7 @@ def fit(
         seed: of the order of batches and of dropout; the weights are the model's own.
         device: `"auto"`, or any torch device.
         precision: `"float32"`, or `"bfloat16"` under autocast.
+        gradients_by_lag: after each epoch, measure on up to 32 training sequences how far back in time the loss reaches.
         contract: what a stranger's module promises.
         call: `lambda module, batch: output`, for what a contract cannot say.
         directory: where the run is written, a new or empty folder; None keeps it in memory.
@@ -125,6 +127,7 @@ def fit(
     options = FitOptions(
         epochs=epochs, batch_steps=batch_steps, lr=lr, weight_decay=weight_decay, schedule=schedule, clip=clip,
         label_smoothing=label_smoothing, patience=patience, refit=refit, seed=seed, precision=precision,
+        gradients_by_lag=gradients_by_lag,
     )  # fmt: skip
     task = _task(task or (contract.task if contract is not None else None) or _task_of(model), train, own_loss=loss is not None)
     train, valid = _usable(train, "train", task), None if valid is None else _usable(valid, "valid", task)

@@ -31,6 +31,7 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
         refit: train anew on training and validation part together, for the number of epochs that validation chose.
         seed: of the order of batches and of dropout.
         precision: `"bfloat16"` runs the matrix products under autocast.
+        gradients_by_lag: after each epoch, measure on up to 32 training sequences how far back in time the loss reaches.
     """
 
     epochs: int = 60
@@ -44,6 +45,7 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
     refit: bool = False
     seed: int = 0
     precision: Precision = "float32"
+    gradients_by_lag: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""

@@ -19,6 +19,7 @@ from statewise.sequences import Aligned, aligned, batches
 from statewise.training._checkpoint import Checkpoint, Progress, collect
 from statewise.training._gradients import GradientNorms, finite
 from statewise.training._own import OwnParts
+from statewise.training._through_time import through_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,6 +163,8 @@ class Trainer:
                 metrics=metrics,
             )
         )
+        if self.options.gradients_by_lag:
+            self.recorder(through_time(self.adapted, self.objective, self.train, epoch=epoch, phase=self.phase))
         self._save(always=epoch == self.num_epochs)
 
     def _pass(self, epoch: int) -> tuple[float, float | None]:

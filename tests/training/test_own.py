@@ -1,0 +1,193 @@
+"""Do parts of one's own take the place of the usual ones, for every task, and are those that cannot work told?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from statewise.contracts import Batch
+from statewise.errors import DataError, OptionError, RunError
+from statewise.evaluation import predict
+from statewise.models import build
+from statewise.runs import Epoch, Lags, Update, load
+from statewise.sequences import Ragged, Sequences, split
+from statewise.training import fit
+from tests._unchecked import unchecked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def make_values(n: int = 40, **more: Any) -> Sequences:
+    """Sequences whose value is the sum of what they read."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(1, 6, (n,), generator=generator)
+    inputs = Ragged(torch.randn(int(lengths.sum()), 2, generator=generator), lengths)
+    sums = torch.stack([each.sum() for each in inputs.to_list()])
+    return Sequences(**{"inputs": inputs, "targets": sums, **more})
+
+
+TRAIN, VALID = split(make_values(), fractions=(0.7, 0.3))
+QUICK: dict[str, Any] = {"epochs": 3, "lr": 1e-2, "patience": 0}
+
+
+def test_values_are_learnt_and_the_loss_is_in_units_of_their_spread() -> None:
+    run = fit(build("gru", data=TRAIN, hidden_size=16, seed=0), TRAIN, VALID, epochs=60, lr=1e-2)
+    first, last = run.history.epochs()[0], run.history.epochs()[-1]
+    assert first.train_loss == pytest.approx(1.0, abs=0.6)
+    assert last.train_loss is not None
+    assert last.train_loss < 0.2
+    assert (last.train_accuracy, last.valid_accuracy) == (None, None)
+    in_other_units = make_values(targets=make_values().targets * 1000)  # type: ignore[operator]
+    parts = split(in_other_units, fractions=(0.7, 0.3))
+    scaled = fit(build("gru", data=parts[0], hidden_size=16, seed=0), *parts, epochs=60, lr=1e-2)
+    assert scaled.history.epochs()[-1].train_loss == pytest.approx(last.train_loss, rel=0.05)
+
+
+def test_targets_that_are_not_scored_change_nothing() -> None:
+    weights = torch.ones(len(TRAIN))
+    weights[::3] = 0
+    targets = torch.where(weights > 0, torch.as_tensor(TRAIN.targets), torch.nan)
+    kept = TRAIN.select(weights > 0)
+    whole = Sequences(inputs=TRAIN.inputs, targets=targets, weights=weights, keys=TRAIN.keys)
+    runs = [fit(build("gru", data=kept, hidden_size=4, seed=0), data, epochs=1, batch_steps=10**6) for data in (whole, kept)]
+    losses = [run.history.epochs()[0].train_loss for run in runs]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02), "the scale of the inputs is that of all that is fed"
+    assert all(parameter.isfinite().all() for run in runs for parameter in run.model.parameters())  # type: ignore[union-attr]
+
+
+def test_an_optimiser_of_ones_own_starts_from_its_own_rates() -> None:
+    seen: list[Update] = []
+    fit(
+        build("gru", data=TRAIN, hidden_size=4, seed=0),
+        TRAIN,
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.5, momentum=0.9),
+        schedule="constant",
+        callbacks=[lambda record: seen.append(record) if isinstance(record, Update) else None],
+        **QUICK,
+    )
+    assert {update.learning_rate for update in seen} == {0.5}
+
+
+def test_metrics_of_ones_own_see_the_whole_validation_part(tmp_path: Path) -> None:
+    metrics = {"mae": lambda outputs, targets: (outputs[:, 0] - targets).abs().mean(), "n": lambda outputs, _: len(outputs)}
+    run = fit(build("gru", data=TRAIN, hidden_size=4, seed=0), TRAIN, VALID, metrics=metrics, directory=tmp_path / "run", **QUICK)
+    assert run.model is not None
+    best = next(epoch for epoch in reversed(run.history.epochs()) if epoch.best)
+    found = predict(run, VALID)
+    assert found.actual is not None
+    assert best.metrics["mae"] == pytest.approx(abs(found.predicted - found.actual).mean(), rel=1e-5)
+    assert best.metrics["n"] == len(VALID)
+    again = load(tmp_path / "run")
+    assert [epoch.metrics for epoch in again.history.epochs()] == [epoch.metrics for epoch in run.history.epochs()]
+    assert again.config.options["own_metrics"] == ["mae", "n"]
+
+
+def test_a_sampler_of_ones_own_chooses_the_batches_and_a_resumed_run_goes_on_with_it(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def sampler(train: Sequences, epoch: int) -> Iterator[Tensor]:
+        asked.append(epoch)
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(epoch))
+        yield from order[:10].split(5)
+
+    def stop(record: object) -> None:
+        if isinstance(record, Epoch) and record.epoch == 2:
+            raise KeyboardInterrupt
+
+    def run(name: str, **more: Any) -> list[Tensor]:
+        done = fit(
+            build("gru", data=TRAIN, hidden_size=4, seed=0), TRAIN, VALID, sampler=sampler, directory=tmp_path / name, **QUICK, **more
+        )
+        assert done.model is not None
+        assert {record.steps for record in done.history.updates()} != {TRAIN.num_steps}
+        return [tensor.clone() for tensor in done.model.state_dict().values()]
+
+    whole = run("whole")
+    assert asked == [1, 2, 3]
+    run("stopped", callbacks=[stop])
+    assert all(torch.equal(a, b) for a, b in zip(whole, run("stopped", resume=True), strict=True))
+
+
+def test_a_task_of_its_own_needs_a_loss_and_nothing_else() -> None:
+    module = nn.GRU(2, 3)
+    with pytest.raises(OptionError, match=r"task='other': no loss"):
+        fit(module, TRAIN, task="other", **QUICK)
+    run = fit(module, TRAIN, VALID, task="other", loss=lambda outputs, targets: (outputs.sum(1) - targets).square(), **QUICK)
+    losses = [epoch.valid_loss for epoch in run.history.epochs()]
+    assert None not in losses
+    assert run.config.task == "other"
+
+
+def test_a_module_with_several_inputs_is_called_in_ones_own_words() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.numbers, self.codes, self.head = nn.GRU(2, 4, batch_first=True), nn.Embedding(3, 4), nn.Linear(8, 1)
+
+        def forward(self, numbers: Tensor, codes: Tensor, age: Tensor) -> Tensor:
+            features = torch.cat([self.numbers(numbers)[0][:, -1], self.codes(codes).mean(1)], dim=1)
+            values: Tensor = self.head(features) + age
+            return values
+
+    first = TRAIN.parts["x"]
+    inputs = {"x": first, "kind": Ragged(torch.arange(first.num_steps) % 3, first.lengths)}
+    data = Sequences(inputs=inputs, targets=TRAIN.targets, static=torch.ones(len(TRAIN), 1), categories={"kind": "abc"})
+
+    def call(module: nn.Module, batch: Batch) -> Tensor:
+        assert isinstance(batch.x, dict)
+        return module(batch.x["x"], batch.x["kind"], batch.static)  # type: ignore[no-any-return]
+
+    run = fit(Two(), data, call=call, **QUICK)
+    assert run.config.task == "regress"
+    assert len(predict(run, data)) == len(data)
+
+
+def test_how_far_back_the_loss_reaches_is_recorded_on_demand_and_changes_nothing() -> None:
+    runs = [
+        fit(build("gru", data=TRAIN, hidden_size=4, dropout=0.5, seed=0), TRAIN, VALID, gradients_by_lag=wanted, **QUICK)
+        for wanted in (False, True)
+    ]
+    found = [[record for record in run.history.records if isinstance(record, Lags)] for run in runs]
+    assert [len(each) for each in found] == [0, 3]
+    assert found[1][0].lags[0] == 0
+    weights = [list(run.model.state_dict().values()) for run in runs]  # type: ignore[union-attr]
+    assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"optimizer": lambda _: "sgd"}, "optimizer: it returned a str. Give a function of the parameters"),
+        ({"sampler": lambda *_: iter(())}, "sampler: no batch in epoch 1"),
+        ({"metrics": {"bad": lambda outputs, _: outputs}}, "metrics, 'bad': a Tensor. Return one number"),
+        ({"class_weights": "balanced"}, "class_weights: 'balanced', and the targets are values"),
+        ({"task": "classify"}, "task: 'classify', but the data has one target a sequence, and targets are values"),
+    ],
+)
+def test_parts_that_cannot_work_are_refused(options: dict[str, Any], told: str) -> None:
+    with unchecked(), pytest.raises(OptionError) as error:
+        fit(nn.GRU(2, 1), TRAIN, VALID, **QUICK, **options)
+    assert told in str(error.value)
+
+
+def test_a_model_built_for_another_task_is_refused() -> None:
+    model = build("gru", task="classify", input_size=2, num_classes=2)
+    with pytest.raises(OptionError, match=r"the model was built for 'classify', one a sequence\. Build it for the data"):
+        fit(model, TRAIN, task="regress", **QUICK)
+
+
+def test_a_part_in_which_nothing_is_scored_is_refused() -> None:
+    with pytest.raises(DataError, match=r"the valid part .*: no target that is scored"):
+        fit(nn.GRU(2, 1), TRAIN, Sequences(inputs=VALID.inputs, targets=VALID.targets, weights=torch.zeros(len(VALID))), **QUICK)
+
+
+def test_a_run_is_resumed_with_the_parts_it_began_with(tmp_path: Path) -> None:
+    fit(nn.GRU(2, 1), TRAIN, VALID, directory=tmp_path / "run", loss=functional.l1_loss, **QUICK)
+    with pytest.raises(RunError, match="its options are not the same as when it began"):
+        fit(nn.GRU(2, 1), TRAIN, VALID, directory=tmp_path / "run", resume=True, **QUICK)
