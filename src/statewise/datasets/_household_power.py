@@ -48,6 +48,14 @@ HOUSEHOLD_POWER = DataSet(
     citation="G. Hebrail and A. Berard (2006). Individual Household Electric Power Consumption. UCI Machine Learning Repository.",
     source="UCI Machine Learning Repository, https://doi.org/10.24432/C58K54",
     convert=convert,
-    reading={"key": "key", "time": "time", "target": "global_active_power", "task": "forecast", "horizon": 60},
+    reading={
+        "key": "key",
+        "time": "time",
+        "target": "global_active_power",
+        "task": "forecast",
+        "missing": "mean",
+        "unlabelled": "skip",
+    },
+    fitting={"horizon": 60, "by": "time"},
     notes=("25,979 minutes, in 71 gaps of up to 7,226, were not measured; their values are empty",),
 )

@@ -59,7 +59,8 @@ ONLINE_RETAIL = DataSet(
     citation="D. Chen (2012). Online Retail II. UCI Machine Learning Repository.",
     source="UCI Machine Learning Repository, https://doi.org/10.24432/C5CG6D",
     convert=convert,
-    reading={"key": "key", "time": "time", "target": "target", "task": "tag", "positive": "1", "unlabelled": "skip"},
+    reading={"key": "key", "time": "time", "target": "target", "task": "tag", "unlabelled": "skip", "ties": "keep"},
+    fitting={"positive": "1"},
     notes=(
         "the target is empty at each customer's last invoice, of which nobody knows the next: 38,934 are known, 7,626 (19.6 %) are 1",
         "lines without a customer are left out; days_since_previous is 0 at a customer's first invoice",

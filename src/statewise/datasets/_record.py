@@ -33,7 +33,8 @@ class DataSet:
         source: where it was first published.
         convert: makes the table, one row a step, of the members' bytes.
         edition: raised when `convert` gives another table than before, so that no old one is found in the cache.
-        reading: the options of `read` (and, with dashes, of `statewise fit`) that fit the table.
+        reading: the options of `read` that suit the table; the same, with dashes, are options of `statewise fit`.
+        fitting: further options of `statewise fit`.
         notes: what a reader should know of the table.
         vendored: the folder inside this package that holds the members too, so that nothing is downloaded.
     """
@@ -49,7 +50,8 @@ class DataSet:
     source: str
     convert: Callable[[Contents], pl.DataFrame]
     edition: int = 1
-    reading: Mapping[str, str | int | tuple[str, ...]] = field(default_factory=dict)
+    reading: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    fitting: Mapping[str, str | int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     vendored: str | None = None
 
@@ -65,6 +67,6 @@ class DataSet:
             file: where the table lies.
         """
         words = ["statewise", "fit", "lstm", "--data", str(file)]
-        for name, value in self.reading.items():
+        for name, value in {**self.reading, **self.fitting}.items():
             words += [f"--{name.replace('_', '-')}", *(value if isinstance(value, tuple) else (str(value),))]
         return shlex.join(words)

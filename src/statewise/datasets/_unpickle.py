@@ -10,7 +10,8 @@ import io
 import pickle
 import sys
 
-sys.path.append(sys.argv[1])  # where numpy lies, should it be in the user's own folder, which -I leaves out
+if __name__ == "__main__":
+    sys.path.append(sys.argv[1])  # where numpy lies, should it be in the user's own folder, which -I leaves out
 
 import numpy as np
 
@@ -57,4 +58,5 @@ def main() -> None:
     np.savez(sys.stdout.buffer, allow_pickle=False, **arrays)
 
 
-main()
+if __name__ == "__main__":
+    main()
