@@ -11,6 +11,8 @@ import pytest
 
 from statewise.errors import DataError, OptionError, StatewiseError
 from statewise.evaluation import Predictions, read_predictions
+from statewise.evaluation._columns import columns_in_memory
+from statewise.evaluation._reading import _refuse_options
 
 
 def from_csv(folder: Path, text: str, **options: Any) -> Predictions:
@@ -148,6 +150,70 @@ def test_a_name_that_a_line_of_jsonl_lacks_is_a_missing_value(tmp_path: Path) ->
     assert read_predictions(tmp_path / "p.jsonl").more["x"].tolist() == [1, None]
 
 
+@pytest.mark.parametrize(
+    ("text", "task", "options"),
+    [
+        ("target,prediction\n1.5,1\n2,1\n", "regress", {}),
+        ("target,prediction\n7,7.5\n2,1\n", "regress", {}),
+        ("target,prediction\n,7.5\n2.5,1\n", "regress", {}),
+        ("target,prediction\n7,8\n2,1\n", "regress", {"task": "regress"}),
+        ("target,prediction\n7,8\n2,1\n", "classify", {}),
+        ("target,prediction,p_0.5,p_1.5\n0.5,0.5,1,0\n1.5,1.5,0,1\n", "classify", {}),
+        ("target,prediction\n0.5,0.5\n1.5,1.5\n", "classify", {"task": "classify"}),
+        ("step,ahead,target,prediction\n0,1,5,1\n0,2,5,1\n", "forecast", {}),
+        ("target,prediction,nll\na,b,0.5\nb,b,0.5\n", "next", {}),
+        ("target_a,target_b,p_a,p_b\n1,0,0.5,0.2\n", "multilabel", {}),
+        ("target_a,prediction_a\ntrue,False\n", "multilabel", {}),
+    ],
+)
+def test_the_other_tasks_are_read_off_the_columns_too(tmp_path: Path, text: str, task: str, options: dict[str, Any]) -> None:
+    assert from_csv(tmp_path, text, **options).task == task
+
+
+def test_a_guessed_regression_says_why(tmp_path: Path) -> None:
+    assert any("'target' holds fractions" in note for note in from_csv(tmp_path, "target,prediction\n1.5,1\n2,1\n").notes)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_answers_of_every_task_come_back_as_they_went(tmp_path: Path, suffix: str) -> None:
+    key, step = np.array(["a", "a", "b"], dtype=object), np.array([0, 1, 0])
+    numbers, truths = np.array([1.5, -2.0, 1e-9]), np.array([[1, 0], [0, 0], [1, 1]], dtype=bool)
+    common: dict[str, Any] = {"key": key, "step": step, "weight": np.array([1.0, 0.0, 1.0]), "history": np.array([0, 1, 5])}
+    values: dict[str, Any] = {"predicted": numbers, "actual": np.array([1.0, np.nan, 2.5]), "baselines": {"mean": numbers[::-1]}}
+    made = [
+        Predictions(task="regress", **common, **values),
+        Predictions(task="forecast", ahead=np.array([1, 1, 2]), **common, **values),
+        Predictions(
+            task="next", class_names=("\n", "a", " "), predicted=np.array([0, 1, 2]), actual=np.array([2, 1, 0]), nll=np.abs(numbers),
+            baselines={"unigram": np.ones(3)}, **common,
+        ),
+        Predictions(task="multilabel", class_names=("x", "y"), predicted=truths, actual=~truths, **common),
+        Predictions(task="multilabel", class_names=("x", "y"), predicted=truths, actual=~truths, probabilities=truths * 0.9, **common),
+    ]  # fmt: skip
+    for each in made:
+        back = read_predictions(each.save(tmp_path / f"p{suffix}"), task=each.task, class_names=each.class_names or None)
+        assert (back.task, back.class_names) == (each.task, each.class_names)
+        for name, column in each.columns().items():
+            assert np.array_equal(back.columns()[name], column, equal_nan=column.dtype.kind == "f"), (each.task, name)
+        assert np.array_equal(back.predicted, each.predicted)
+
+
+def test_a_time_numbers_the_steps_of_each_sequence(tmp_path: Path) -> None:
+    text = "key,time,ahead,target,prediction\na,2024-01-02,1,5,1\na,2024-01-01,1,6,1\nb,2024-01-02,1,7,1\nb,2024-01-09,1,8,1\n"
+    found = from_csv(tmp_path, text)
+    assert found.step is not None
+    assert found.step.tolist() == [1, 0, 0, 1]
+    assert np.array_equal(found.baselines["persistence"], [6.0, np.nan, np.nan, 7.0], equal_nan=True)
+    assert any("in the order of column 'time'" in note for note in found.notes)
+
+
+def test_a_threshold_decides_which_labels_are_given(tmp_path: Path) -> None:
+    text = "target_a,target_b,p_a,p_b\n1,0,0.5,0.8\n"
+    assert from_csv(tmp_path, text).predicted.tolist() == [[True, True]]
+    assert from_csv(tmp_path, text, threshold=0.6).predicted.tolist() == [[False, True]]
+    assert from_csv(tmp_path, text, class_names=["b", "a"]).probabilities.tolist() == [[0.8, 0.5]]  # type: ignore[union-attr]
+
+
 BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "an empty file": ("", {}, "p.csv", "empty"),
     "a header alone": ("target,score\n", {}, "p.csv", "no row"),
@@ -170,6 +236,22 @@ BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "a repeated step": ("key,step,target,prediction\na,1,1,0\na,1,0,0\n", {}, "column 'step', line 3", "'a'"),
     "a sequence in two groups": ("key,step,target,prediction,group\na,1,1,0,x\na,2,0,0,y\n", {}, "column 'group', line 2", "'y'"),
     "a threshold above 1": ("target,score\n1,0.5\n0,0.1\n", {"threshold": 1.5}, "threshold", "1.5"),
+    "values in words": ("target,prediction\n1.5,1\n2,high\n", {"task": "regress"}, "column 'prediction', line 3", "'high'"),
+    "a missing value": ("target,prediction\n1.5,1\n2,\n", {"task": "regress"}, "column 'prediction', line 3", "no value"),
+    "an infinite target": ("target,prediction\n1.5,1\ninf,1\n", {"task": "regress"}, "column 'target', line 3", "inf"),
+    "no values": ("target,predicton\n1.5,1\n", {"task": "regress"}, "column 'prediction'", "no such column"),
+    "a forecast of now": ("step,ahead,target,prediction\n0,0,1,1\n", {}, "column 'ahead', line 2", "0"),
+    "a forecast without its step": ("ahead,target,prediction\n1,1,1\n", {}, "column 'step'", "no such column"),
+    "a forecast of the same twice": ("step,ahead,target,prediction,key\n0,1,1,1,a\n0,1,1,1,a\n", {}, "column 'step', line 3", "'a'"),
+    "a season of nothing": ("target,prediction\n1,1\n", {"season": 0}, "season", "0"),
+    "a token without length": ("target,prediction,nll\na,a,1\nb,a,\n", {}, "column 'nll', line 3", "no value"),
+    "no likeliest token": ("target,nll\na,1\nb,2\n", {}, "column 'prediction'", "no such column"),
+    "labels without answers": ("target_a,q_a\n1,1\n", {}, "columns", "no answers"),
+    "a label without p_": ("target_a,target_b,p_a\n1,1,0.5\n", {}, "column 'p_b'", "no such column"),
+    "a truth that is none": ("target_a,p_a\n1,1\nyes,0.5\n", {}, "column 'target_a', line 3", "'yes'"),
+    "a missing truth": ("target_a,p_a\n1,1\n,0.5\n", {}, "column 'target_a', line 3", "missing"),
+    "a label above 1": ("target_a,p_a\n1,1.5\n", {}, "column 'p_a', line 2", "1.5"),
+    "history before the start": ("target,prediction,history\n1,1,-1\n", {}, "column 'history', line 2", "-1"),
     "an unknown positive class": ("target,score\ncat,0.5\ndog,0.1\n", {"positive": "dgo"}, "positive", "'dgo'"),
 }
 
@@ -187,6 +269,11 @@ def test_what_cannot_be_used_is_refused_by_place(tmp_path: Path, name: str) -> N
     if isinstance(caught.value, DataError):
         assert "p.csv" in caught.value.where
     assert [each.name for each in tmp_path.iterdir()] == ["p.csv"]
+
+
+def test_a_task_that_is_none_is_refused_with_the_nearest() -> None:
+    with pytest.raises(OptionError, match="Did you mean 'regress'"):
+        _refuse_options(columns_in_memory({"target": [1], "prediction": [1]}, "here"), task="regres", threshold=0.5, season=None)
 
 
 @pytest.mark.parametrize(

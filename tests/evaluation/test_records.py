@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from statewise.errors import RunError
-from statewise.evaluation import Counts, Estimate, evaluate, read_evaluation, write_evaluation
+from statewise.evaluation import Counts, Estimate, Predictions, evaluate, read_evaluation, write_evaluation
 
 NEVER_POSITIVE = Counts(tp=0, fn=5, fp=0, tn=95)
 
@@ -17,6 +17,18 @@ NEVER_POSITIVE = Counts(tp=0, fn=5, fp=0, tn=95)
 def test_an_evaluation_comes_back_as_it_went(tmp_path: Path) -> None:
     evaluation = evaluate(Counts(tp=50, fn=10, fp=5, tn=35))
     assert read_evaluation(write_evaluation(evaluation, tmp_path / "new" / "evaluation.json")) == evaluation
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_figures_of_values_against_baselines_and_by_ahead_come_back_too(tmp_path: Path, constant: bool) -> None:  # noqa: FBT001
+    target = [2.5] * 40 if constant else [n % 7 + 0.5 for n in range(40)]
+    columns = {"step": [n // 2 for n in range(40)], "ahead": [1, 2] * 20, "target": target, "prediction": [3.0] * 40}
+    evaluation = evaluate(Predictions.from_columns(columns))
+    back = read_evaluation(write_evaluation(evaluation, tmp_path / "e.json"))
+    assert str(back) == str(evaluation)
+    assert sorted(back.by_ahead) == [1, 2]
+    assert math.isnan(back.by_ahead[1]["skill"].value) == constant
+    assert back.points == evaluation.points
 
 
 def test_an_undefined_figure_is_null_in_json_and_undefined_again_after(tmp_path: Path) -> None:

@@ -61,6 +61,51 @@ def test_a_matrix_that_is_too_wide_becomes_its_most_frequent_confusions() -> Non
     assert "Confusion matrix" not in on_console(of_classes(9, name="{}"), 30)
 
 
+def of_other_tasks() -> dict[str, Evaluation]:
+    random = np.random.default_rng(0)
+    step, ahead = np.repeat(np.arange(300), 40), np.tile(np.arange(1, 41), 300)
+    series = np.cumsum(random.normal(size=400))
+    actual = series[step + ahead]
+    noise = random.normal(size=len(actual))
+    forecast = {"step": step, "ahead": ahead, "target": actual, "prediction": actual + noise}
+    tokens = {"key": np.arange(300) // 30, "target": ["a", "b", "[red]"] * 100, "prediction": ["b"] * 300, "nll": random.random(300)}
+    truth = random.random((60, 20)) < 0.4
+    labels = {f"target_[b]<b>{n}": truth[:, n] for n in range(20)} | {f"p_[b]<b>{n}": random.random(60) for n in range(20)}
+    return {
+        "regress": evaluate(Predictions.from_columns({"target": series[:60], "prediction": series[1:61]})),
+        "forecast": evaluate(Predictions.from_columns(forecast, season=24)),
+        "next": evaluate(Predictions.from_columns(tokens, task="next")),
+        "multilabel": evaluate(Predictions.from_columns(labels)),
+    }
+
+
+@pytest.mark.parametrize("task", ["regress", "forecast", "next", "multilabel"])
+def test_the_other_tasks_fit_80_columns_and_show_what_they_are_held_against(task: str) -> None:
+    evaluation = of_other_tasks()[task]
+    text = str(evaluation)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert "Confusion" not in text
+    shown = {
+        "regress": ("RMSE", "skill against mean", "Against naive methods", "mean has an RMSE of"),
+        "forecast": ("1 sequence", "(judged)", "15 of 40 horizons", "it rests on one of the sequences"),
+        "next": ("bits a token", "perplexity", "unigram has 1.585 bits a token", "always answering"),
+        "multilabel": (
+            "subset accuracy",
+            "macro f1",
+            "15 labels with the lowest f1, of 20",
+            "chance of balanced accuracy 50.0 %",
+            "[b]<b>",
+        ),
+    }[task]
+    for words in shown:
+        assert words in " ".join(text.split()), words
+    assert "<b>1" not in evaluation._repr_html_()
+    assert ("Against naive methods" in evaluation._repr_html_()) == (task != "multilabel")
+    assert repr(evaluation).startswith(f"Evaluation({task}, ")
+    assert ("skill" in repr(evaluation)) == (task != "multilabel")
+
+
 def test_labels_are_never_read_as_markup() -> None:
     evaluation = of_classes(2, name="[red]<b>{}")
     assert "[red]<b>1" in str(evaluation)

@@ -48,7 +48,7 @@ class Answers:
         self.actual = self._codes(targets, final)
         self._predictions = self._codes(predictions, final) if predictions else None
         self.probabilities = self._read_probabilities() if classes else None
-        self.score = self._read_probability("score") if "score" in table else None
+        self.score = self.table.probabilities("score") if "score" in table else None
 
     def predicted(self, threshold: float) -> tuple[np.ndarray, list[str]]:
         """Return the class number that each row was predicted as, and what should be known about that."""
@@ -116,23 +116,11 @@ class Answers:
         told = None if self.positive is None else label_text(self.positive)
         return [other for other in (told, OPPOSITES.get(name.casefold())) if other is not None and other != name][:1]
 
-    def _read_probability(self, name: str) -> np.ndarray:
-        """Return a column of probabilities; NaN and numbers outside 0 to 1 are refused."""
-        values = self.table.numbers(name)
-        outside = np.flatnonzero((values < 0) | (values > 1))
-        if len(outside):
-            raise self.table.error(
-                f"column {name!r}, {self.table.place(int(outside[0]))}",
-                f"{values[outside[0]]:g}, which is no probability ({len(outside)} of {len(values)} values are outside 0 to 1)",
-                "Turn logits into probabilities first: 1 / (1 + exp(-x)), or softmax over the classes.",
-            )
-        return values
-
     def _read_probabilities(self) -> np.ndarray:
         """Return the probabilities in the order of the classes; a class that was only told has none and gets 0."""
         found = np.zeros((len(self.table), len(self.class_names)))
         for column, name in self.probability_columns.items():
-            found[:, self.class_names.index(name)] = self._read_probability(column)
+            found[:, self.class_names.index(name)] = self.table.probabilities(column)
         return found
 
     def _disagreement(self, predicted: np.ndarray) -> list[str]:

@@ -84,15 +84,20 @@ class Columns:
         found: np.ndarray = np.array(texts, dtype=object)[codes]
         return found
 
-    def numbers(self, name: str) -> np.ndarray:
+    def numbers(self, name: str, *, may_miss: bool = False, hint: str = "") -> np.ndarray:
         """Return a column of finite numbers as float64.
+
+        Args:
+            name: of the column.
+            may_miss: a missing value becomes NaN, and is not refused.
+            hint: what the column is for, where there is none.
 
         Raises:
             DataError: a value is missing, not finite, or no number.
         """
-        values = self.column(name)
+        values = self.column(name, hint=hint)
         try:
-            found = values.astype(np.float64)
+            found = _as_numbers(values)
         except (TypeError, ValueError):
             row = next(row for row, value in enumerate(values) if not _is_number(value))
             raise self.error(
@@ -100,7 +105,7 @@ class Columns:
                 f"{values[row]!r}, which is no number",
                 "Mend the value, or give the column another name.",
             ) from None
-        bad = np.flatnonzero(~np.isfinite(found))
+        bad = np.flatnonzero(np.isinf(found) if may_miss else ~np.isfinite(found))
         if len(bad):
             told = "no value" if values[bad[0]] is None else str(found[bad[0]])
             raise self.error(
@@ -109,6 +114,41 @@ class Columns:
                 "Fill them, or drop these rows.",
             )
         return found
+
+    def probabilities(self, name: str) -> np.ndarray:
+        """Return a column of probabilities; NaN and numbers outside 0 to 1 are refused."""
+        values = self.numbers(name)
+        outside = np.flatnonzero((values < 0) | (values > 1))
+        if len(outside):
+            raise self.error(
+                f"column {name!r}, {self.place(int(outside[0]))}",
+                f"{values[outside[0]]:g}, which is no probability ({len(outside)} of {len(values)} values are outside 0 to 1)",
+                "Turn logits into probabilities first: 1 / (1 + exp(-x)), or softmax over the classes.",
+            )
+        return values
+
+    def whole_numbers(self, name: str, *, least: int) -> np.ndarray:
+        """Return a column of whole numbers as int64.
+
+        Raises:
+            DataError: a value is missing, below `least`, or not whole.
+        """
+        found = self.numbers(name)
+        bad = np.flatnonzero((found != np.round(found)) | (found < least) | (np.abs(found) >= 2**53))
+        if len(bad):
+            raise self.error(
+                f"column {name!r}, {self.place(int(bad[0]))}", f"{found[bad[0]]:g}", f"It holds whole numbers, of {least} or more."
+            )
+        return found.astype(np.int64)
+
+    def has_fractions(self, name: str) -> bool:
+        """Return whether a column holds nothing but numbers, some of them not whole; missing values aside."""
+        try:
+            found = _as_numbers(self.values[name]) if name in self else np.zeros(0)
+        except (TypeError, ValueError):
+            return False
+        there = found[np.isfinite(found)]
+        return bool((there != np.round(there)).any())
 
     def numbers_if_all(self, name: str) -> np.ndarray:
         """Return a column as numbers where each value is one, else as it is."""
@@ -213,6 +253,13 @@ def _as_array(column: Sequence[Any] | np.ndarray) -> np.ndarray:
     found = np.empty(len(entries), dtype=object)
     found[:] = entries
     return found
+
+
+def _as_numbers(values: np.ndarray) -> np.ndarray:
+    """Return numbers, NaN where there is none: in a csv file an empty entry is missing too."""
+    if values.dtype != object:
+        return values.astype(np.float64)
+    return np.array([None if isinstance(value, str) and not value.strip() else value for value in values], dtype=object).astype(np.float64)
 
 
 def _is_number(value: Any) -> bool:

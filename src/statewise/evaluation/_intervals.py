@@ -261,7 +261,7 @@ def _average(value: float, of_class: list[Estimate], units: Units, error: float)
         return Estimate(value=value, low=None, high=None, units=resting, method=_one_unit(units))
     occurring = [each for each, count in zip(of_class, units.total.actual, strict=True) if count]
     (low, high), _ = _jackknife(value, error, resting, units)
-    below, above = (_combined(occurring, side) for side in ("low", "high"))
+    below, above = (combined(occurring, side) for side in ("low", "high"))
     return Estimate(
         value=value,
         low=max(min(low, value - below), 0.0),
@@ -271,7 +271,7 @@ def _average(value: float, of_class: list[Estimate], units: Units, error: float)
     )
 
 
-def _combined(of_class: list[Estimate], side: str) -> float:
+def combined(of_class: list[Estimate], side: str) -> float:
     """Return how far the mean of independent figures may lie to one side: the root of the sum of squared deviations, over their number."""
     end = {"low": 0.0, "high": 1.0}[side]
     values = [0.0 if math.isnan(each.value) else each.value for each in of_class]

@@ -153,6 +153,7 @@ class Predictions:
         positive: str | None = None,
         threshold: float = 0.5,
         class_names: tuple[str, ...] | None = None,
+        season: int | None = None,
         source: str = "predictions in memory",
     ) -> Predictions:
         """Return predictions from columns of labels and probabilities, by the rules of `read_predictions`.
@@ -163,6 +164,7 @@ class Predictions:
             positive: the class that `score` is the probability of.
             threshold: the score from which a row counts as positive.
             class_names: all classes, where some may not occur.
+            season: steps of one season.
             source: where the columns came from, for messages.
 
         Example:
@@ -173,9 +175,8 @@ class Predictions:
         from statewise.evaluation._columns import columns_in_memory
         from statewise.evaluation._reading import predictions_of
 
-        return predictions_of(
-            columns_in_memory(columns, source), task=task, positive=positive, threshold=threshold, class_names=class_names
-        )
+        table = columns_in_memory(columns, source)
+        return predictions_of(table, task=task, positive=positive, threshold=threshold, class_names=class_names, season=season)
 
     @property
     def holds(self) -> Holds:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from statewise.errors import OptionError, RunError
+from statewise.evaluation._predictions import PredictedTask
 from statewise.files import write_atomically
+from statewise.tasks import TASKS, Holds
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -18,8 +20,8 @@ SCHEMA = 1
 _LARGEST = 10**15
 """Up to here whole numbers and their sums are exact in double precision."""
 
-Unit: TypeAlias = Literal["group", "sequence", "count"]
-Average: TypeAlias = Literal["positive class", "macro"]
+Unit: TypeAlias = Literal["group", "sequence", "block", "count"]
+Average: TypeAlias = Literal["positive class", "macro", "none"]
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,10 +33,13 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         high: upper end.
         units: number of independent units that the figure rests on: for the recall of a class those in which it occurs.
         method: how the interval was made.
+        is_share: whether it is written as a part of 1, with three decimals; an error has its own size, and digits that count.
 
     Example:
         >>> print(Estimate(value=0.85, low=0.765, high=0.914, units=100, method="exact"))
         0.850 (0.765 to 0.914)
+        >>> print(Estimate(value=702.04, low=655.1, high=752.3, units=100, method="jackknife", is_share=False))
+        702.0 (655.1 to 752.3)
     """
 
     value: float
@@ -42,17 +47,24 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None
     units: int
     method: str
+    is_share: bool = True
 
     def __str__(self) -> str:
-        """Return the figure and its interval with three decimals."""
-        if math.isnan(self.value):
-            return "undefined"
-        return figure(self.value) if self.interval is None else f"{figure(self.value)} ({self.interval})"
+        """Return the figure and its interval, or that it is undefined."""
+        return self.written if self.interval is None or math.isnan(self.value) else f"{self.written} ({self.interval})"
+
+    @property
+    def written(self) -> str:
+        """The figure alone."""
+        return self._write(self.value)
 
     @property
     def interval(self) -> str | None:
         """The interval in words, or None."""
-        return None if self.low is None or self.high is None else f"{figure(self.low)} to {figure(self.high)}"
+        return None if self.low is None or self.high is None else f"{self._write(self.low)} to {self._write(self.high)}"
+
+    def _write(self, value: float) -> str:
+        return figure(value) if self.is_share else amount(value)
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,52 +107,105 @@ class Confusion(msgspec.Struct, frozen=True, kw_only=True):
     counts: list[list[int]]
 
 
+class BaselineScore(msgspec.Struct, frozen=True, kw_only=True):
+    """What a naive method reaches on the rows for which it has an answer, and how much better the model is there.
+
+    Attributes:
+        figures: its mse, rmse and mae; its cross_entropy and bits for `"next"`.
+        skill: 1 - (error of the model) / (error of this method), of squares or of bits: 0 is no better, 1 is without error.
+        num_scored: the rows that both have an answer for.
+    """
+
+    figures: dict[str, float]
+    skill: Estimate
+    num_scored: int
+
+
+class Points(msgspec.Struct, frozen=True, kw_only=True):
+    """A few of many rows, evenly spaced, to be drawn: what was, what was predicted, and of forecasts how far ahead."""
+
+    actual: tuple[float, ...] = ()
+    predicted: tuple[float, ...] = ()
+    ahead: tuple[int, ...] = ()
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """How good the answers are, how sure that is, and what answering without looking would have reached.
 
+    Which fields have something to say depends on what the task predicts: `confusion`, `positive`, `majority_class` and what
+    follows it are of classes, `baselines` of values and of `"next"`, `label_counts` of several labels at once. The others are
+    empty, None or 0.
+
     Attributes:
         schema: version of this record.
-        task: `"classify"` or `"tag"`.
+        task: `"classify"`, `"tag"`, `"multilabel"`, `"regress"`, `"forecast"` or `"next"`.
         source: where the predictions came from.
-        metrics: accuracy, balanced_accuracy, precision, recall, f1, specificity, negative_predictive_value.
-        per_class: precision, recall and f1 of each class.
+        metrics: classes: accuracy, balanced_accuracy, precision, recall, f1, specificity, negative_predictive_value. Several
+            labels: subset_accuracy, hamming_accuracy, balanced_accuracy, precision, recall, f1. Values: mse, rmse, mae, r2, skill.
+            Next: cross_entropy, bits, perplexity, accuracy, skill.
+        per_class: precision, recall and f1 of each class or label.
         confusion: rows actual, columns predicted.
         positive: the class that a binary task looks for; None for several classes.
         average: what precision and the metrics after it speak of.
-        unit: what is independent of each other: the group wherever groups exist, else the sequence, never the step.
+        unit: what is independent of each other: the group wherever groups exist, else the sequence, never the step; blocks of
+            steps where those are fewer than 8.
         num_units: number of them.
-        num_scored: number of targets: steps of a tag task, else sequences.
+        num_scored: number of targets: steps of a task that has one a step, else sequences; of a forecast, steps and horizons.
         num_sequences: number of sequences; None when only counts are known.
         majority_class: the most frequent class among the targets.
         majority_accuracy: accuracy of always answering it.
-        chance: accuracy of guessing among the classes, balanced: 1 / classes.
+        chance: balanced accuracy of guessing: 1 / classes, or one half for labels.
         num_positives: number of targets of the positive class.
         prevalence: their share.
+        baselines: what naive methods reach, by name; `judged_baseline` is the best of them, which `skill` is against.
+        by_ahead: of forecasts, rmse, mae and skill by how many steps ahead.
+        label_counts: the four counts of each label.
+        points: some of the values, for a chart.
         notes: one line for each thing that should be known.
     """
 
     schema: int = SCHEMA
-    task: Literal["classify", "tag"]
+    task: PredictedTask
     source: str
     metrics: dict[str, Estimate]
-    per_class: dict[str, dict[str, Estimate]]
-    confusion: Confusion
-    positive: str | None
-    average: Average
+    per_class: dict[str, dict[str, Estimate]] = {}
+    confusion: Confusion = Confusion(class_names=(), counts=[])
+    positive: str | None = None
+    average: Average = "none"
     unit: Unit
     num_units: int
     num_scored: int
     num_sequences: int | None
-    majority_class: str
-    majority_accuracy: float
-    chance: float
-    num_positives: int | None
-    prevalence: float | None
+    majority_class: str = ""
+    majority_accuracy: float = 0.0
+    chance: float = 0.0
+    num_positives: int | None = None
+    prevalence: float | None = None
+    baselines: dict[str, BaselineScore] = {}
+    judged_baseline: str | None = None
+    by_ahead: dict[int, dict[str, Estimate]] = {}
+    label_counts: dict[str, Counts] = {}
+    points: Points = Points()
     notes: tuple[str, ...] = ()
 
     @property
+    def holds(self) -> Holds:
+        """What an answer is: a class, a value, or any number of labels."""
+        return TASKS[self.task].holds
+
+    @property
+    def counted(self) -> str:
+        """What is scored, in a word: `"sequences"`, `"steps"`, `"forecasts"` (of a step and horizon), `"tokens"` or `"cases"`."""
+        told = {"tag": "steps", "forecast": "forecasts", "next": "tokens"}.get(self.task)
+        if told is None:
+            told = "cases" if self.num_sequences is None else "sequences" if self.num_sequences == self.num_scored else "steps"
+        return told
+
+    @property
     def support(self) -> dict[str, int]:
-        """Number of targets of each class."""
+        """Number of targets of each class, or of each label."""
+        if self.label_counts:
+            return {name: counts.tp + counts.fn for name, counts in self.label_counts.items()}
         return {name: sum(row) for name, row in zip(self.confusion.class_names, self.confusion.counts, strict=True)}
 
     @property
@@ -158,8 +223,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         """Return the figures in one line."""
-        accuracy, recall = self.metrics["accuracy"], self.metrics["recall"]
-        return f"Evaluation({self.task}, {self.num_scored} scored, accuracy {accuracy}, recall {recall}, from {self.source})"
+        first = {"classes": ("accuracy", "recall"), "values": ("rmse",), "labels": ("subset_accuracy", "f1")}[self.holds]
+        shown = ("bits", "skill") if self.task == "next" else (*first, *(["skill"] if self.baselines else []))
+        figures = ", ".join(f"{name.replace('_', ' ')} {self.metrics[name]}" for name in shown if name in self.metrics)
+        return f"Evaluation({self.task}, {self.num_scored} scored, {figures}, from {self.source})"
 
     def __str__(self) -> str:
         """Return what the terminal shows, as plain text of 80 columns."""
@@ -183,14 +250,28 @@ def figure(value: float) -> str:
     """Return a share with three decimals; what is below 1 is never shown as 1, nor what is above 0 as 0.
 
     Example:
-        >>> [figure(value) for value in (0.914, 0.99996, 1.0, 0.0001, float("nan"))]
-        ['0.914', '>0.999', '1.000', '<0.001', 'undefined']
+        >>> [figure(value) for value in (0.914, 0.99996, 1.0, 0.0001, -0.0001, float("nan"))]
+        ['0.914', '>0.999', '1.000', '<0.001', '>-0.001', 'undefined']
     """
     if math.isnan(value):
         return "undefined"
-    if 0 < value < 0.0005:
-        return "<0.001"
+    if 0 < abs(value) < 0.0005:
+        return "<0.001" if value > 0 else ">-0.001"
     return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
+
+
+def amount(value: float) -> str:
+    """Return a figure that has a size of its own with four digits that count.
+
+    Example:
+        >>> [amount(value) for value in (702.0396, 0.00012345, 12345.6, 1e9, 0.0, float("nan"))]
+        ['702.0', '0.0001234', '12,346', '1.000e+09', '0', 'undefined']
+    """
+    if math.isnan(value):
+        return "undefined"
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if 10_000 <= abs(value) < 10**7 else f"{value:#.4g}".removesuffix(".")
 
 
 def write_evaluation(evaluation: Evaluation, path: Path | str) -> Path:
@@ -210,10 +291,11 @@ def read_evaluation(path: Path | str) -> Evaluation:
         if document.get("schema") != SCHEMA:
             hint = "Use the version that wrote it, or evaluate again."
             raise _unreadable(path, f"schema {document.get('schema')!r}, this version reads {SCHEMA}", hint)
-        for estimates in (document["metrics"], *document["per_class"].values()):
-            for estimate in estimates.values():
-                estimate["value"] = math.nan if estimate["value"] is None else estimate["value"]
-        return msgspec.convert(document, Evaluation)
+        tables = (document["metrics"], *document["per_class"].values(), *document.get("by_ahead", {}).values())
+        skills = [each["skill"] for each in document.get("baselines", {}).values()]
+        for estimate in [*skills, *(each for table in tables for each in table.values())]:
+            estimate["value"] = math.nan if estimate["value"] is None else estimate["value"]
+        return msgspec.convert(document, Evaluation, str_keys=True)
     except OSError as problem:
         raise _unreadable(
             path, problem.strerror or str(problem), "Make it with 'statewise evaluate ... --out FILE', or by fitting."

@@ -15,18 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from statewise.evaluation._records import Estimate, Evaluation, figure
+from statewise.evaluation._sections import MOST_ROWS as _MANY
+from statewise.evaluation._sections import Table as SectionTable
+from statewise.evaluation._sections import baseline_says, metric_name, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
 
-_MANY = 15
-"""No more classes or confusions than this are listed."""
-
 _NAME_WIDTH = 20
 _AXES = "rows: actual, columns: predicted"
-_UNITS = {"group": "groups", "sequence": "sequences", "count": "cases"}
+_UNITS = {"group": "groups", "sequence": "sequences", "block": "blocks", "count": "cases"}
 
 
 def render(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
@@ -35,10 +35,15 @@ def render(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
     yield _metrics(evaluation)
     yield _lines(_methods(evaluation), style="dim")
     yield _lines(baseline_lines(evaluation))
-    yield Text()
-    yield from _confusion(evaluation, width)
-    yield Text()
-    yield from _classes(evaluation)
+    if evaluation.confusion.counts:
+        yield Text()
+        yield from _confusion(evaluation, width)
+        yield Text()
+        yield from _classes(evaluation)
+    for table in tables_of(evaluation):
+        yield Text()
+        yield _title(table.title)
+        yield _plain(table)
     if evaluation.notes:
         yield _lines(("note", note) for note in evaluation.notes)
 
@@ -51,8 +56,8 @@ def as_text(evaluation: Evaluation) -> str:
 
 
 def as_html(evaluation: Evaluation) -> str:
-    """Return metrics and confusion matrix as two plain tables for a notebook."""
-    metrics = [(name, figure(each.value), each.interval or "none", f"{each.units:,}") for name, each in _named(evaluation)]
+    """Return metrics, and confusion matrix or what else there is, as plain tables for a notebook."""
+    metrics = [(name, each.written, each.interval or "none", f"{each.units:,}") for name, each in _named(evaluation)]
     names = evaluation.confusion.class_names
     counts = [(name, *map(str, row)) for name, row in zip(names, evaluation.confusion.counts, strict=True)]
     positive = "" if evaluation.positive is None else f"; positive class: {evaluation.positive}"
@@ -60,24 +65,28 @@ def as_html(evaluation: Evaluation) -> str:
         [
             f"<p><b>{html.escape(headline(evaluation))}</b></p>",
             _html_table("", ("metric", "value", "95 % interval", "units"), metrics),
-            _html_table(f"Confusion matrix ({_AXES}{positive})", ("", *names), counts),
+            _html_table(f"Confusion matrix ({_AXES}{positive})", ("", *names), counts) if names else "",
+            *(_html_table(*table) for table in tables_of(evaluation)),
         ]
     )
 
 
 def headline(evaluation: Evaluation) -> str:
     """Return in one line what was scored, and on how much."""
-    scored = {"classify": "cases" if evaluation.num_sequences is None else "sequences", "tag": "steps"}[evaluation.task]
-    parts = [f"{evaluation.num_scored:,} {scored}"]
-    if evaluation.task == "tag":
-        parts.append(f"{evaluation.num_sequences:,} sequences")
-    if evaluation.unit == "group":
-        parts.append(f"{evaluation.num_units:,} groups")
-    return f"Evaluation of {evaluation.source}: {', '.join(parts)}, {len(evaluation.confusion.class_names)} classes"
+    parts = [f"{evaluation.num_scored:,} {evaluation.counted}"]
+    if evaluation.num_sequences is not None and evaluation.counted != "sequences":
+        parts.append(f"{evaluation.num_sequences:,} {'sequence' if evaluation.num_sequences == 1 else 'sequences'}")
+    if evaluation.unit in ("group", "block"):
+        parts.append(f"{evaluation.num_units:,} {_UNITS[evaluation.unit]}")
+    kinds = {"classes": (len(evaluation.confusion.class_names), "classes"), "labels": (len(evaluation.label_counts), "labels")}
+    number, kind = kinds.get(evaluation.holds, (0, ""))
+    return f"Evaluation of {evaluation.source}: {', '.join(parts)}" + (f", {number} {kind}" if number else "")
 
 
 def baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return, as titles and texts, what the figures have to be held against."""
+    if not evaluation.confusion.counts:
+        return _other_baseline_lines(evaluation)
     accuracy = percent(evaluation.metrics["accuracy"].value)
     always = f"always answering {evaluation.majority_class!r} has accuracy {percent(evaluation.majority_accuracy)}, this {accuracy}"
     lines = [("baseline", f"{always}; chance of balanced accuracy {percent(evaluation.chance)}")]
@@ -88,6 +97,18 @@ def baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
     recall = percent(evaluation.metrics["recall"].value)
     missed = f"{evaluation.num_missed:,} of {evaluation.num_positives:,} positives were missed (recall {recall})"
     return [("positive class", f"{evaluation.positive!r}, {positives} ({share})"), ("missed", missed), *lines]
+
+
+def _other_baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return the same for tasks without a confusion matrix."""
+    if evaluation.holds == "labels":
+        worst = [("worst label", f"{evaluation.worst_class!r}, by f1")] if any(evaluation.support.values()) else []
+        return [("baseline", f"chance of balanced accuracy {percent(evaluation.chance)}"), *worst]
+    lines = [("baseline", baseline_says(evaluation))]
+    if evaluation.task == "next":
+        always = f"always answering {evaluation.majority_class!r} has accuracy {percent(evaluation.majority_accuracy)}"
+        lines.append(("", f"{always}, this {percent(evaluation.metrics['accuracy'].value)}"))
+    return lines
 
 
 def percent(share: float) -> str:
@@ -106,14 +127,7 @@ def percent(share: float) -> str:
 
 def _named(evaluation: Evaluation) -> list[tuple[str, Estimate]]:
     """Return each metric with a name that says what it is of."""
-
-    def title(name: str) -> str:
-        words = name.replace("_", " ")
-        if name in ("accuracy", "balanced_accuracy"):
-            return words
-        return f"macro {words}" if evaluation.positive is None else f"{words} of {evaluation.positive!r}"
-
-    return [(title(name), each) for name, each in evaluation.metrics.items()]
+    return [(metric_name(evaluation, name), each) for name, each in evaluation.metrics.items()]
 
 
 def _table() -> Table:
@@ -130,7 +144,17 @@ def _metrics(evaluation: Evaluation) -> Table:
     for title in ("value", "95 % interval", _UNITS[evaluation.unit]):
         table.add_column(title, justify="right", no_wrap=True)
     for name, each in _named(evaluation):
-        table.add_row(Text(name), figure(each.value), each.interval or "none", f"{each.units:,}")
+        table.add_row(Text(name), each.written, each.interval or "none", f"{each.units:,}")
+    return table
+
+
+def _plain(section: SectionTable) -> Table:
+    """Return a table of words and figures."""
+    table = _table()
+    for number, title in enumerate(section.header):
+        table.add_column(title, justify="right" if number else "left", no_wrap=bool(number), overflow="fold")
+    for first, *others in section.rows:
+        table.add_row(Text(_shortened(first)), *others)
     return table
 
 

@@ -1,0 +1,118 @@
+"""What is told of an evaluation besides its metrics, in words and tables that the terminal, a notebook and the report share?"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from statewise.evaluation._records import amount, figure
+
+if TYPE_CHECKING:
+    from statewise.evaluation._records import Estimate, Evaluation
+
+MOST_ROWS = 15
+"""No more classes, labels or horizons than this are listed."""
+
+_COLUMNS = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "cross_entropy": "cross-entropy", "bits": "bits"}
+
+
+class Table(NamedTuple):
+    """A table of words and figures: the first column is of words."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def metric_name(evaluation: Evaluation, name: str) -> str:
+    """Return a metric with what it is of."""
+    words = {"r2": "R2", "bits": "bits a token", "cross_entropy": "cross-entropy (nats)"}.get(name) or _COLUMNS.get(name)
+    if words is not None:
+        return words
+    words = name.replace("_", " ")
+    if name == "skill" and evaluation.judged_baseline is not None:
+        return f"skill against {evaluation.judged_baseline}"
+    if name in ("accuracy", "subset_accuracy", "hamming_accuracy", "perplexity", "skill"):
+        return words
+    if name == "balanced_accuracy":
+        return f"{words}, mean of labels" if evaluation.holds == "labels" else words
+    return f"macro {words}" if evaluation.positive is None else f"{words} of {evaluation.positive!r}"
+
+
+def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
+    """Return what the task adds to the metrics: errors beside those of naive methods, by how far ahead; figures by label."""
+    made = (_against_baselines(evaluation), _by_ahead(evaluation), _by_label(evaluation))
+    return tuple(table for table in made if table is not None)
+
+
+def baseline_says(evaluation: Evaluation) -> str:
+    """Return in a sentence how the model stands beside the best naive method.
+
+    Example:
+        >>> from statewise.evaluation import Predictions, evaluate
+        >>> columns = {"target": [1.5, 2.0, 4.0], "prediction": [1.5, 2.5, 3.5], "baseline_mean": [2.0, 2.0, 2.0]}
+        >>> baseline_says(evaluate(Predictions.from_columns(columns)))
+        'mean has an RMSE of 1.190, this 0.4082'
+    """
+    if evaluation.judged_baseline is None:
+        return "none is known, so that it is not known whether a naive method does as well"
+    score = evaluation.baselines[evaluation.judged_baseline]
+    name, words = ("bits", "{} bits a token") if "bits" in score.figures else ("rmse", "an RMSE of {}")
+    theirs, ours = words.format(amount(score.figures[name])), evaluation.metrics[name].written
+    return f"{evaluation.judged_baseline} has {theirs}, this {ours}"
+
+
+def _against_baselines(evaluation: Evaluation) -> Table | None:
+    if not evaluation.baselines:
+        return None
+    names = tuple(next(iter(evaluation.baselines.values())).figures)
+    rows = [("this", *(evaluation.metrics[name].written for name in names), "", "")]
+    for name, each in evaluation.baselines.items():
+        marked = f"{name} (judged)" if name == evaluation.judged_baseline and len(evaluation.baselines) > 1 else name
+        rows.append((marked, *(amount(each.figures[figure]) for figure in names), each.skill.written, each.skill.interval or "none"))
+    return Table("Against naive methods", ("", *(_COLUMNS[name] for name in names), "skill", "95 % of skill"), tuple(rows))
+
+
+def _by_ahead(evaluation: Evaluation) -> Table | None:
+    found = evaluation.by_ahead
+    if len(found) < 2:
+        return None
+    aheads = sorted(found)
+    chosen = [aheads[at] for at in np.unique(np.linspace(0, len(aheads) - 1, MOST_ROWS).astype(int)).tolist()]
+    rows = tuple(
+        (f"{ahead}", found[ahead]["rmse"].written, found[ahead]["mae"].written, *_skill(found[ahead].get("skill"))) for ahead in chosen
+    )
+    of = "" if len(chosen) == len(aheads) else f" ({len(chosen)} of {len(aheads)} horizons)"
+    return Table(f"By how many steps ahead{of}", ("ahead", "RMSE", "MAE", "skill", "95 % of skill"), rows)
+
+
+def _skill(skill: Estimate | None) -> tuple[str, str]:
+    return ("unknown", "none") if skill is None else (skill.written, skill.interval or "none")
+
+
+def _by_label(evaluation: Evaluation) -> Table | None:
+    if not evaluation.label_counts:
+        return None
+    support, each = evaluation.support, evaluation.per_class
+    names = list(support)
+    if len(names) > MOST_ROWS:
+        names = sorted((name for name in names if support[name]), key=lambda name: _worst_first(each[name]["f1"].value))[:MOST_ROWS]
+    rows = tuple(
+        (
+            name,
+            f"{support[name]:,}",
+            figure(each[name]["precision"].value),
+            figure(each[name]["recall"].value),
+            each[name]["recall"].interval or "none",
+            figure(each[name]["f1"].value),
+        )
+        for name in names
+    )
+    title = "Labels" if len(names) == len(support) else f"The {len(names)} labels with the lowest f1, of {len(support)}"
+    return Table(title, ("label", "targets", "precision", "recall", "95 % of recall", "f1"), rows)
+
+
+def _worst_first(value: float) -> float:
+    return -1.0 if math.isnan(value) else value

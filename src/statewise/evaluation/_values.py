@@ -1,0 +1,173 @@
+"""How far are predicted values from the true ones, and is that less than what a naive method reaches? Regress and forecast.
+
+    mse, rmse, mae    mean of the squared errors, its root, mean of the absolute errors
+    r2                1 - sum of squared errors / sum of squared distances of the targets from their own mean
+    skill             1 - mse / mse of a baseline, on the rows for which the baseline has an answer
+
+The baseline that is judged is the one with the lowest mse.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from statewise.errors import DataError
+from statewise.evaluation._blocks import units_of
+from statewise.evaluation._jackknife import Metric, Sums, estimate, ratio, sums_over
+from statewise.evaluation._metrics import divide
+from statewise.evaluation._records import BaselineScore, Estimate, Evaluation, Points
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from statewise.evaluation._blocks import RowUnits
+    from statewise.evaluation._predictions import Predictions
+
+MOST_POINTS = 400
+
+ERRORS = (
+    Metric("mse", ratio("squared", "rows")),
+    Metric("rmse", lambda sums: np.sqrt(divide(sums["squared"], sums["rows"]))),
+    Metric("mae", ratio("absolute", "rows")),
+)
+R2 = Metric(
+    "r2",
+    lambda sums: 1 - divide(sums["squared"], sums["target squared"] - divide(sums["target"] ** 2, sums["rows"])),
+    scale="log of 1 - x",
+    better="high",
+    is_share=True,
+)
+SKILL = Metric(
+    "skill",
+    lambda sums: 1 - divide(sums["shared"], sums["naive squared"]),
+    scale="log of 1 - x",
+    better="high",
+    is_share=True,
+    rests_on="naive rows",
+)
+
+
+def evaluate_values(predictions: Predictions, notes: tuple[str, ...]) -> Evaluation:
+    """Return the errors of values, overall, against each baseline, and of forecasts by how far ahead.
+
+    Args:
+        predictions: the rows that are scored.
+        notes: what is known of them already.
+
+    Raises:
+        DataError: a prediction is NaN or infinite.
+    """
+    actual, predicted = _finite(predictions)
+    units = units_of(predictions, predicted - actual)
+    columns = _columns(actual, predicted)
+    sums = sums_over(units.of_unit, columns, units.words)
+    metrics = {metric.name: estimate(metric, sums) for metric in (*ERRORS, R2)}
+    baselines = {name: _against(units, columns, actual, naive) for name, naive in predictions.baselines.items()}
+    baselines = {name: each for name, each in baselines.items() if each.num_scored}
+    judged = _best(predictions.baselines, baselines, actual)
+    if judged is not None:
+        metrics["skill"] = baselines[judged].skill
+    naive = None if judged is None else predictions.baselines[judged]
+    return Evaluation(
+        task=predictions.task,
+        source=predictions.source,
+        metrics=metrics,
+        unit=units.unit,
+        num_units=units.num_units,
+        num_scored=len(predictions),
+        num_sequences=len(set(predictions.key.tolist())),
+        baselines=baselines,
+        judged_baseline=judged,
+        by_ahead=_by_ahead(predictions, units, columns, actual, naive),
+        points=_points(predictions, actual, predicted),
+        notes=(*notes, *units.notes, *_notes(baselines, judged, len(predictions))),
+    )
+
+
+def _finite(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    assert predictions.actual is not None
+    for name, column in (("target", predictions.actual), ("prediction", predictions.predicted)):
+        bad = np.flatnonzero(~np.isfinite(column))
+        if len(bad):
+            raise DataError(
+                asked="evaluate",
+                where=f"column {name!r} of {predictions.source}, sequence {predictions.key[bad[0]]!r}",
+                arrived=f"{column[bad[0]]} ({len(bad)} of {len(column)} are NaN or infinite)",
+                hint="Each scored row needs a finite number; give a row of weight 0 what it should be left out for.",
+            )
+    return predictions.actual, predictions.predicted
+
+
+def _columns(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what is summed of each row; targets from their mean, so that their squares lose no digits."""
+    error, target = predicted - actual, actual - actual.mean()
+    return {"rows": np.ones(len(error)), "squared": error**2, "absolute": np.abs(error), "target": target, "target squared": target**2}
+
+
+def _against(units: RowUnits, columns: Mapping[str, np.ndarray], actual: np.ndarray, naive: np.ndarray) -> BaselineScore:
+    """Return what a naive method reaches, and the skill of the model on the rows for which it has an answer."""
+    there = np.isfinite(naive)
+    error = np.where(there, naive - actual, 0.0)
+    shared = {"naive rows": there.astype(float), "shared": np.where(there, columns["squared"], 0.0), "naive squared": error**2}
+    sums = sums_over(units.of_unit, shared | {"naive absolute": np.abs(error)}, units.words)
+    total: Sums = sums.total
+    mse = float(divide(total["naive squared"], total["naive rows"]))
+    mae = float(divide(total["naive absolute"], total["naive rows"]))
+    return BaselineScore(figures={"mse": mse, "rmse": math.sqrt(mse), "mae": mae}, skill=estimate(SKILL, sums), num_scored=int(there.sum()))
+
+
+def _best(columns: Mapping[str, np.ndarray], baselines: Mapping[str, BaselineScore], actual: np.ndarray) -> str | None:
+    """Return the baseline with the lowest mse, on the rows for which all have an answer where there are any."""
+    if not baselines:
+        return None
+    errors = {name: (columns[name] - actual) ** 2 for name in baselines}
+    shared = np.logical_and.reduce([np.isfinite(error) for error in errors.values()])
+    own = {name: baselines[name].figures["mse"] for name in baselines}
+    figures = {name: float(error[shared].mean()) for name, error in errors.items()} if shared.any() else own
+    return min(figures, key=lambda name: figures[name])
+
+
+def _by_ahead(
+    predictions: Predictions, units: RowUnits, columns: Mapping[str, np.ndarray], actual: np.ndarray, naive: np.ndarray | None
+) -> dict[int, dict[str, Estimate]]:
+    """Return the errors by how many steps ahead, and the skill against the baseline that is judged."""
+    if predictions.ahead is None:
+        return {}
+    found = {}
+    for ahead in np.unique(predictions.ahead).tolist():
+        rows = predictions.ahead == ahead
+        of_unit = np.unique(units.of_unit[rows], return_inverse=True)[1].reshape(-1)
+        here = units._replace(of_unit=of_unit)
+        part = {name: column[rows] for name, column in columns.items()}
+        sums = sums_over(of_unit, part, units.words)
+        found[ahead] = {metric.name: estimate(metric, sums) for metric in ERRORS if metric.name != "mse"}
+        if naive is not None and np.isfinite(naive[rows]).any():
+            found[ahead]["skill"] = _against(here, part, actual[rows], naive[rows]).skill
+    return found
+
+
+def _points(predictions: Predictions, actual: np.ndarray, predicted: np.ndarray) -> Points:
+    """Return rows to draw: of forecasts those of the nearest and the farthest horizon."""
+    rows = np.arange(len(actual))
+    if predictions.ahead is not None:
+        ends = (predictions.ahead.min(), predictions.ahead.max())
+        rows = rows[np.isin(predictions.ahead, ends)]
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, MOST_POINTS).astype(np.int64))]
+    return Points(
+        actual=tuple(actual[rows].tolist()),
+        predicted=tuple(predicted[rows].tolist()),
+        ahead=() if predictions.ahead is None else tuple(predictions.ahead[rows].tolist()),
+    )
+
+
+def _notes(baselines: Mapping[str, BaselineScore], judged: str | None, num_rows: int) -> list[str]:
+    if judged is None:
+        return ["no baseline: whether a naive method does as well is not known; give it as a column 'baseline_<name>'"]
+    return [
+        f"baseline {name!r} has an answer for {each.num_scored:,} of {num_rows:,} scored rows; skill is told on these"
+        for name, each in baselines.items()
+        if each.num_scored < num_rows
+    ]
