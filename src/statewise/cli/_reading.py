@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from statewise.cli._fit_options import SplitOptions
 from statewise.cli._show import warn
 from statewise.errors import DataError, OptionError
 from statewise.runs import Run
-from statewise.sequences import Sequences, fingerprints, read, read_table, split
+from statewise.sequences import Sequences, fingerprints, read, read_table
 
 
 @Parameter(name="*")
@@ -50,7 +51,9 @@ class Parts:
     test: Sequences | None
 
 
-def read_parts(data: Path | None, train: Path | None, valid: Path | None, test: Path | None, columns: Columns, *, seed: int) -> Parts:
+def read_parts(
+    *, data: Path | None, train: Path | None, valid: Path | None, test: Path | None, columns: Columns, cut: SplitOptions, seed: int
+) -> Parts:
     """Read one file and split it, or read the parts that were given and carve the validation part out of the training part."""
     if (data is None) == (train is None):
         raise OptionError(
@@ -66,15 +69,16 @@ def read_parts(data: Path | None, train: Path | None, valid: Path | None, test: 
                 asked="statewise fit", where="the data", arrived="--data beside --valid or --test", hint="Use --train instead of --data."
             )
         whole = read(data, **options)
-        parts = split(whole, by=_unit(whole), seed=seed)
+        parts = cut.cut(whole, fractions=(0.7, 0.15, 0.15), seed=seed)
         return Parts(parts[0], parts[1], parts[2])
     assert train is not None
     training = read(train, **options)
     chosen = reading_of(training, columns)
     held_out = None if test is None else read_like(training, test, chosen)
     if valid is not None:
+        cut.require_unused()
         return Parts(training, read_like(training, valid, chosen), held_out)
-    carved = split(training, by=_unit(training), fractions=(0.85, 0.15), seed=seed)
+    carved = cut.cut(training, fractions=(0.85, 0.15), seed=seed)
     return Parts(carved[0], carved[1], held_out)
 
 
@@ -121,10 +125,6 @@ def reading_of(training: Sequences, columns: Columns) -> dict[str, Any]:
     numeric = [name for part in training.parts if part not in training.categories for name in training.feature_names_of(part) or ()]
     options.setdefault("features", [*numeric, *training.categories])
     return {**options, "categorical": list(training.categories)}
-
-
-def _unit(data: Sequences) -> Literal["group", "sequence"]:
-    return "sequence" if data.groups is None else "group"
 
 
 def read_for_run(run: Run, path: Path, columns: Columns, *, labelled: bool = True) -> Sequences:
