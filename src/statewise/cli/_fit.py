@@ -136,9 +136,9 @@ def _shuffled(data: Sequences, seed: int) -> Sequences:
 def _module(model: str, options: ModelOptions, train: Sequences, seed: int) -> nn.Module:
     if model in _CORES:
         return build(model, data=train, seed=seed, **options.given())  # type: ignore[arg-type]  # one of _CORES
-    made = _from_factory(model, seed)
-    options.require_unused(model)
-    return made
+    if ":" in model:
+        options.require_unused(model)
+    return _from_factory(model, seed)
 
 
 def _from_factory(target: str, seed: int) -> nn.Module:
