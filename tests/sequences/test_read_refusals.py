@@ -28,7 +28,7 @@ BAD_ROWS = [
     ("a,soon,1,0\nb,2024-01-01,2,1\n", "time, column 'time', line 2: 'soon', which is no date that can be read (1 of 2 values). Write"),
     (
         "a,1,1,0.25\nb,1,2,1\n",
-        "target, column 'label', line 2: the number 0.25, which has a fraction, where a class is needed. To predict a number say task='regress'",
+        "target, column 'label', line 2: the number 0.25, which has a fraction, where a class is needed. To predict a number",
     ),
     ("a,1,1,0\n", "data.csv': one row only. Labelled sequences need more than one step"),
     ("", "column names (key, time, amount, label) and no row. Choose a file with one row a step"),

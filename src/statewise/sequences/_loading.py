@@ -134,10 +134,10 @@ def _refuse_other_columns(files: Sequence[Path], frames: Sequence[pl.DataFrame],
             raise DataError(asked=asked, where=f"file '{file}'", arrived=told, hint="Files that are read together need the same columns.")
 
 
-def _joined(frames: Sequence[pl.DataFrame], files: Sequence[Path], asked: str, pl: Any) -> pl.DataFrame:
+def _joined(frames: Sequence[pl.DataFrame], files: Sequence[Path], asked: str, pl: Any) -> Any:
     """Return all rows as one frame; a column that is of numbers here and of text there is refused."""
     try:
-        whole: pl.DataFrame = pl.concat(frames, how="vertical_relaxed")
+        return pl.concat(frames, how="vertical_relaxed")
     except pl.exceptions.PolarsError as problem:
         for file, frame in zip(files, frames, strict=True):
             odd = next((name for name in frame.columns if not _go_together(frame[name].dtype, frames[0][name].dtype, pl)), None)
@@ -146,7 +146,6 @@ def _joined(frames: Sequence[pl.DataFrame], files: Sequence[Path], asked: str, p
                 hint = "Write the column in the same way in every file."
                 raise DataError(asked=asked, where=f"file '{file}', column {odd!r}", arrived=arrived, hint=hint) from problem
         raise _damaged(files[0], asked, problem) from problem
-    return whole
 
 
 def _go_together(one: Any, other: Any, pl: Any) -> bool:

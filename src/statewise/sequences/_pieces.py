@@ -83,7 +83,7 @@ def _cut(data: Sequences, begins: Tensor, num_holes: int, options: Options) -> S
         notes.append(f"{num_holes} sequences begin at a hole in time of more than {options.max_gap:g}")
     num_pieces = len(owners) - len(data) - num_holes
     if num_pieces:
-        told = f"; each has the target of the whole ({data.each})" if data.each == "sequence" else ""
+        told = "; each has the target of its sequence" if data.each == "sequence" else ""
         notes.append(f"sequences of more than {options.max_steps} steps were cut: {len(owners)} pieces{told}")
     names = _keys_of_pieces(keys, counts.tolist())
     single = isinstance(data.inputs, Ragged)

@@ -38,7 +38,9 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
         categories: the categories of each categorical input.
         static: the features of whole sequences.
         each: whether there is a target a sequence or a step; None without targets.
-        classes: how many targets each class has.
+        classes: how many scored targets each class has; of several labels at once, how many have each.
+        values: of targets that are numbers, the least, the mean and the largest of those that are scored.
+        num_unscored: targets of weight 0, which are fed to a model and not scored.
         num_groups: number of groups; None without groups.
         notes: one line for each thing that was accepted and should be known.
     """
@@ -56,6 +58,8 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
     classes: dict[str, int]
     num_groups: int | None
     notes: tuple[str, ...]
+    values: tuple[float, float, float] | None = None
+    num_unscored: int = 0
 
     def lines(self) -> list[tuple[str, str]]:
         """Return what is shown: a title and a text for each line."""
@@ -69,8 +73,19 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
             shown.append(("of a sequence", _listed(self.static)))
         if self.num_groups is not None:
             shown.append(("groups", f"{self.num_groups:,}"))
-        shown.append(("classes", _classes(self.classes, self.each) if self.each else "no targets"))
-        return shown + [("note", note) for note in self.notes]
+        return [*shown, *self._targets(), *(("note", note) for note in self.notes)]
+
+    def _targets(self) -> list[tuple[str, str]]:
+        """Return what is shown of the targets."""
+        if self.each is None:
+            return [("classes", "no targets")]
+        shown = [("classes", _classes(self.classes, self.each))]
+        if self.values is not None:
+            low, mean, high = self.values
+            shown = [("targets", f"numbers, one a {self.each}; {low:.4g} to {high:.4g}, mean {mean:.4g}")]
+        if self.num_unscored:
+            shown.append(("not scored", f"{self.num_unscored:,} targets of weight 0"))
+        return shown
 
     def __str__(self) -> str:
         """Return the lines as plain text."""
@@ -116,20 +131,40 @@ def describe(data: Sequences) -> DataSummary:
         classes=class_counts(data),
         num_groups=None if data.groups is None else len(set(data.groups)),
         notes=data.notes,
+        values=_span(data),
+        num_unscored=0 if data.scored is None else int((~data.scored).sum()),
     )
 
 
+def _span(data: Sequences) -> tuple[float, float, float] | None:
+    """Return the least, the mean and the largest of the scored targets that are numbers; zeros where none is scored."""
+    if data.holds != "values":
+        return None
+    values = _scored(data).double()
+    return (float(values.min()), float(values.mean()), float(values.max())) if len(values) else (0.0, 0.0, 0.0)
+
+
+def _scored(data: Sequences) -> torch.Tensor:
+    """Return the targets that are scored."""
+    assert isinstance(data.targets, torch.Tensor)
+    assert data.scored is not None
+    return data.targets[data.scored].cpu()
+
+
 def class_counts(data: Sequences) -> dict[str, int]:
-    """Return how many targets each class has, in the order of the class numbers; without targets, nothing.
+    """Return how many scored targets each class has, in the order of the class numbers; without classes, nothing.
+
+    Of several labels at once it is how many targets have each.
 
     Example:
         >>> from statewise.sequences import Ragged, Sequences
         >>> class_counts(Sequences(inputs=Ragged(torch.zeros(2, 1), torch.tensor([1, 1])), targets=["b", "b"], class_names=["a", "b"]))
         {'a': 0, 'b': 2}
     """
-    if not isinstance(data.targets, torch.Tensor):
+    if data.holds not in ("classes", "labels"):
         return {}
-    counts = torch.bincount(data.targets.cpu(), minlength=data.num_classes or 0).tolist()
+    scored = _scored(data)
+    counts = (scored.sum(0) if data.holds == "labels" else torch.bincount(scored, minlength=data.num_classes or 0)).tolist()
     names = data.class_names if data.class_names is not None else [str(number) for number in range(len(counts))]
     return dict(zip(names, counts, strict=True))
 
@@ -152,24 +187,34 @@ def fingerprints(data: Sequences) -> list[bytes]:
 
 
 def require_two_classes(data: Sequences, asked: str) -> None:
-    """Refuse data from which no classes can be learnt.
+    """Refuse data from which nothing can be learnt: targets that are all the same, or fewer sequences than classes.
 
     Args:
         data: the sequences.
         asked: what the user wanted, for the message.
 
     Raises:
-        DataError: there are no targets, or all of them are of one class.
+        DataError: there are no targets, all of them are of one class or one number, or some class can have no sequence.
     """
+    where = f"targets of {data.source}"
+    if data.targets is None or not len(_scored(data)):
+        hint = "Name the column of labels when reading, with target='...' (--target)."
+        raise DataError(asked=asked, where=where, arrived="there are none" if data.targets is None else "no target at all", hint=hint)
+    if data.holds == "values":
+        low, _, high = _span(data) or (0.0, 0.0, 0.0)
+        if low == high:
+            hint = "There is nothing to learn from a number that never changes: check the target column."
+            raise DataError(asked=asked, where=where, arrived=f"only the number {low:g}", hint=hint)
+        return
     counts = class_counts(data)
     present = [name for name, count in counts.items() if count]
-    if not counts:
-        hint = "Name the column of labels when reading, with target='...' (--target)."
-        raise DataError(asked=asked, where=f"targets of {data.source}", arrived="there are none", hint=hint)
-    if len(present) < 2:
-        arrived = f"only the class {present[0]!r}, {counts[present[0]]} times" if present else "no target at all"
+    if len(present) < 2 and data.holds == "classes":
+        arrived = f"only the class {present[0]!r}, {counts[present[0]]} times"
         hint = "Telling classes apart needs at least two: check the target column and how the data was cut."
-        raise DataError(asked=asked, where=f"targets of {data.source}", arrived=arrived, hint=hint)
+        raise DataError(asked=asked, where=where, arrived=arrived, hint=hint)
+    if data.holds == "classes" and data.each == "sequence" and len(data) < len(counts):
+        hint = "Each class needs sequences to learn from: check the key and the target column, and how the data was cut."
+        raise DataError(asked=asked, where=where, arrived=f"{len(data)} sequences for {len(counts)} classes", hint=hint)
 
 
 def _numbered(size: int) -> tuple[str, ...]:
@@ -188,6 +233,8 @@ def _classes(classes: dict[str, int], each: Each) -> str:
     head = f"{len(classes)}, one a {each}; "
     total, more = sum(classes.values()), ", ..." if len(classes) > _MANY else ""
     names = list(classes)[:_MANY]
+    if not names:
+        return head + "none"
     if len(set(classes.values())) == 1:
         return f"{head}{classes[names[0]]:,} of each: {', '.join(names)}{more}"
     shares = {name: f" ({classes[name] / max(total, 1):.1%})" if len(classes) <= _FEW else "" for name in names}

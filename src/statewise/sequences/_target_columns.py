@@ -72,7 +72,7 @@ def targets_of(table: Table, options: Options, rows: Rows) -> Targets:
     if there is table and table.heads is not None:
         inferred = "step"
     each = stated or inferred
-    notes = [*column.notes, *([] if stated else [_told_each(options, each, agrees is not None)])]
+    notes = [*column.notes, *([] if stated else [_told_each(options, each, differs=agrees is not None, of_heads=there is not table)])]
     if each == "sequence":
         owners, steps = local.first(given)
         picked = np.zeros((len(local.keys), *values.shape[1:]), dtype=values.dtype)
@@ -112,8 +112,10 @@ def _hint_of_change(options: Options) -> str:
     return "One label a step is the task 'tag': say task='tag' (--task tag)."
 
 
-def _told_each(options: Options, each: Each, differs: bool) -> str:  # noqa: FBT001  # the reason, not an option
-    if each == "sequence":
+def _told_each(options: Options, each: Each, *, differs: bool, of_heads: bool) -> str:
+    if of_heads:
+        why = "it is given for whole sequences"
+    elif each == "sequence":
         why = "it is the same in every step of each sequence"
     else:
         why = "it changes inside a sequence" if differs else "it is not given for whole sequences"
