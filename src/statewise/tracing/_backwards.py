@@ -17,7 +17,7 @@ from statewise.tracing._shapes import counted
 from statewise.training._decay import lags_of
 from statewise.training._narration_lags import tell_lags
 from statewise.training._taps import kind_of_taps, reads_both_ways, tapped
-from statewise.training._through_time import gradients, is_by_step, looking_back, reach_of
+from statewise.training._through_time import gradients, is_by_step, looking_back, reach_of, same_draws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,8 +71,7 @@ def _follow(seen: Seen, again: Again, chances: Chances) -> tuple[Reach, str]:
 
 def _run(seen: Seen, again: Again, change: Callable[[Tensor], Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
     """Return the output rows of the one sequence, with their graph, and the leaves."""
-    torch.manual_seed(0)  # of the generator that is put back: a module that draws in eval mode draws the same in every run
-    with tapped(seen.module, again.inputs, change) as (inputs, leaves):
+    with same_draws(seen.module), tapped(seen.module, again.inputs, change) as (inputs, leaves):
         result = again.run(inputs)
     if isinstance(result, Outputs):
         return result.values, leaves

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from statewise.contracts import Adapted
+from statewise.contracts import Adapted, device_of
 from statewise.sequences import Ragged, Sequences, aligned, batches
 from statewise.training._decay import Reach, lags_of
 from statewise.training._taps import kind_of_taps, reads_both_ways, tapped
@@ -93,6 +93,14 @@ def looking_back(module: nn.Module) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def same_draws(module: nn.Module) -> Iterator[None]:
+    """Put the generators of torch back after the body: a module that draws in eval mode then draws the same in every run."""
+    place = device_of(module)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        yield
+
+
 def _sample(data: Sequences, size: int) -> Sequences:
     usable = torch.nonzero(data.lengths > 0).flatten()
     places = torch.linspace(0, max(len(usable) - 1, 0), min(size, len(usable)), dtype=torch.float64).round().long()
@@ -142,9 +150,8 @@ def _spans(data: Sequences, ran: _Ran) -> list[tuple[int, int, int, int]]:
 
 
 def _run(adapted: Adapted, data: Sequences, scored: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> _Ran:
-    torch.manual_seed(0)  # of the generator that is put back: a module that draws in eval mode draws the same in every run
     inputs = {name: part.values for name, part in data.parts.items()}
-    with tapped(adapted.module, inputs, change) as (given, leaves):
+    with same_draws(adapted.module), tapped(adapted.module, inputs, change) as (given, leaves):
         parts = {name: part.with_values(given[name]) for name, part in data.parts.items()}
         outputs = adapted(replace(data, inputs=parts["x"] if isinstance(data.inputs, Ragged) else parts))
     lengths = data.lengths
