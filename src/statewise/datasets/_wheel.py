@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _GLANCE = 0.1
 """Seconds between two looks at how much has arrived."""
 
+_LARGEST = 2**30
+"""Bytes that the members of one pattern may take: no set comes near it, and a file made to fill the memory is not read."""
 _FULL = re.compile(r"No space left|not enough space|Disk quota exceeded|Errno (28|122)\b", re.IGNORECASE)
 _UNREACHABLE = re.compile(r"Retrying \(|Connection|timed out|Max retries|unreachable|HTTP error|IncompleteRead|SSLError", re.IGNORECASE)
 _REASON = re.compile(r"\[Errno -?\d+\] ([^'\"()<>\[\]]+)")
@@ -79,10 +82,13 @@ def members_of(wheel: Path, members: Mapping[str, str], *, asked: str) -> Conten
     try:
         with zipfile.ZipFile(wheel) as archive:
             for pattern, sha256 in members.items():
-                found = {path: archive.read(path) for path in sorted(archive.namelist()) if fnmatchcase(path, pattern)}
+                infos = {info.filename: info for info in archive.infolist() if fnmatchcase(info.filename, pattern)}
+                if sum(info.file_size for info in infos.values()) > _LARGEST:
+                    raise _distrusted(wheel, f"member {pattern!r}", "it would take more than a gigabyte", asked)
+                found = {path: archive.read(infos[path]) for path in sorted(infos)}
                 _check(wheel, pattern, found, sha256, asked)
                 contents |= found
-    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, NotImplementedError) as problem:  # type: ignore[attr-defined]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
         raise _distrusted(wheel, "the file", f"no whole wheel ({problem})", asked) from problem
     return contents
 
