@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 from rich.console import Console
 
-from statewise.evaluation import Counts, Evaluation, evaluate, read_predictions, write_evaluation
+from statewise.evaluation import Counts, Evaluation, Predictions, evaluate, read_predictions, write_evaluation
 from statewise.runs import Ended, Epoch, History, Record, Started, Update, encode_records
 from statewise.verdicts import Verdict
 
@@ -42,6 +43,36 @@ def of_matrix(folder: Path, matrix: Sequence[Sequence[int]]) -> Evaluation:
     names = "abcdefghijklmnopqrstuvwxyz"
     cells = [(a, b) for a, row in enumerate(matrix) for b, count in enumerate(row) for _ in range(count)]
     return of_rows(folder, [(f"g{number}", names[a], names[b]) for number, (a, b) in enumerate(cells)])
+
+
+def of_forecast(*, advantage: float, num_steps: int = 3000, seed: int = 0) -> Evaluation:
+    """Evaluate forecasts of one long stream, one and two steps ahead, that make `advantage` less error than persistence."""
+    random = np.random.default_rng(seed)
+    series = np.cumsum(random.normal(size=num_steps + 2))
+    step, ahead = np.repeat(np.arange(num_steps), 2), np.tile([1, 2], num_steps)
+    actual, last = series[step + ahead], series[step]
+    predicted = actual + (1 - advantage) * (last - actual) * random.choice([-1.0, 1.0], len(actual))
+    columns = {"step": step, "ahead": ahead, "target": actual, "prediction": predicted}
+    return evaluate(Predictions.from_columns(columns, source="forecasts.csv"))
+
+
+def of_tokens(*, better: float, num_texts: int = 60) -> Evaluation:
+    """Evaluate next tokens whose code is `better` nats shorter than that of their frequencies, noise aside."""
+    random = np.random.default_rng(0)
+    target = random.choice(list("abcd"), 40 * num_texts, p=(0.4, 0.3, 0.2, 0.1))
+    frequency = {token: float((target == token).mean()) for token in "abcd"}
+    nll = -np.log([frequency[token] for token in target]) - better + 0.1 * random.normal(size=len(target))
+    columns = {"key": np.arange(len(target)) // 40, "target": target.tolist(), "prediction": ["a"] * len(target), "nll": np.maximum(nll, 0)}
+    return evaluate(Predictions.from_columns(columns, task="next"))
+
+
+def of_labels(*, right: float, rows: int = 400, shares: Sequence[float] = (0.5, 0.4, 0.3)) -> Evaluation:
+    """Evaluate labels of which a share is right, whatever they are."""
+    random = np.random.default_rng(0)
+    truth = random.random((rows, len(shares))) < shares
+    given = np.where(random.random(truth.shape) < right, truth, ~truth)
+    columns = {f"{side}_{n}": answers[:, n] for side, answers in (("target", truth), ("prediction", given)) for n in range(len(shares))}
+    return evaluate(Predictions.from_columns(columns))
 
 
 def changed(evaluation: Evaluation, metric: str, value: float, low: float | None, high: float | None) -> Evaluation:

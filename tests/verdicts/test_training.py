@@ -10,7 +10,7 @@ from statewise.runs import Ended, Epoch, History, Record, Started, read_history
 from statewise.verdicts import Policy, Reason, Verdict, judge, read_policy
 from statewise.verdicts._policy import GradientRules, TrainingRules
 from statewise.verdicts._training import judge_training
-from tests.verdicts.evidence import GOOD, epochs_of, good_history, history_of, printed, updates_of
+from tests.verdicts.evidence import GOOD, epochs_of, good_history, history_of, of_forecast, printed, run_directory, updates_of
 
 FALLING = [1.2, 0.9, 0.7, 0.5, 0.4, 0.35]
 RISING = [0.35, 0.50, 0.65, 0.75, 0.82, 0.83]
@@ -244,3 +244,43 @@ def test_how_training_ended_is_told() -> None:
 def test_an_epoch_without_a_record_of_validation_is_skipped() -> None:
     records: list[Record] = [Epoch(epoch=n + 1, train_loss=loss, valid_accuracy=0.5 if n % 2 else None) for n, loss in enumerate(FALLING)]
     assert bands(records)["validation accuracy"].points_to == "ready"
+
+
+# Tasks without an accuracy
+
+
+def started(task: str) -> Started:
+    return Started(model="Model", task=task, num_parameters=9, num_epochs=6, num_train=50, num_valid=50, steps_per_epoch=99)
+
+
+@pytest.mark.parametrize(
+    ("losses", "level", "words"),
+    [
+        ([1.2, 0.9, 0.7, 0.5, 0.4, 0.35], "ready", "Mean of the last third"),
+        ([0.5, 0.5, 0.5, 0.501, 0.502, 0.501], "ready", "Mean of the last third"),
+        ([0.5, 0.5, 0.5, 0.6, 0.7, 0.8], "needs_work", "The validation loss rises"),
+        ([1.2, 0.9, 0.7, 0.95, 0.4, 0.35], "needs_work", "jumps: it rises by 0.25 in epoch 4"),
+        ([1.2, 0.9], "not_enough_evidence", "2 epochs with one are too few"),
+        ([], "not_enough_evidence", "There is none"),
+    ],
+)
+def test_where_there_is_no_accuracy_the_validation_loss_is_judged(losses: list[float], level: str, words: str) -> None:
+    training = FALLING[: len(losses)] or FALLING
+    reason = bands([started("forecast")], epochs_of(training, valid_losses=losses))["validation loss"]
+    assert reason.points_to == level
+    assert words in reason.says
+
+
+def test_the_task_may_be_told_by_the_evaluation_and_a_class_task_is_never_excused() -> None:
+    history = history_of(epochs_of(FALLING, valid_losses=FALLING), updates_of([0.5] * 100))
+    assert verdict_with(history).level == "ready"  # of a stranger's figures the policy requires no history
+    for task, subject in (("regress", "validation loss"), ("classify", "validation accuracy"), (None, "validation accuracy")):
+        found = judge_training(history, POLICY, required=True, task=task)
+        assert subject in {reason.subject for reason in found.reasons}
+
+
+def test_a_forecast_whose_training_is_known_is_ready(tmp_path: Path) -> None:
+    history = history_of([started("forecast")], epochs_of(FALLING, valid_losses=FALLING), updates_of([0.5] * 100))
+    verdict = judge(run_directory(tmp_path, of_forecast(advantage=0.4), history))
+    assert verdict.level == "ready"
+    assert "validation loss" in {reason.subject for reason in verdict.supports}

@@ -2,11 +2,12 @@
 
 Rules:
 - **Enough**: at least `min_units` independent units. Two classes: at least `min_positives` of the positive class, in as many
-  independent units (30 positive steps of one group are one positive). Several classes have no positive one: their limits
-  judge averages over classes, so `min_positives` is what a class needs on average, and each must occur at all.
-- **Skill**: the interval of balanced accuracy lies above 1 / classes.
-- **Limits**: as in `_reasons.py`. Two classes with few positives: the limits on accuracy, precision and F1 are dropped, and
-  count as absent evidence until the policy says what a mistake costs.
+  independent units (30 positive steps of one group are one positive). Several classes, or labels, have no positive one: their
+  limits judge averages over classes, so `min_positives` is what a class needs on average, and each must occur at all.
+- **Skill**: as in `_skill.py`.
+- **Limits**: as in `_reasons.py`; an error keeps to its limit when the upper end of its interval does. Limits made for classes are
+  not judged of another task. Two classes with few positives: the limits on accuracy, precision and F1 are dropped, and count as
+  absent evidence until the policy says what a mistake costs.
 - **Bad bands** (near chance; precision or recall below 0.50; F1 below 0.60) only word a reason, they never decide.
 """
 
@@ -15,17 +16,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from statewise.verdicts._reasons import (
-    POINTS_TO,
-    Findings,
-    Reason,
-    Standing,
-    listed,
-    percent,
-    quoted,
-    stand,
-    standing_says,
-)
+from statewise.verdicts._policy import AT_MOST
+from statewise.verdicts._reasons import POINTS_TO, Findings, LimitKind, Reason, Standing, listed, percent, quoted, stand, standing_says
+from statewise.verdicts._skill import judge_skill, more, unit_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,16 +27,26 @@ if TYPE_CHECKING:
     from statewise.verdicts._policy import Metric, Policy
 
 _DROPPED_WHEN_RARE: tuple[Metric, ...] = ("accuracy", "precision", "f1")
-_OF_ALL_CASES = ("accuracy", "balanced_accuracy")
-_NAMES: dict[str, str] = {"f1": "F1", "balanced_accuracy": "balanced accuracy", "negative_predictive_value": "negative predictive value"}
+_OF_ALL_CASES = ("accuracy", "balanced_accuracy", "subset_accuracy", "hamming_accuracy")
+_NAMES: dict[str, str] = {"f1": "F1", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "bits": "bits a token"}
+_OF_CLASSES: tuple[Metric, ...] = (
+    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "specificity", "negative_predictive_value",
+)  # fmt: skip
+_OF_LABELS: tuple[Metric, ...] = ("balanced_accuracy", "precision", "recall", "f1")
+_SUFFICES = {
+    "values": "no size of an error is good everywhere, so that skill suffices unless the policy limits mse, rmse, mae, r2 or skill",
+    "classes": "skill suffices unless the policy limits bits, cross_entropy, perplexity or skill",
+    "labels": "for labels there are subset_accuracy and hamming_accuracy",
+}
 _BAD_BELOW: dict[str, float] = {"precision": 0.50, "recall": 0.50, "f1": 0.60}
 
 
 def judge_figures(evaluation: Evaluation, policy: Policy) -> Findings:
     """Hold the metrics of an evaluation against a policy."""
     dropped = _dropped(evaluation, policy)
-    reasons = [_skill(evaluation)]
-    reasons += [_limit(evaluation, policy, metric, limit) for metric, limit in policy.limits.items() if metric not in dropped]
+    reasons = [judge_skill(evaluation)]
+    unjudged = {*dropped, *_meant_for_classes(evaluation, policy)}
+    reasons += [_limit(evaluation, policy, metric, limit) for metric, limit in policy.limits.items() if metric not in unjudged]
     reasons += _enough(evaluation, policy)
     notes = list(_notes(evaluation, policy))
     if dropped and policy.knows_mistakes:
@@ -54,14 +57,17 @@ def judge_figures(evaluation: Evaluation, policy: Policy) -> Findings:
     return Findings(reasons=tuple(reasons), notes=tuple(notes))
 
 
+def _meant_for_classes(evaluation: Evaluation, policy: Policy) -> list[Metric]:
+    """Return the limits of a policy that have no meaning for another task than telling classes apart."""
+    if evaluation.confusion.counts:
+        return []
+    kept = _OF_LABELS if evaluation.holds == "labels" else ()
+    return [metric for metric in policy.limits if metric in _OF_CLASSES and metric not in kept]
+
+
 def name(metric: str) -> str:
     """Return the metric as it stands in a sentence."""
-    return _NAMES.get(metric, metric)
-
-
-def unit_words(evaluation: Evaluation) -> str:
-    """Return what the independent units of an evaluation are called, in the plural."""
-    return {"group": "groups", "sequence": "sequences", "count": "cases"}[evaluation.unit]
+    return _NAMES.get(metric, metric.replace("_", " "))
 
 
 def is_rare(evaluation: Evaluation, policy: Policy) -> bool:
@@ -74,9 +80,12 @@ def _dropped(evaluation: Evaluation, policy: Policy) -> list[Metric]:
 
 
 def _subject(evaluation: Evaluation, metric: str) -> str:
-    if metric in _OF_ALL_CASES:
+    if metric == "skill":
+        return f"skill against {evaluation.judged_baseline}"
+    if metric in _OF_ALL_CASES or not evaluation.per_class:
         return name(metric)
-    return f"{name(metric)} of '{evaluation.positive}'" if evaluation.positive is not None else f"{name(metric)}, mean of classes"
+    of_many = "labels" if evaluation.holds == "labels" else "classes"
+    return f"{name(metric)} of '{evaluation.positive}'" if evaluation.positive is not None else f"{name(metric)}, mean of {of_many}"
 
 
 def _of_many(count: int, of: int, what: str) -> str:
@@ -87,33 +96,6 @@ def _of_many(count: int, of: int, what: str) -> str:
         ('88 of 100 positives are', '1 of 2,400 answers is')
     """
     return f"{count:,} of {of:,} {what} {'is' if count == 1 else 'are'}"
-
-
-def _skill(evaluation: Evaluation) -> Reason:
-    subject, estimate, chance = "skill", evaluation.metrics.get("balanced_accuracy"), evaluation.chance
-    if estimate is None or math.isnan(estimate.value):
-        says = "The evaluation has no balanced accuracy, so that it is not known whether the model does better than guessing."
-        return Reason(subject=subject, points_to="not_enough_evidence", says=says, do="Evaluate again with this version.")
-    says = f"Balanced accuracy against guessing among {len(evaluation.confusion.class_names)} classes: "
-    figures = quoted(estimate, chance)
-    if estimate.low is None:
-        if estimate.value > chance:
-            says += f"the figure lies above chance, but it has no interval ({estimate.method}), so that luck cannot be told from skill."
-            return Reason(subject=subject, points_to="not_enough_evidence", says=says, do=_more(evaluation), limit_kind="above", **figures)
-        says += f"the figure alone (it has no interval: {estimate.method}) does not lie above chance. No skill."
-    elif estimate.low > chance:
-        return Reason(
-            subject=subject, points_to="ready", says=says + "the whole interval lies above chance.", limit_kind="above", **figures
-        )
-    elif estimate.value > chance:
-        says += "the interval does not lie above chance. Skill is not shown: luck alone could have given this figure."
-        return Reason(
-            subject=subject, points_to="not_ready", says=says, do=_more(evaluation, estimate, chance), limit_kind="above", **figures
-        )
-    else:
-        says += "the interval does not lie above chance. No skill: the answers may as well be guesses."
-    do = "Check that inputs and labels belong together, that the loss falls, and that the model is not near its initial weights."
-    return Reason(subject=subject, points_to="not_ready", says=says, do=do, limit_kind="above", **figures)
 
 
 def _limit(evaluation: Evaluation, policy: Policy, metric: Metric, limit: float) -> Reason:
@@ -127,7 +109,8 @@ def _limit(evaluation: Evaluation, policy: Policy, metric: Metric, limit: float)
             do="Evaluate again with this version, or take the limit out of the policy.",
             limit=limit,
         )
-    standing = stand(estimate, limit, bounds=policy.bounds)
+    kind: LimitKind = "at most" if metric in AT_MOST else "at least"
+    standing = stand(estimate, limit, bounds=policy.bounds, kind=kind)
     words = [standing_says(standing, estimate, bounds=policy.bounds)]
     if standing != "met":
         words += _what_it_means(evaluation, metric, estimate)
@@ -136,6 +119,7 @@ def _limit(evaluation: Evaluation, policy: Policy, metric: Metric, limit: float)
         points_to=POINTS_TO[standing],
         says=" ".join(words),
         do=_what_to_do(evaluation, metric, estimate, limit, standing),
+        limit_kind=kind,
         **quoted(estimate, limit),
     )
 
@@ -203,7 +187,7 @@ def _worst_class(evaluation: Evaluation, metric: Metric) -> Iterator[str]:
     known = {each: value for each, value in figures.items() if not math.isnan(value)}
     if known:
         worst = min(known, key=lambda each: known[each])
-        yield f"The worst class is '{worst}', with {name(of)} {known[worst]:.3f}."
+        yield f"The worst {'label' if evaluation.holds == 'labels' else 'class'} is '{worst}', with {name(of)} {known[worst]:.3f}."
 
 
 def _what_to_do(evaluation: Evaluation, metric: Metric, estimate: Estimate, limit: float, standing: Standing) -> str:
@@ -212,7 +196,9 @@ def _what_to_do(evaluation: Evaluation, metric: Metric, estimate: Estimate, limi
     if standing == "undefined":
         return "Find out why it is undefined: an answer that is never given, or a class that is never tested."
     if standing == "open, reaches":
-        return _more(evaluation, estimate, limit)
+        return more(evaluation, estimate, limit)
+    if not evaluation.per_class:
+        return "Look where the errors are largest (by horizon, time or group): bring more such data, or inputs that tell it."
     if evaluation.positive is None:
         return "Look at the worst class in the confusion matrix: bring more of its examples, or give it a larger class weight."
     return {
@@ -221,19 +207,11 @@ def _what_to_do(evaluation: Evaluation, metric: Metric, estimate: Estimate, limi
     }.get(metric, "Train longer or with more data, and see in the confusion matrix which mistakes are made.")
 
 
-def _more(evaluation: Evaluation, estimate: Estimate | None = None, limit: float | None = None) -> str:
-    """Return how much more test data would settle it, if the figure stayed: intervals narrow with the root of the units."""
-    words = unit_words(evaluation)
-    if estimate is None or limit is None or estimate.low is None or not estimate.value > limit:
-        return f"Test on more {words}."
-    times = ((estimate.value - estimate.low) / (estimate.value - limit)) ** 2
-    told = "more than 100" if times > 100 else f"about {times:.1f}".removesuffix(".0")
-    return f"Test on more {words}: {told} times as many would settle it, if the figure stays."
-
-
 def _enough(evaluation: Evaluation, policy: Policy) -> Iterator[Reason]:
     words, rules = unit_words(evaluation), policy.evidence
     yield _count(f"independent {words}", float(evaluation.num_units), rules.min_units, f"Test on more {words}.")
+    if not evaluation.per_class:
+        return
     if evaluation.positive is None:
         yield from _enough_of_each_class(evaluation, policy)
         return
@@ -250,14 +228,15 @@ def _enough(evaluation: Evaluation, policy: Policy) -> Iterator[Reason]:
 def _enough_of_each_class(evaluation: Evaluation, policy: Policy) -> Iterator[Reason]:
     words = unit_words(evaluation)
     occurs_in = [metrics["recall"].units for metrics in evaluation.per_class.values() if "recall" in metrics]
-    num_classes = len(evaluation.confusion.class_names)
-    subject = f"independent {words} of each class, on average"
+    num_classes = len(evaluation.per_class)
+    one, many = ("label", "labels") if evaluation.holds == "labels" else ("class", "classes")
+    subject = f"independent {words} of each {one}, on average"
     yield _count(subject, sum(occurs_in) / num_classes, policy.evidence.min_positives, f"Test on more {words}.")
     absent = [each for each, count in evaluation.support.items() if not count]
     if absent:
         shown = listed(f"'{each}'" for each in absent[:5])
-        says = f"{len(absent)} of {num_classes} classes never occur in the test data ({shown}), so nothing is known about them."
-        yield Reason(subject="classes", points_to="not_enough_evidence", says=says, do="Test on data in which every class occurs.")
+        says = f"{len(absent)} of {num_classes} {many} never occur in the test data ({shown}), so nothing is known about them."
+        yield Reason(subject=many, points_to="not_enough_evidence", says=says, do=f"Test on data in which every {one} occurs.")
 
 
 def _count(subject: str, count: float, needed: int, do: str) -> Reason:
@@ -296,8 +275,12 @@ def _notes(evaluation: Evaluation, policy: Policy) -> Iterator[str]:
     if evaluation.positive is not None:
         yield f"Positive class: '{evaluation.positive}'."
         return
+    other = _meant_for_classes(evaluation, policy)
+    if other:
+        yield f"The policy's limits on {listed(map(name, other))} are of classes and were not judged: {_SUFFICES[evaluation.holds]}."
     least = policy.evidence.min_positives
     small = [each for each, count in evaluation.support.items() if 0 < count < least]
     if small:
-        words = "class has" if len(small) == 1 else "classes have"
-        yield f"{len(small)} {words} fewer than {least} test cases: the averages were judged, no class by itself."
+        one, many = ("label", "labels") if evaluation.holds == "labels" else ("class", "classes")
+        words = f"{one} has" if len(small) == 1 else f"{many} have"
+        yield f"{len(small)} {words} fewer than {least} test cases: the averages were judged, no {one} by itself."

@@ -10,10 +10,11 @@ import msgspec
 from statewise.errors import OptionError, RunError
 from statewise.evaluation import Evaluation, read_evaluation
 from statewise.runs import Epoch, History, Run, RunFiles, Update, read_history
-from statewise.verdicts._figures import judge_figures, unit_words
+from statewise.verdicts._figures import judge_figures
 from statewise.verdicts._mistakes import judge_mistakes
 from statewise.verdicts._policy import EvidenceName, Policy, SubjectKind, checked, read_policy
 from statewise.verdicts._reasons import ORDER, Findings, Level, Reason, listed
+from statewise.verdicts._skill import unit_words
 from statewise.verdicts._training import judge_training
 from statewise.verdicts._verdict import Verdict
 
@@ -100,7 +101,8 @@ def judge(
     required = rules.require.of(evidence.kind)
     found = [Findings(reasons=tuple(_absent(evidence, required)))]
     if evidence.history is not None:
-        found.append(judge_training(evidence.history, rules, required="history" in required))
+        task = None if evidence.evaluation is None else evidence.evaluation.task
+        found.append(judge_training(evidence.history, rules, required="history" in required, task=task))
     if evidence.evaluation is not None:
         found += [judge_figures(evidence.evaluation, rules), judge_mistakes(evidence.evaluation, rules)]
     if evidence.audit is not None:
@@ -239,8 +241,8 @@ def _examined(evidence: _Evidence) -> list[str]:
     if evidence.evaluation is not None:
         found = evidence.evaluation
         lines.append(
-            f"evaluation of {found.source}: {found.num_scored:,} scored, {found.num_units:,} independent {unit_words(found)}, "
-            f"{len(found.confusion.class_names)} classes"
+            f"evaluation of {found.source}: {found.num_scored:,} scored, {found.num_units:,} independent {unit_words(found)}"
+            + (f", {len(found.confusion.class_names)} classes" if found.confusion.counts else f", task {found.task}")
         )
     if evidence.history is not None:
         lines.append(

@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statewise.evaluation import Estimate
-from statewise.verdicts._figures import unit_words
 from statewise.verdicts._reasons import POINTS_TO, Findings, LimitKind, Reason, percent, quoted, stand, standing_says
+from statewise.verdicts._skill import unit_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def judge_mistakes(evaluation: Evaluation, policy: Policy) -> Findings:
     missing = evaluation.positive is None or evaluation.prevalence is None or None in rates
     if missing:
         says = "The policy says what a mistake costs, and that needs a positive class with its recall and specificity."
-        do = "Take [cost] and [alerts] out of the policy for a task of several classes."
+        do = "Take [cost] and [alerts] out of the policy for any task but two classes."
         return Findings(reasons=(Reason(subject="cost of mistakes", points_to="not_enough_evidence", says=says, do=do),))
     reasons = [*_alerts(evaluation, policy.alerts, policy), *_cost(evaluation, policy.cost, policy)]
     share = percent(evaluation.prevalence or 0.0)

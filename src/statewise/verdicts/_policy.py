@@ -9,17 +9,28 @@ import hashlib
 import math
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
 from statewise.errors import DataError, OptionError, nearest
 
-Metric: TypeAlias = Literal["accuracy", "balanced_accuracy", "precision", "recall", "f1", "specificity", "negative_predictive_value"]
+Metric: TypeAlias = Literal[
+    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "specificity", "negative_predictive_value",
+    "subset_accuracy", "hamming_accuracy",
+    "mse", "rmse", "mae", "r2", "skill",
+    "cross_entropy", "bits", "perplexity",
+]  # fmt: skip
 EvidenceName: TypeAlias = Literal["evaluation", "history", "audit"]
 SubjectKind: TypeAlias = Literal["run", "predictions", "counts"]
 
-METRICS: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "specificity", "negative_predictive_value")
+METRICS: tuple[Metric, ...] = get_args(Metric)
+AT_MOST: tuple[Metric, ...] = ("mse", "rmse", "mae", "cross_entropy", "bits", "perplexity")
+"""Errors: their limit is the most that they may be."""
+
+_NO_LEAST: tuple[Metric, ...] = ("r2", "skill")
+"""Without a least value: a model may be worse than any baseline."""
+
 PRESETS = ("default", "lenient", "recall-first", "precision-first")
 _PRESETS_FOLDER = Path(__file__).parent / "presets"
 _REPLACED_WHOLE = ("limits", "require")
@@ -88,7 +99,8 @@ class Policy(_Part, frozen=True, kw_only=True):
     Attributes:
         name: the preset or the file's stem; `says` is one sentence on its purpose. Both decide nothing.
         bounds: True judges the end of an interval, False the figure itself.
-        limits: the least value of each metric.
+        limits: the least value of each metric, of errors (mse, rmse, mae, cross_entropy, bits, perplexity) the most. Those of
+            metrics that a task does not have are not judged.
         require: evidence that must be there, by what is judged.
         evidence, training, gradients: see the classes of these tables.
         cost, alerts: what a mistake costs, where it was said; needed where positives are rare.
@@ -261,7 +273,7 @@ def _ranges(policy: Policy) -> list[tuple[str, float, float, float]]:
     """Return each number that has a range: where it stands, its value, the least and the greatest that it may be."""
     evidence, gradients = policy.evidence, policy.gradients
     found: list[tuple[str, float | None, float, float]] = [
-        *((f"limit on {metric}", limit, 0.0, 1.0) for metric, limit in policy.limits.items()),
+        *((f"limit on {metric}", limit, *_range_of(metric)) for metric, limit in policy.limits.items()),
         ("min_units", evidence.min_units, 1, math.inf),
         ("min_positives", evidence.min_positives, 1, math.inf),
         ("rare_positives_below", evidence.rare_positives_below, 0.0, 1.0),
@@ -284,3 +296,8 @@ def _ranges(policy: Policy) -> list[tuple[str, float, float, float]]:
             ("max_false_positive_rate", policy.alerts.max_false_positive_rate, 0.0, 1.0),
         ]
     return [(where, float(value), float(lowest), float(highest)) for where, value, lowest, highest in found if value is not None]
+
+
+def _range_of(metric: str) -> tuple[float, float]:
+    """Return the least and the greatest limit that a metric can have."""
+    return (0.0, math.inf) if metric in AT_MOST else (-math.inf if metric in _NO_LEAST else 0.0, 1.0)

@@ -4,7 +4,8 @@ Rules (the policy holds the numbers):
 - **Finite**: no loss of an epoch or an update is absent, infinite or not a number, and training did not stop because of one.
 - **Training loss**, of each phase: the mean of the last third of epochs is below that of the first third, and no epoch rises by more
   than `max_rise` of the whole fall, from the first epoch to the lowest. A third is floor(epochs / 3); below 3 epochs there is no trend.
-- **Validation accuracy**: the same reversed. A fall that stays within the interval of the earlier figure is none: *stable*.
+- **Validation accuracy**: the same reversed. A fall that stays within the interval of the earlier figure is none: *stable*. Where a
+  task has no accuracy, the **validation loss** takes its place; a rise of at most 1 % is none, for it has no interval.
 - **Gradient norms**, of all gradients together before clipping: their median in the safe range, spikes rare, none non-finite.
   Never compared with the median of the whole run: healthy norms fall many-fold while a run converges.
 
@@ -19,6 +20,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from statewise.runs import Started
+from statewise.tasks import TASKS
 from statewise.training import training_trace
 from statewise.verdicts._reasons import Findings, Reason
 
@@ -31,22 +33,25 @@ if TYPE_CHECKING:
 _Phase: TypeAlias = Literal["fit", "refit"]
 
 _SMALLER_STEPS = "Lower the learning rate (lr=), or clip gradients."
+_STILL = 0.01  # a change of a loss of at most this share is none
 _HAIR = 1e-12  # differences of decimal figures are not exact in binary
 
 
-def judge_training(history: History, policy: Policy, *, required: bool) -> Findings:
+def judge_training(history: History, policy: Policy, *, required: bool, task: str | None = None) -> Findings:
     """Hold a history against the bands of a policy.
 
     Args:
         history: the records of a run, or of any training.
         policy: the rules.
         required: whether a band that cannot be judged is absent evidence or only a remark.
+        task: what was trained, where something else than the history says so.
     """
     found = [_finite_losses(history)]
     for phase in _phases(history):
         found.append(_training_loss(history.epochs(phase), phase, policy))
         found += _gradients(history, phase, policy.gradients)
-    found.append(_validation_accuracy(history.epochs("fit") or history.epochs("refit"), policy))
+    epochs = history.epochs("fit") or history.epochs("refit")
+    found.append(_validation_accuracy(epochs, policy) if _has_accuracy(history, task) else _validation_loss(epochs, policy))
     reasons = [reason for reason in found if required or reason.points_to != "not_enough_evidence"]
     unjudged = [f"Not judged: {reason.subject}. {reason.says}" for reason in found if reason not in reasons]
     return Findings(reasons=tuple(reasons), notes=(*unjudged, *_notes(history)))
@@ -118,6 +123,37 @@ def _training_loss(epochs: Sequence[Epoch], phase: _Phase, policy: Policy) -> Re
         limit = policy.training.max_rise * fall
         return Reason(subject=subject, points_to="needs_work", says=says, do=_SMALLER_STEPS, value=rise, limit=limit, limit_kind="at most")
     return Reason(subject=subject, points_to="ready", says=says, value=last, limit=first, limit_kind="below")
+
+
+def _has_accuracy(history: History, task: str | None) -> bool:
+    """Whether there is an accuracy in the task that was trained."""
+    task = task or next((record.task for record in history.records if isinstance(record, Started)), None)
+    return task not in TASKS or TASKS[task].holds == "classes"
+
+
+def _validation_loss(epochs: Sequence[Epoch], policy: Policy) -> Reason:
+    subject = "validation loss"
+    losses = [loss for epoch in epochs if (loss := epoch.valid_loss) is not None and math.isfinite(loss)]
+    if len(losses) < 3:
+        says = "There is none." if not losses else f"{len(losses)} epochs with one are too few for a trend."
+        do = "Give a validation part, and train for at least 3 epochs."
+        return Reason(subject=subject, points_to="not_enough_evidence", says=says, do=do)
+    first, last = _thirds(losses)
+    says = f"Mean of the last third of {len(losses)} epochs {last:.4g}, of the first third {first:.4g}."
+    limit = first + _STILL * abs(first)
+    if last > limit:
+        says += " The validation loss rises: the model gets worse on what it did not learn from."
+        do = "Stop earlier, or regularise: dropout, weight decay, a smaller model, more data."
+        return Reason(subject=subject, points_to="needs_work", says=says, do=do, value=last, limit=limit, limit_kind="at most")
+    fall = losses[0] - min(losses)
+    allowed = [max(policy.training.max_rise * fall, _STILL * abs(before)) for before in losses[:-1]]
+    rises = [(now - before, at) for at, (before, now) in enumerate(pairwise(losses), 1) if now - before > allowed[at - 1] + _HAIR]
+    if rises:
+        rise, at = max(rises)
+        says = f"The validation loss jumps: it rises by {rise:.4g} in epoch {at + 1}, more than {policy.training.max_rise:g} of its fall."
+        limit = allowed[at - 1]
+        return Reason(subject=subject, points_to="needs_work", says=says, do=_SMALLER_STEPS, value=rise, limit=limit, limit_kind="at most")
+    return Reason(subject=subject, points_to="ready", says=says, value=last, limit=limit, limit_kind="at most")
 
 
 def _validation_accuracy(epochs: Sequence[Epoch], policy: Policy) -> Reason:
