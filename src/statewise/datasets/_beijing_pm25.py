@@ -54,7 +54,7 @@ BEIJING_PM25 = DataSet(
     source="UCI Machine Learning Repository, https://doi.org/10.24432/C5JS49",
     convert=convert,
     reading={"key": "key", "time": "time", "target": "pm2.5", "task": "forecast", "missing": "mean", "unlabelled": "skip"},
-    fitting={"horizon": 24, "by": "time"},
+    fitting={"horizon": 24, "by": "time", "max_steps": 168},
     notes=(
         "2,067 of 43,824 targets were not measured (2,043 after the first day, all of which is missing); they are empty, not 0",
         "wind_speed, hours_of_snow and hours_of_rain are sums since the wind turned, or the snow or rain began",

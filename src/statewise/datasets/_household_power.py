@@ -56,6 +56,6 @@ HOUSEHOLD_POWER = DataSet(
         "missing": "mean",
         "unlabelled": "skip",
     },
-    fitting={"horizon": 60, "by": "time"},
+    fitting={"horizon": 60, "by": "time", "max_steps": 1440},
     notes=("25,979 minutes, in 71 gaps of up to 7,226, were not measured; their values are empty",),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class DataSet:
         convert: makes the table, one row a step, of the members' bytes.
         edition: raised when `convert` gives another table than before, so that no old one is found in the cache.
         reading: the options of `read` that suit the table; the same, with dashes, are options of `statewise fit`.
-        fitting: further options of `statewise fit`.
+        fitting: further options of `statewise fit`, such as the length of the pieces that a long stream is trained in.
         notes: what a reader should know of the table.
         vendored: the folder inside this package that holds the members too, so that nothing is downloaded.
     """
@@ -50,7 +50,7 @@ class DataSet:
     source: str
     convert: Callable[[Contents], pl.DataFrame]
     edition: int = 1
-    reading: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
     fitting: Mapping[str, str | int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     vendored: str | None = None

