@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,7 +12,16 @@ from statewise.cli._fit_options import SplitOptions
 from statewise.cli._show import warn
 from statewise.errors import DataError, OptionError
 from statewise.runs import Run
-from statewise.sequences import Sequences, fingerprints, read, read_table
+from statewise.sequences import FILE_NAME, FOLDER_NAME, Sequences, column_names, fingerprints, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
+_NOT_LATER = ("max_steps",)
+"""Pieces are for training: a later file is predicted whole, its state carried from end to end, unless the command says otherwise."""
+_MAY_BE_ABSENT = ("target", "group", "weight")
+"""What a file to predict need not have."""
 
 
 @Parameter(name="*")
@@ -21,25 +30,47 @@ class Columns:
     """Which column means what."""
 
     key: str | None = None
-    "Column that names the sequence of each row."
+    "Column that names the sequence of each row; '<file>' where each file is one."
     time: str | None = None
     "Column that orders the rows of a sequence."
-    target: str | None = None
-    "Column of labels."
+    target: _Names = ()
+    "Column of labels or numbers to predict; several of 0 and 1 for multilabel."
     group: str | None = None
-    "Column of what must not be split: person, engine, account."
+    "Column of what must not be split: person, engine, account; '<folder>' for the folder of a file."
     features: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True, negative="")] = None
     "Columns the model reads; by default all that have no other meaning."
-    categorical: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    categorical: _Names = ()
     "Columns whose values are labels, not numbers."
-    static: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    static: _Names = ()
     "Columns that hold one value for a whole sequence."
-    task: Literal["classify", "tag"] | None = None
-    "One label a sequence, or one a step; read off the data when absent."
+    weight: str | None = None
+    "Column that says how much each target counts; 0 is fed and not scored."
+    task: Literal["classify", "tag", "multilabel", "regress", "forecast", "next"] | None = None
+    "What is predicted; read off the data when absent: one label a sequence, or one a step."
+    each: Literal["sequence", "step"] | None = None
+    "What has a target, for regress and multilabel; read off the data when absent."
+    known: _Names = ()
+    "Features whose later values are known beforehand, for forecast."
+    season: int | None = None
+    "Steps of one season, for the naive forecast to beat; read off steady dates when absent."
+    missing: Literal["error", "mean", "indicator"] | None = None
+    "What a feature without a value is: an error, the mean of training, or that beside a column that says so."
+    unlabelled: Literal["error", "skip"] | None = None
+    "What a step without a target is: an error, or fed and not scored."
+    ties: Literal["error", "keep"] | None = None
+    "What two steps of a sequence at one time are: an error, or in the order of the file."
+    max_steps: int | None = None
+    "Cut longer sequences into pieces of so many steps; later files of the run are not cut."
+    max_gap: str | None = None
+    "Begin a new sequence where time leaps by more than this: a number, or such as 90min."
+    time_gaps: Annotated[bool, Parameter(negative="")] = False
+    "Add a feature: the time since the step before."
 
     def given(self) -> dict[str, Any]:
         """Return the options that were given, as `read` takes them."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items() if value not in (None, ())}
+        found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        found["target"] = self.target[0] if len(self.target) == 1 else list(self.target)
+        return {name: value for name, value in found.items() if value not in (None, [], False)}
 
 
 @dataclass(frozen=True)
@@ -73,7 +104,7 @@ def read_parts(
         return Parts(parts[0], parts[1], parts[2])
     assert train is not None
     training = read(train, **options)
-    chosen = reading_of(training, columns)
+    chosen = reading_of(training, columns) | {name: options[name] for name in _NOT_LATER if name in options}
     held_out = None if test is None else read_like(training, test, chosen)
     if valid is not None:
         cut.require_unused()
@@ -109,22 +140,37 @@ def tell_notes(data: Sequences) -> None:
         warn(note)
 
 
-def read_like(training: Sequences, path: Path, options: dict[str, Any]) -> Sequences:
+def read_like(training: Sequences, path: Path, options: Mapping[str, Any]) -> Sequences:
     """Read a file with the classes and categories of the training part."""
-    return read(path, **options, class_names=training.class_names, categories=training.categories, static_names=training.static_names)
+    classes = {"class_names": training.class_names, "categories": training.categories, "static_names": training.static_names}
+    return read(path, **{**options, **classes})
 
 
 def reading_of(training: Sequences, columns: Columns) -> dict[str, Any]:
     """Return how the training part was read, with every choice made, so that a later file is read the same way.
 
-    Without the columns by name, a later file that has one more would be read as having one more feature.
+    Without the columns by name, a later file that has one more would be read as having one more feature; and without the columns
+    that say where a value was missing, one that lacks other values would be read as having others.
     """
-    options = {"task": "tag" if training.each == "step" else "classify", **columns.given()}
-    if str(training.source).endswith(".ts"):
-        return options
+    options = {name: value for name, value in columns.given().items() if name not in _NOT_LATER}
+    options = {"task": training.task, "season": training.season, **options}
+    if training.task in ("regress", "multilabel"):
+        options["each"] = training.each
+    options = {name: value for name, value in options.items() if value is not None}
     numeric = [name for part in training.parts if part not in training.categories for name in training.feature_names_of(part) or ()]
-    options.setdefault("features", [*numeric, *training.categories])
-    return {**options, "categorical": list(training.categories)}
+    if options.get("missing") == "indicator" and not any(name.endswith("_missing") for name in numeric):
+        options["missing"] = "mean"
+    if _has_no_columns(training, options):
+        return options
+    made = [name for name in numeric if name not in options.get("features", ()) and name.endswith(("_missing", "_gap"))]
+    options["features"] = [*options["features"], *made] if "features" in options else [*numeric, *training.categories]
+    return {**options, "categorical": list(training.categories), "categories": {name: list(of) for name, of in training.categories.items()}}
+
+
+def _has_no_columns(training: Sequences, options: Mapping[str, Any]) -> bool:
+    """Tell whether the training part came from series without names, or from texts."""
+    series = str(training.source).endswith(".ts") and options.get("missing") != "indicator"
+    return series or (training.task == "next" and "target" not in options)
 
 
 def read_for_run(run: Run, path: Path, columns: Columns, *, labelled: bool = True) -> Sequences:
@@ -137,13 +183,24 @@ def read_for_run(run: Run, path: Path, columns: Columns, *, labelled: bool = Tru
         labelled: False does without labels and groups where the file has none, as live data has not.
     """
     options = {**run.config.reading, **columns.given()}
-    if not labelled and path.suffix != ".ts" and path.is_file():
-        there = read_table([path], asked=f"read '{path}'").names
-        options = {name: column for name, column in options.items() if name not in ("target", "group") or column in there}
+    if not labelled:
+        options["unlabelled"] = "skip"
+        there = column_names(path, asked=f"read {path}")
+        for name in _MAY_BE_ABSENT:
+            if there is not None and not _names(options.get(name)) <= {*there, FILE_NAME, FOLDER_NAME}:
+                del options[name]
     if path.suffix != ".ts" and "features" not in options and run.config.feature_names is not None:
         options["features"] = list(run.config.feature_names)
-    categories = run.config.model.categories if run.config.model is not None else {}
-    static_names = run.config.model.static_names if run.config.model is not None else None
-    data = read(path, **options, class_names=run.config.class_names, categories=categories or None, static_names=static_names)
+    model = run.config.model
+    options["categories"] = (model.categories if model is not None else None) or options.get("categories") or None
+    static_names = model.static_names if model is not None else None
+    data = read(path, **options, class_names=run.config.class_names or None, static_names=static_names)
     tell_notes(data)
     return data
+
+
+def _names(named: str | list[str] | None) -> set[str]:
+    """Return the columns that an option names."""
+    if named is None:
+        return set()
+    return {named} if isinstance(named, str) else set(named)

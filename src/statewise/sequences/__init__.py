@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statewise.sequences._batches import batches
+from statewise.sequences._files import column_names
 from statewise.sequences._is_first import is_first_from_done
 from statewise.sequences._labels import natural
 from statewise.sequences._loading import read_table
@@ -28,6 +29,7 @@ __all__ = [
     "aligned",
     "batches",
     "class_counts",
+    "column_names",
     "describe",
     "fingerprints",
     "fit_statistics",

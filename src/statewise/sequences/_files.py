@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 from statewise.errors import DataError, nearest
-from statewise.sequences._loading import FORMATS, format_of
+from statewise.sequences._loading import FORMATS, format_of, read_table
 
 _ALONE = ("ts", "npz")
 """Formats of which one file is read at a time."""
+_NAMELESS = ("ts", "txt")
+"""Formats without names of columns."""
 
 
 def files_of(path: Path, *, texts: bool, asked: str) -> list[Path]:
@@ -35,6 +38,22 @@ def files_of(path: Path, *, texts: bool, asked: str) -> list[Path]:
         hint = "Read several files of one format, such as '*.csv'; of .ts and .npz one file."
         raise DataError(asked=asked, where=f"path '{path}'", arrived=arrived, hint=hint)
     return found
+
+
+def column_names(path: Path, *, asked: str) -> list[str] | None:
+    """Return the names of the columns of a file (the first, of several), or of the arrays of an `.npz` file; None where there are none.
+
+    Raises:
+        DataError: no such file, or one that cannot be read.
+    """
+    first = files_of(path, texts=True, asked=asked)[0]
+    if format_of(first) == "npz":
+        try:
+            with zipfile.ZipFile(first) as packed:
+                return [name.removesuffix(".npy") for name in packed.namelist()]
+        except zipfile.BadZipFile:
+            return None  # `read` tells what is wrong with it
+    return read_table([first], asked=asked).names if format_of(first) not in _NAMELESS else None
 
 
 def _found(path: Path, texts: bool, asked: str) -> list[Path]:  # noqa: FBT001  # told above

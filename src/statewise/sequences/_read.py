@@ -141,7 +141,8 @@ def _from_files(path: Any, options: Options, asked: str) -> Sequences:
     files = files_of(Path(path), texts=options.task == "next", asked=asked)
     format_, source = format_of(files[0]), str(path)
     if format_ == "ts":
-        return finished(read_ts(files[0], asked=asked, options=options), options, Made(), asked=asked)
+        options, made = _without_indicators(options)
+        return finished(read_ts(files[0], asked=asked, options=options), options, made, asked=asked)
     if format_ == "txt":
         return finished(read_characters(files, options, asked=asked, source=source), options, Made(), asked=asked)
     if format_ == "npz":
@@ -172,8 +173,16 @@ def _from_table(table: Table, options: Options, *, source: str, single: str, ask
         raise table.error("key", f"none was named; the columns are {told}", hint)
     if len(table) == 1 and options.target and table.heads is None:
         raise table.error(table.whole, "one row only", "Labelled sequences need more than one step: one row is one step.")
-    if options.target == () and options.ahead:
+    if options.target == () and options.ahead and (options.task == "next" or options.features is None):
         hint = "Name the column of the series, or of tokens, with target='...' (--target)."
         raise OptionError(asked=asked, where="target", arrived=f"none, for the task {options.task!r}", hint=hint)
     data, made = sequences_of(table, options, source=source, single=single)
     return finished(data, options, made, asked=asked)
+
+
+def _without_indicators(options: Options) -> tuple[Options, Made]:
+    """Return options whose features are channels, and which of the features say where a channel has no value."""
+    if options.missing != "indicator" or not isinstance(options.features, tuple):
+        return options, Made()
+    wanted = tuple(name for name in options.features if name.endswith("_missing"))
+    return replace(options, features=tuple(name for name in options.features if name not in wanted)), Made(wanted)
