@@ -38,8 +38,7 @@ def get(name: str, *, folder: str | os.PathLike[str] | None = None, force: bool 
         MissingExtraError: polars, which writes parquet, is not installed.
 
     Example:
-        >>> get("japanese-vowels", folder="data")  # doctest: +SKIP
-        PosixPath('data/japanese-vowels.parquet')
+        `read(get("shoulder-watch"), **DATASETS["shoulder-watch"].reading)`
     """
     asked = f"data get {name}"
     dataset = find(name, asked=asked)
