@@ -15,6 +15,7 @@ from statewise.runs import (
     Ended,
     Epoch,
     History,
+    Lags,
     Provenance,
     Run,
     RunConfig,
@@ -90,6 +91,17 @@ def make_history(
         if last:
             records.append(Ended(reason="not_finite" if broken_from else "finished", best_epoch=last, seconds=1.0, phase=phase))  # type: ignore[arg-type]
     return History(records=tuple(records))
+
+
+def make_lags(*factors: float, size: int = 12, phase: str = "fit") -> tuple[Lags, ...]:
+    """Return how far back a loss reached, one rate an epoch."""
+    return tuple(
+        Lags(
+            epoch=epoch, lags=tuple(range(size)), norms=tuple(factor**lag for lag in range(size)), counts=(32,) * size, factor=factor,
+            r_squared=1.0, inputs="encoded inputs", phase=phase,  # type: ignore[arg-type]
+        )
+        for epoch, factor in enumerate(factors, 1)
+    )  # fmt: skip
 
 
 def make_config(names: Sequence[str], *, task: str = "classify", source: str = "train.csv") -> RunConfig:

@@ -8,12 +8,13 @@ import pytest
 
 from statewise.evaluation import Confusion, Estimate
 from statewise.reporting._drawing import chart_png, chart_spec
+from statewise.reporting._lag_chart import is_drawable, lag_chart
 from statewise.reporting._palette import PAGE, PICTURE, chart_config
 from statewise.reporting._score_charts import confusion_chart, metric_chart
 from statewise.reporting._training_charts import accuracy_chart, gradient_chart, loss_chart
 from statewise.runs import Epoch
 from statewise.verdicts import read_policy
-from tests.reporting._made import HOSTILE, make_evaluation, make_history
+from tests.reporting._made import HOSTILE, make_evaluation, make_history, make_lags
 
 RULES = read_policy("default").gradients
 EPOCHS = make_history(6, refit=4)
@@ -37,6 +38,7 @@ def charts() -> dict[str, Any]:
         "loss": loss_chart(EPOCHS.epochs(), EPOCHS.epochs("refit"), best=6, palette=PICTURE),
         "accuracy": accuracy_chart(EPOCHS.epochs(), best=2, palette=PICTURE),
         "gradients": gradient_chart(EPOCHS.updates(), rules=RULES, clip=1.0, palette=PICTURE),
+        "lags": lag_chart(make_lags(0.5, 0.8, 0.9), make_lags(0.7, phase="refit"), best=2, palette=PICTURE),
         "metrics": metric_chart(evaluation.metrics, {"recall": 0.8}, palette=PICTURE),
         "confusion": confusion_chart(evaluation.confusion, palette=PICTURE),
     }
@@ -51,6 +53,10 @@ def charts() -> dict[str, Any]:
             "gradients",
             ("Gradient norms by layer", "gradient norm (log scale)", "update", "core.l0", "head", "clipped above 1", "safe range"),
         ),
+        (
+            "lags",
+            ("Gradient by lag", "lag: steps before the loss", "(log scale)", "epoch 1", "epoch 2 (kept)", "epoch 3", "refit, epoch 1"),
+        ),
         ("metrics", ("Metrics with 95 % intervals", "share of 1", "balanced accuracy", "F1")),
         ("confusion", ("Actual against predicted class", "actual class", "predicted class", "number of sequences", "91%")),
     ],
@@ -61,7 +67,7 @@ def test_each_chart_is_drawn_with_title_axes_and_units(name: str, words: tuple[s
         assert word in picture
 
 
-@pytest.mark.parametrize("name", ["loss", "accuracy", "gradients", "metrics", "confusion"])
+@pytest.mark.parametrize("name", ["loss", "accuracy", "gradients", "lags", "metrics", "confusion"])
 def test_each_chart_has_tooltips_and_fills_its_place(name: str) -> None:
     spec = chart_spec(charts()[name])
     assert spec["width"] == "container"
@@ -132,6 +138,43 @@ def test_clipped_updates_are_marked_and_none_where_clipping_was_off() -> None:
     assert not any("share" in row or "clipped" in str(row.get("says")) for row in off)
     unclipped = [update for update in EPOCHS.updates() if not update.clipped]
     assert not any("share" in row for row in rows_of(gradient_chart(unclipped, rules=RULES, clip=1.0)))
+
+
+def test_the_gradients_of_the_refit_follow_after_those_of_the_fit() -> None:
+    chart = gradient_chart(EPOCHS.updates(), EPOCHS.updates("refit"), rules=RULES, clip=1.0, palette=PICTURE)
+    rows = [row for row in rows_of(chart) if row.get("series") == "head"]
+    assert [row["update"] for row in rows] == list(range(1, 31))
+    assert [row["phase"] for row in rows] == ["fit"] * 18 + ["refit"] * 12
+    assert (rows[18]["updates"], rows[29]["updates"]) == ("1 of the refit", "12 of the refit")
+    assert [row["update"] for row in rows_of(chart) if row.get("says") == "refit"] == [18.5]
+    assert [row["update"] for row in rows_of(chart) if "share" in row][-1] == 30
+    assert "refit" in drawn(chart)
+    alone = gradient_chart([], EPOCHS.updates("refit"), rules=RULES, palette=PICTURE)
+    assert not any(row.get("says") == "refit" for row in rows_of(alone))
+
+
+def test_gradients_by_lag_are_those_of_the_first_the_kept_and_the_last_epoch() -> None:
+    rows = rows_of(lag_chart(make_lags(0.5, 0.8, 0.9, 0.7), best=3))
+    assert {row["series"] for row in rows} == {"epoch 1", "epoch 3 (kept)", "epoch 4"}
+    assert {row["lag"]: row["norm"] for row in rows if row["series"] == "epoch 3 (kept)"} == {lag: 0.9**lag for lag in range(12)}
+    assert {row["series"] for row in rows_of(lag_chart(make_lags(0.5)))} == {"epoch 1"}
+    assert {row["series"] for row in rows_of(lag_chart(make_lags(0.5, 0.6), best=1))} == {"epoch 1 (kept)", "epoch 2"}
+
+
+@pytest.mark.parametrize(("factor", "size"), [(1e-30, 9), (1e30, 9), (1.0, 1), (1.0, 2), (0.9, 400)])
+def test_gradients_by_lag_of_any_size_are_drawn(factor: float, size: int) -> None:
+    assert "Gradient by lag" in drawn(lag_chart(make_lags(factor, size=size), palette=PICTURE))
+
+
+def test_a_norm_of_zero_or_one_that_is_not_finite_is_left_out_by_lag() -> None:
+    import msgspec
+
+    (found,) = make_lags(0.5, size=3)
+    broken = msgspec.structs.replace(found, norms=(1.0, 0.0, None))
+    assert [row["lag"] for row in rows_of(lag_chart([broken]))] == [0]
+    assert is_drawable([broken])
+    assert not is_drawable([msgspec.structs.replace(found, norms=(0.0, None, None))])
+    assert not is_drawable([])
 
 
 def test_a_layer_without_gradients_and_a_range_from_zero_do_not_break_the_logarithm() -> None:

@@ -21,7 +21,16 @@ from statewise.reporting import _report as writing
 from statewise.reporting import report, save_picture
 from statewise.runs import Epoch, History, Run, RunFiles, keep_example
 from statewise.verdicts import judge, read_verdict, write_verdict
-from tests.reporting._made import HOSTILE, make_config, make_evaluation, make_history, make_provenance_record, make_run, read_page
+from tests.reporting._made import (
+    HOSTILE,
+    make_config,
+    make_evaluation,
+    make_history,
+    make_lags,
+    make_provenance_record,
+    make_run,
+    read_page,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -341,6 +350,22 @@ def test_any_training_is_drawn_and_told(tmp_path: Path, history: History) -> Non
     if any(epoch.train_loss is None for epoch in history.epochs()):
         assert "not finite" in page.text["training"]
         assert "Not ready for production" in page.text["verdict"]
+
+
+def test_how_far_back_the_loss_reaches_is_drawn_and_told_where_it_was_measured(tmp_path: Path) -> None:
+    page = written(make_run(tmp_path / "without"))
+    assert "How far back in time the loss reaches was not measured." in page.text["training"]
+    assert "--gradients-by-lag" in page.text["training"]
+    history = make_history(3, refit=2)
+    run = make_run(
+        tmp_path / "with", history=History(records=(*history.records, *make_lags(0.5, 0.5, 0.5), *make_lags(0.9, phase="refit")))
+    )
+    page = written(run)
+    assert "lags" in page.specs()
+    assert "with respect to the encoded inputs of each step" in page.text["training"]
+    assert "the median over the same 32 sequences" in page.text["training"]
+    assert "After epoch 3, whose weights were kept, the gradient vanishes" in page.text["training"]
+    assert "Right of the dashed line is the refit; its median is 0.6." in page.text["training"]
 
 
 def test_a_report_names_the_file_it_cannot_write(tmp_path: Path) -> None:

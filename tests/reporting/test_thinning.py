@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statewise.reporting._thinning import bins_of
+from statewise.reporting._thinning import bins_by_phase, bins_of
 
 VALUES = st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=True), max_size=300)
 
@@ -31,3 +31,11 @@ def test_bins_cover_all_updates_in_order_and_keep_least_and_greatest(values: lis
 
 def test_a_bin_of_one_update_is_named_by_its_number() -> None:
     assert [(each.label, each.update) for each in bins_of([1.0, 2.0])] == [("1", 1.0), ("2", 2.0)]
+
+
+@given(values=VALUES, most=st.integers(2, 50), border=st.integers(0, 300))
+def test_no_bin_reaches_over_the_border_between_two_phases(values: list[float | None], most: int, border: int) -> None:
+    bins = bins_by_phase(values, border, most=most)
+    assert len(bins) <= most
+    assert [place for each in bins for place in range(each.start, each.stop)] == list(range(len(values)))
+    assert not any(each.start < border < each.stop for each in bins if border < len(values))

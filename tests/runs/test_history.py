@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from statewise.errors import DataError
-from statewise.runs import Ended, Epoch, History, Started, Update, encode_records, read_history
+from statewise.runs import Ended, Epoch, History, Lags, Started, Update, encode_records, read_history
 
 RECORDS = (
     Started(model="Model", task="classify", num_parameters=7, num_epochs=2, num_train=3, num_valid=1, steps_per_epoch=20),
     Update(update=1, epoch=1, loss=None, gradient_norm=2.0, norms={"head": None}, clipped=True, learning_rate=0.1, steps=20),
     Epoch(epoch=1, train_loss=0.5, valid_accuracy=0.25, best=True),
+    Lags(epoch=1, lags=(0, 1, 7), norms=(1.0, 0.5, None), counts=(3, 3, 1), factor=0.5, num_cut=1, cut_after=4, cut="detached"),
     Epoch(epoch=1, train_loss=0.4, phase="refit"),
+    Lags(epoch=1, lags=(), norms=(), counts=(), both_ways=True, phase="refit"),
     Ended(reason="early_stop", best_epoch=1, seconds=2.0),
 )
 
@@ -30,11 +32,21 @@ def test_a_line_that_a_killed_process_left_half_written_is_not_a_record(tmp_path
     assert read_history(path).records == RECORDS[:-1]
 
 
+def test_a_history_from_before_gradients_by_lag_were_measured_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text('{"record":"epoch","epoch":1,"train_loss":0.5}\n{"record":"ended","reason":"finished","best_epoch":1,"seconds":1}\n')
+    history = read_history(path)
+    assert len(history.epochs()) == 1
+    assert history.lags() == []
+
+
 def test_phases_are_kept_apart() -> None:
     history = History(records=RECORDS)
     assert [epoch.train_loss for epoch in history.epochs()] == [0.5]
     assert [epoch.train_loss for epoch in history.epochs("refit")] == [0.4]
     assert len(history.updates()) == 1
+    assert [found.num_sequences for found in history.lags()] == [3]
+    assert [found.num_sequences for found in history.lags("refit")] == [0]
     assert history.ended() == RECORDS[-1]
     assert history.ended("refit") is None
 

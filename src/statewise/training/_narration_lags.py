@@ -19,6 +19,7 @@ The *ratio* is the norm at the furthest lag with a gradient, divided by that at 
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 from statewise.training._decay import half_life_of
@@ -163,7 +164,7 @@ def _figure(ratio: float) -> str:
     """
     if 0.001 <= ratio < 1e6 or ratio == 0:
         return f"{float(f'{ratio:.2g}'):,.6g}" if ratio < 100 else f"{float(f'{ratio:.2g}'):,.0f}"
-    digits, exponent = f"{ratio:.1e}".split("e")
+    digits, exponent = f"{min(ratio, sys.float_info.max):.1e}".split("e")
     return f"{digits}e{int(exponent)}"
 
 

@@ -1,0 +1,45 @@
+"""Does `statewise trace --gradients` show how far back in time an answer reaches, and refuse where nothing was measured?"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from statewise.runs import Epoch, Lags, encode_records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAGS = Lags(epoch=1, lags=(0, 1, 2), norms=(1.0, 0.5, 0.25), counts=(4, 4, 4), factor=0.5, r_squared=1.0)
+
+
+def test_the_demo_is_run_backwards_where_asked(statewise: Any) -> None:
+    assert "BACK THROUGH TIME" not in statewise("trace", "--demo").out
+    assert "BACK THROUGH TIME" in statewise("trace", "--demo", "--gradients").out
+    kept = json.loads(statewise("trace", "--demo", "--gradients", "--output-format", "json").out)["gradients"]
+    assert len(kept["values"]) == 10
+    assert "the log-probability of class" in kept["says"]
+
+
+def test_a_page_of_the_demo_holds_it_too(tmp_path: Path, statewise: Any) -> None:
+    assert statewise("trace", "--demo", "--gradients", "--out", str(tmp_path / "demo.html")).code == 0
+    assert "Back through time" in (tmp_path / "demo.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("asked", [[], ["--gradients"]])
+def test_a_history_tells_how_far_back_its_loss_reached(tmp_path: Path, statewise: Any, asked: list[str]) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(encode_records([Epoch(epoch=1, train_loss=1.0), LAGS]))
+    ended = statewise("trace", "--history", str(path), *asked)
+    assert ended.code == 0
+    assert "Through time: After epoch 1 the gradient reaches back to the beginning" in " ".join(ended.out.split())
+
+
+def test_a_history_without_it_is_told_how_it_is_had(tmp_path: Path, statewise: Any) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(encode_records([Epoch(epoch=1, train_loss=1.0)]))
+    ended = statewise("trace", "--history", str(path), "--gradients")
+    assert ended.code == 2
+    assert "--gradients-by-lag" in " ".join(ended.err.split())
