@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -23,10 +23,20 @@ _DATES = (3e8, 2e11)
 """Times in this range are seconds since 1970 and are written as dates; numbers of steps do not reach it."""
 _KEPT = {"missing": "mean", "unlabelled": "skip", "ties": "keep"}
 """How a file is read for conversion where nothing else is asked for: with its gaps, which are written as empty values."""
+_FOR_TRAINING = ("are read as the mean of the training part", "fed to a model, and not scored")
+"""How the notes end that speak of what a model will do with the gaps."""
 
 
-def write_table(source: str, out: Path, columns: Columns, *, asked: str) -> tuple[Sequences, int]:
-    """Read a file, write it in long form, and return what was read and the number of rows.
+class Written(NamedTuple):
+    """What was written, and what should be known of it."""
+
+    num_sequences: int
+    num_rows: int
+    notes: tuple[str, ...]
+
+
+def write_table(source: str, out: Path, columns: Columns, *, asked: str) -> Written:
+    """Read a file and write it in long form.
 
     Raises:
         DataError: the file cannot be read.
@@ -41,7 +51,14 @@ def write_table(source: str, out: Path, columns: Columns, *, asked: str) -> tupl
     else:
         frame.write_parquet(file, compression="zstd")
     write_atomically(out, file.getvalue(), asked=asked)
-    return sequences, frame.height
+    return Written(len(sequences), frame.height, _notes(sequences, frame))
+
+
+def _notes(sequences: Sequences, frame: pl.DataFrame) -> tuple[str, ...]:
+    """Return what was accepted; that a gap will be read as a mean is true of training, here it stays one."""
+    notes = [note for note in sequences.notes if not note.endswith(_FOR_TRAINING)]
+    empty = [f"{count:,} of {name!r}" for name, count in zip(frame.columns, frame.null_count().row(0), strict=True) if count]
+    return (*notes, f"values that are missing stay empty: {', '.join(empty)}") if empty else tuple(notes)
 
 
 def table_of(sequences: Sequences, *, asked: str) -> pl.DataFrame:

@@ -12,8 +12,8 @@ import cyclopts
 from cyclopts import Parameter
 
 from statewise.cli._convert import SUFFIXES, write_table
-from statewise.cli._reading import Columns, tell_notes
-from statewise.cli._show import console, say
+from statewise.cli._reading import Columns
+from statewise.cli._show import console, say, warn
 from statewise.datasets import DATASETS, DataSet, find, is_here
 from statewise.datasets import get as get_dataset
 from statewise.errors import OptionError
@@ -73,9 +73,10 @@ def convert(source: str, out: Path, /, *, columns: Columns | None = None, force:
         raise OptionError(
             asked=asked, where=f"file '{out}'", arrived="it exists", hint="Overwrite it with --force, or choose another name."
         )
-    sequences, rows = write_table(source, out, columns or Columns(), asked=asked)
-    tell_notes(sequences)
-    say(f"{len(sequences):,} sequences, {rows:,} rows: {out}")
+    written = write_table(source, out, columns or Columns(), asked=asked)
+    for note in written.notes:
+        warn(note)
+    say(f"{written.num_sequences:,} sequences, {written.num_rows:,} rows: {out}")
     return 0
 
 
