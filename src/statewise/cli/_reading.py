@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
 _NOT_LATER = ("max_steps",)
-"""Pieces are for training: a later file is predicted whole, its state carried from end to end, unless the command says otherwise."""
+"""Pieces are for training and what watches it: other files are predicted whole, the state carried from end to end, unless told."""
 _MAY_BE_ABSENT = ("target", "group", "weight")
 """What a file to predict need not have."""
 
@@ -104,11 +104,13 @@ def read_parts(
         return Parts(parts[0], parts[1], parts[2])
     assert train is not None
     training = read(train, **options)
-    chosen = reading_of(training, columns) | {name: options[name] for name in _NOT_LATER if name in options}
+    chosen = reading_of(training, columns)
     held_out = None if test is None else read_like(training, test, chosen)
     if valid is not None:
         cut.require_unused()
-        return Parts(training, read_like(training, valid, chosen), held_out)
+        return Parts(
+            training, read_like(training, valid, chosen | {name: options[name] for name in _NOT_LATER if name in options}), held_out
+        )
     carved = cut.cut(training, fractions=(0.85, 0.15), seed=seed)
     return Parts(carved[0], carved[1], held_out)
 
