@@ -19,14 +19,13 @@ from statewise.evaluation import write_evaluation
 from statewise.reporting import _evidence as gathering
 from statewise.reporting import _report as writing
 from statewise.reporting import report, save_picture
-from statewise.runs import Epoch, History, Run, RunFiles, keep_example
+from statewise.runs import History, Run, RunFiles, keep_example
 from statewise.verdicts import judge, read_verdict, write_verdict
 from tests.reporting._made import (
     HOSTILE,
     make_config,
     make_evaluation,
     make_history,
-    make_lags,
     make_provenance_record,
     make_run,
     read_page,
@@ -272,13 +271,6 @@ def test_a_policy_of_ones_own_is_named_and_its_file_is_not_needed_again(tmp_path
     assert {name for name, limit in limits.items() if limit is not None} == {"specificity"}
 
 
-def test_losses_alone_are_drawn_without_accuracy(tmp_path: Path) -> None:
-    epochs = tuple(Epoch(epoch=number, train_loss=1 / number) for number in (1, 2, 3))
-    page = written(make_run(tmp_path / "run", history=History(records=epochs)))
-    assert set(page.specs()) == {"loss", "metrics", "confusion"}
-    assert "No gradient norms were recorded" in page.text["training"]
-
-
 def test_the_part_that_was_scored_stands_once_with_its_sizes_where_they_were_recorded(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     assert "scored test.csv 680 – –" in " ".join(written(run).text["data"].split())
@@ -350,22 +342,6 @@ def test_any_training_is_drawn_and_told(tmp_path: Path, history: History) -> Non
     if any(epoch.train_loss is None for epoch in history.epochs()):
         assert "not finite" in page.text["training"]
         assert "Not ready for production" in page.text["verdict"]
-
-
-def test_how_far_back_the_loss_reaches_is_drawn_and_told_where_it_was_measured(tmp_path: Path) -> None:
-    page = written(make_run(tmp_path / "without"))
-    assert "How far back in time the loss reaches was not measured." in page.text["training"]
-    assert "--gradients-by-lag" in page.text["training"]
-    history = make_history(3, refit=2)
-    run = make_run(
-        tmp_path / "with", history=History(records=(*history.records, *make_lags(0.5, 0.5, 0.5), *make_lags(0.9, phase="refit")))
-    )
-    page = written(run)
-    assert "lags" in page.specs()
-    assert "with respect to the encoded inputs of each step" in page.text["training"]
-    assert "the median over the same 32 sequences" in page.text["training"]
-    assert "After epoch 3, whose weights were kept, the gradient vanishes" in page.text["training"]
-    assert "Right of the dashed line is the refit; its median is 0.6." in page.text["training"]
 
 
 def test_a_report_names_the_file_it_cannot_write(tmp_path: Path) -> None:

@@ -70,18 +70,15 @@ def lags_of(
     heard = [reach for reach in reaches if reach.output != 0]
     longest = max((len(reach.norms) for reach in heard), default=0) - 1
     lags = _shown(longest if max_lag is None else min(longest, max_lag))
-    scale = float(np.median([reach.output for reach in heard])) if heard else 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        by_lag = [np.array([reach.norms[lag] / reach.output for reach in heard if len(reach.norms) > lag]) for lag in lags]
-        norms = [scale * float(np.median(found)) for found in by_lag]
+    norms, counts = _norms_and_counts(heard, lags)
     both_ways = both_ways or any(reach.ahead > 0 for reach in heard)
     rate = _Rate() if both_ways else _rate_of(heard)
     cut = [reach for reach in heard if reach.is_cut]
     return Lags(
         epoch=epoch,
         lags=tuple(lags),
-        norms=tuple(norm if math.isfinite(norm) else None for norm in norms),
-        counts=tuple(map(len, by_lag)),
+        norms=norms,
+        counts=counts,
         factor=rate.factor,
         factor_low=rate.low,
         factor_high=rate.high,
@@ -95,6 +92,15 @@ def lags_of(
         num_silent=len(reaches) - len(heard),
         phase=phase,
     )
+
+
+def _norms_and_counts(reaches: Sequence[Reach], lags: Sequence[int]) -> tuple[tuple[float | None, ...], tuple[int, ...]]:
+    """Return the median norm at each lag over the sequences that have it, in units of the output's, and how many these are."""
+    scale = float(np.median([reach.output for reach in reaches])) if reaches else 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        by_lag = [np.array([reach.norms[lag] / reach.output for reach in reaches if len(reach.norms) > lag]) for lag in lags]
+        norms = [scale * float(np.median(found)) for found in by_lag]
+    return tuple(norm if math.isfinite(norm) else None for norm in norms), tuple(map(len, by_lag))
 
 
 def half_life_of(factor: float | None) -> float | None:
