@@ -9,20 +9,25 @@ from statewise.evaluation._intervals import accuracy_over_units
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
-from statewise.evaluation._records import Confusion, Counts, Estimate, Evaluation, read_evaluation, write_evaluation
+from statewise.evaluation._records import BaselineScore, Confusion, Counts, Estimate, Evaluation, Points, read_evaluation, write_evaluation
+from statewise.evaluation._sections import baseline_says, tables_of
 
 __all__ = [
+    "BaselineScore",
     "Confusion",
     "Counts",
     "Estimate",
     "Evaluation",
+    "Points",
     "Predictions",
     "accuracy_over_units",
+    "baseline_says",
     "evaluate",
     "generate",
     "predict",
     "read_evaluation",
     "read_predictions",
+    "tables_of",
     "training_baseline",
     "write_evaluation",
 ]

@@ -56,14 +56,15 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def written(self) -> str:
         """The figure alone."""
-        return self._write(self.value)
+        return self.write(self.value)
 
     @property
     def interval(self) -> str | None:
         """The interval in words, or None."""
-        return None if self.low is None or self.high is None else f"{self._write(self.low)} to {self._write(self.high)}"
+        return None if self.low is None or self.high is None else f"{self.write(self.low)} to {self.write(self.high)}"
 
-    def _write(self, value: float) -> str:
+    def write(self, value: float) -> str:
+        """Return a figure of this kind as it is written."""
         return figure(value) if self.is_share else amount(value)
 
 
@@ -158,7 +159,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         num_positives: number of targets of the positive class.
         prevalence: their share.
         baselines: what naive methods reach, by name; `judged_baseline` is the best of them, which `skill` is against.
-        by_ahead: of forecasts, rmse, mae and skill by how many steps ahead.
+        by_ahead: of forecasts, rmse, mae and skill by how many steps ahead, and the rmse of the baseline.
         label_counts: the four counts of each label.
         points: some of the values, for a chart.
         notes: one line for each thing that should be known.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from statewise.evaluation._records import amount, figure
 
 if TYPE_CHECKING:
-    from statewise.evaluation._records import Estimate, Evaluation
+    from statewise.evaluation._records import Evaluation
 
 MOST_ROWS = 15
 """No more classes, labels or horizons than this are listed."""
@@ -21,6 +21,7 @@ _COLUMNS = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "cross_entropy": "cross-
 class Table(NamedTuple):
     """A table of words and figures: the first column is of words."""
 
+    kind: Literal["baselines", "ahead", "labels"]
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -72,7 +73,7 @@ def _against_baselines(evaluation: Evaluation) -> Table | None:
     for name, each in evaluation.baselines.items():
         marked = f"{name} (judged)" if name == evaluation.judged_baseline and len(evaluation.baselines) > 1 else name
         rows.append((marked, *(amount(each.figures[figure]) for figure in names), each.skill.written, each.skill.interval or "none"))
-    return Table("Against naive methods", ("", *(_COLUMNS[name] for name in names), "skill", "95 % of skill"), tuple(rows))
+    return Table("baselines", "Against naive methods", ("", *(_COLUMNS[name] for name in names), "skill", "95 % of skill"), tuple(rows))
 
 
 def _by_ahead(evaluation: Evaluation) -> Table | None:
@@ -82,13 +83,24 @@ def _by_ahead(evaluation: Evaluation) -> Table | None:
     aheads = sorted(found)
     chosen = [aheads[at] for at in np.unique(np.linspace(0, len(aheads) - 1, MOST_ROWS).astype(int)).tolist()]
     rows = tuple(
-        (f"{ahead}", found[ahead]["rmse"].written, found[ahead]["mae"].written, *_skill(found[ahead].get("skill"))) for ahead in chosen
+        (f"{ahead}", found[ahead]["rmse"].written, *_naive(evaluation, ahead), found[ahead]["mae"].written, *_skill(evaluation, ahead))
+        for ahead in chosen
     )
     of = "" if len(chosen) == len(aheads) else f" ({len(chosen)} of {len(aheads)} horizons)"
-    return Table(f"By how many steps ahead{of}", ("ahead", "RMSE", "MAE", "skill", "95 % of skill"), rows)
+    naive = (f"of {evaluation.judged_baseline}",) if evaluation.judged_baseline is not None else ()
+    return Table("ahead", f"By how many steps ahead{of}", ("ahead", "RMSE", *naive, "MAE", "skill", "95 % of skill"), rows)
 
 
-def _skill(skill: Estimate | None) -> tuple[str, str]:
+def _naive(evaluation: Evaluation, ahead: int) -> tuple[str, ...]:
+    """Return the error of the naive method that is judged, where there is one."""
+    if evaluation.judged_baseline is None:
+        return ()
+    found = evaluation.by_ahead[ahead].get("baseline_rmse")
+    return ("unknown" if found is None else found.written,)
+
+
+def _skill(evaluation: Evaluation, ahead: int) -> tuple[str, str]:
+    skill = evaluation.by_ahead[ahead].get("skill")
     return ("unknown", "none") if skill is None else (skill.written, skill.interval or "none")
 
 
@@ -111,7 +123,7 @@ def _by_label(evaluation: Evaluation) -> Table | None:
         for name in names
     )
     title = "Labels" if len(names) == len(support) else f"The {len(names)} labels with the lowest f1, of {len(support)}"
-    return Table(title, ("label", "targets", "precision", "recall", "95 % of recall", "f1"), rows)
+    return Table("labels", title, ("label", "targets", "precision", "recall", "95 % of recall", "f1"), rows)
 
 
 def _worst_first(value: float) -> float:

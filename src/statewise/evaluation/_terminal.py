@@ -66,7 +66,7 @@ def as_html(evaluation: Evaluation) -> str:
             f"<p><b>{html.escape(headline(evaluation))}</b></p>",
             _html_table("", ("metric", "value", "95 % interval", "units"), metrics),
             _html_table(f"Confusion matrix ({_AXES}{positive})", ("", *names), counts) if names else "",
-            *(_html_table(*table) for table in tables_of(evaluation)),
+            *(_html_table(table.title, table.header, table.rows) for table in tables_of(evaluation)),
         ]
     )
 

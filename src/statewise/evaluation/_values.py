@@ -145,7 +145,9 @@ def _by_ahead(
         sums = sums_over(of_unit, part, units.words)
         found[ahead] = {metric.name: estimate(metric, sums) for metric in ERRORS if metric.name != "mse"}
         if naive is not None and np.isfinite(naive[rows]).any():
-            found[ahead]["skill"] = _against(here, part, actual[rows], naive[rows]).skill
+            score = _against(here, part, actual[rows], naive[rows])
+            alone = {"low": None, "high": None, "units": score.skill.units, "method": "of the baseline", "is_share": False}
+            found[ahead] |= {"baseline_rmse": Estimate(value=score.figures["rmse"], **alone), "skill": score.skill}  # type: ignore[arg-type]
     return found
 
 

@@ -24,7 +24,15 @@ _KINDS = {
     "history": "history: how the training went; this policy does not require it",
     "evaluation": "evaluation: how good the answers are; this policy does not require it",
 }
-_TILES = ("accuracy", "precision", "recall", "f1")
+_SHARES = ("accuracy", "precision", "recall", "f1")
+_TILES = {
+    "classes": _SHARES,
+    "labels": ("subset_accuracy", "precision", "recall", "f1"),
+    "values": ("rmse", "mae", "r2", "skill"),
+    "next": ("bits", "perplexity", "accuracy", "skill"),
+}
+_SIZES = frozenset({"MSE", "RMSE", "MAE", "bits a token", "cross entropy", "perplexity"})
+"""What has a size of its own, so that a bar from 0 to 1 would mean nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +124,10 @@ def headline_of(evidence: Evidence) -> Headline:
 
 def tiles_of(evaluation: Evaluation) -> tuple[Tile, ...]:
     """Return the large figures."""
-    of = f" of {short(evaluation.positive, 20)}" if evaluation.positive is not None else ", mean of classes"
-    found = [(name, evaluation.metrics[name]) for name in _TILES if name in evaluation.metrics]
-    return tuple(Tile(label=metric_label(name) + ("" if name == "accuracy" else of), estimate=estimate) for name, estimate in found)
+    kind = "next" if evaluation.task == "next" else evaluation.holds
+    of = f" of {short(evaluation.positive, 20)}" if evaluation.positive is not None else f", mean of {kind}"
+    found = [(name, evaluation.metrics[name]) for name in _TILES[kind] if name in evaluation.metrics]
+    return tuple(Tile(label=metric_label(name) + (of if name in _SHARES[1:] else ""), estimate=estimate) for name, estimate in found)
 
 
 def answer_of(verdict: Verdict) -> Answer:
@@ -195,8 +204,8 @@ def _scale(reason: Reason) -> Scale | None:
     """Return the bar of a share: a figure between 0 and 1 with an interval, or a metric without one."""
     there = [each for each in (reason.value, reason.low, reason.high, reason.limit) if each is not None]
     whole = reason.low is not None and reason.high is not None
-    is_share = all(0 <= each <= 1 for each in there) and (whole or any(_speaks_of(reason, name) for name in _TILES))
-    if reason.value is None or not is_share:
+    is_share = all(0 <= each <= 1 for each in there) and (whole or any(_speaks_of(reason, name) for name in _SHARES))
+    if reason.value is None or not is_share or reason.subject in _SIZES:
         return None
     limit = None if reason.limit is None else _percent(reason.limit)
     return Scale(

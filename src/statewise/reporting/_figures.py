@@ -6,6 +6,8 @@ import math
 
 from statewise.evaluation._records import figure as share
 
+_LABELS = {"f1": "F1", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "bits": "bits a token"}
+
 
 def figure(value: float | None) -> str:
     """Return a share with three decimals; a dash where there is none.
@@ -70,10 +72,10 @@ def metric_label(name: str) -> str:
     """Return a metric's name as a reader knows it.
 
     Example:
-        >>> metric_label("negative_predictive_value"), metric_label("f1")
-        ('negative predictive value', 'F1')
+        >>> metric_label("negative_predictive_value"), metric_label("f1"), metric_label("rmse"), metric_label("bits")
+        ('negative predictive value', 'F1', 'RMSE', 'bits a token')
     """
-    return "F1" if name == "f1" else name.replace("_", " ")
+    return _LABELS.get(name) or name.replace("_", " ")
 
 
 def short(name: str, limit: int = 40) -> str:

@@ -12,18 +12,20 @@ from statewise.reporting._evidence import Evidence, Missing
 from statewise.reporting._lag_chart import is_drawable, lag_chart
 from statewise.reporting._palette import PAGE, Palette
 from statewise.reporting._score_charts import confusion_chart, metric_chart
+from statewise.reporting._score_sections import ScoreSection, sections_of
+from statewise.reporting._score_value_charts import ahead_chart, value_chart
 from statewise.reporting._scores import Classes, Matrix, Metrics, classes_of, matrix_of, metrics_of, what_was_counted
 from statewise.reporting._story import Data, Group, Inside, Training, data_of, inside_of, provenance_of, training_of
 from statewise.reporting._training_charts import accuracy_chart, gradient_chart, loss_chart
+from statewise.tasks import TASKS
 
+_OF_CLASSES = (("confusion", "Confusion"), ("classes", "Classes"))
 _SECTIONS = (
     ("verdict", "Verdict"),
     ("why", "Why"),
     ("data", "Data"),
     ("training", "Training"),
     ("metrics", "Metrics"),
-    ("confusion", "Confusion"),
-    ("classes", "Classes"),
     ("inside", "Inside"),
     ("provenance", "Provenance"),
 )
@@ -36,6 +38,7 @@ class Page:
     """A report before it is written down: sections in order, each as it is shown or `Missing`.
 
     Attributes:
+        confusion, classes: None for a task that tells no classes apart; `scores` are the sections that stand there instead.
         charts: Vega-Lite specifications by name; only those that have something to draw.
     """
 
@@ -49,8 +52,9 @@ class Page:
     data: Data
     training: Training | Missing
     metrics: Metrics | Missing
-    confusion: Matrix | Missing
-    classes: Classes | Missing
+    confusion: Matrix | Missing | None
+    classes: Classes | Missing | None
+    scores: tuple[ScoreSection, ...]
     inside: Inside | Missing
     provenance: tuple[Group, ...]
     provenance_missing: Missing | None
@@ -60,10 +64,12 @@ class Page:
 def make_page(evidence: Evidence) -> Page:
     """Arrange all that a run has to show."""
     verdict, evaluation, narration = evidence.verdict, evidence.evaluation, evidence.narration
+    scores = () if isinstance(evaluation, Missing) else sections_of(evaluation)
+    has_classes = _has_classes(evidence)
     return Page(
         name=evidence.run.directory.name if evidence.run.directory is not None else evidence.run.config.model_name,
         version=__version__,
-        sections=_SECTIONS,
+        sections=_sections(scores, has_classes=has_classes),
         headline=headline_of(evidence),
         tiles=tiles_of(evaluation) if not isinstance(evaluation, Missing) else (),
         why=verdict if isinstance(verdict, Missing) else answer_of(verdict),
@@ -71,13 +77,29 @@ def make_page(evidence: Evidence) -> Page:
         data=data_of(evidence),
         training=narration if isinstance(narration, Missing) else training_of(narration, evidence.run, evidence.gradient_rules),
         metrics=evaluation if isinstance(evaluation, Missing) else metrics_of(evaluation, judged_metrics(verdict, evaluation)),
-        confusion=evaluation if isinstance(evaluation, Missing) else matrix_of(evaluation),
-        classes=evaluation if isinstance(evaluation, Missing) else classes_of(evaluation),
+        confusion=None if not has_classes else evaluation if isinstance(evaluation, Missing) else matrix_of(evaluation),
+        classes=None if not has_classes else evaluation if isinstance(evaluation, Missing) else classes_of(evaluation),
+        scores=scores,
         inside=evidence.trace if isinstance(evidence.trace, Missing) else inside_of(evidence.trace),
         provenance=provenance_of(evidence),
         provenance_missing=evidence.provenance if isinstance(evidence.provenance, Missing) else None,
         charts={name: chart_spec(chart) for name, chart in draw(evidence).items()},
     )
+
+
+def _has_classes(evidence: Evidence) -> bool:
+    """Whether there is, or could be, a confusion matrix."""
+    if not isinstance(evidence.evaluation, Missing):
+        return bool(evidence.evaluation.confusion.counts)
+    facts = TASKS.get(evidence.run.config.task)
+    return facts is None or (facts.holds == "classes" and not facts.ahead)
+
+
+def _sections(scores: tuple[ScoreSection, ...], *, has_classes: bool) -> tuple[tuple[str, str], ...]:
+    """Return the sections of the page by their ids, in order, as the navigation names them."""
+    own = _OF_CLASSES if has_classes else tuple((each.id, each.short) for each in scores)
+    place = [name for name, _ in _SECTIONS].index("metrics") + 1
+    return (*_SECTIONS[:place], *own, *_SECTIONS[place:])
 
 
 def draw(evidence: Evidence, *, palette: Palette = PAGE) -> dict[str, Any]:
@@ -112,9 +134,12 @@ def _score_charts(evidence: Evidence, palette: Palette) -> dict[str, Any]:
     if isinstance(evaluation, Missing):
         return {}
     limits = {name: reason.limit for name, reason in judged_metrics(evidence.verdict, evaluation).items() if reason.limit is not None}
-    return {
-        "metrics": metric_chart(evaluation.metrics, limits, palette=palette),
-        "confusion": confusion_chart(
-            evaluation.confusion, positive=evaluation.positive, counted=what_was_counted(evaluation), palette=palette
-        ),
-    }
+    found = {"metrics": metric_chart(evaluation.metrics, limits, palette=palette)}
+    if evaluation.confusion.counts:
+        counted = what_was_counted(evaluation)
+        found["confusion"] = confusion_chart(evaluation.confusion, positive=evaluation.positive, counted=counted, palette=palette)
+    if evaluation.points.actual:
+        found["values"] = value_chart(evaluation.points, palette=palette)
+    if len(evaluation.by_ahead) > 1:
+        found["ahead"] = ahead_chart(evaluation.by_ahead, baseline=evaluation.judged_baseline, palette=palette)
+    return found

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from statewise.runs import Run
 
-_SCORES = ("metrics", "confusion")
+_SCORES = ("metrics", "confusion", "values", "ahead")
 
 
 def report(run: Run | Path | str, path: Path | str | None = None) -> Path:

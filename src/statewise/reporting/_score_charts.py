@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def metric_chart(metrics: Mapping[str, Estimate], limits: Mapping[str, float], *, palette: Palette = PAGE) -> LayerChart:
-    """Draw each metric with its 95 % interval, and the policy's limit as a tick."""
+    """Draw each metric that is a share with its 95 % interval, and the policy's limit as a tick; below 0 as far as -1."""
     alt = require_altair()
     rows = [
         {
@@ -30,12 +30,13 @@ def metric_chart(metrics: Mapping[str, Estimate], limits: Mapping[str, float], *
             "units": each.units,
         }
         for name, each in metrics.items()
-        if not math.isnan(each.value)
+        if each.is_share and not math.isnan(each.value)
     ]
-    share = alt.Scale(domain=[0, 1])
-    y = alt.Y(
-        "metric:N", sort=None, title=None, axis=alt.Axis(domain=False, ticks=False, grid=True, labelLimit=170, labelColor=palette.ink)
-    )
+    ends = [each.value if each.low is None else each.low for each in metrics.values() if each.is_share and not math.isnan(each.value)]
+    lowest = min([0.0, *ends])
+    share = alt.Scale(domain=[max(math.floor(10 * lowest) / 10, -1.0), 1], clamp=True)
+    axis = alt.Axis(domain=False, ticks=False, grid=True, labelLimit=170, labelPadding=8, labelColor=palette.ink)
+    y = alt.Y("metric:N", sort=None, title=None, axis=axis)
     tooltip = [
         alt.Tooltip("metric:N", title="metric"),
         alt.Tooltip("value:Q", title="estimate", format=".3f"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from statewise.evaluation import baseline_says
 from statewise.reporting._answer import Status, status_of
 from statewise.reporting._figures import counted, figure, metric_label, short
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from statewise.verdicts import Reason
 
 _STRONGER = "A stronger colour means a larger share of its actual class."
-_UNITS = {"group": "group", "sequence": "sequence", "count": "case"}
+_UNITS = {"group": "group", "sequence": "sequence", "block": "block", "count": "case"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,8 @@ class Classes:
 
 
 def what_was_counted(evaluation: Evaluation) -> str:
-    """Return what a target belongs to: steps, sequences, or cases of which only counts are known."""
-    return "steps" if evaluation.task == "tag" else "cases" if evaluation.num_sequences is None else "sequences"
+    """Return what a target belongs to: steps, sequences, tokens, or cases of which only counts are known."""
+    return evaluation.counted
 
 
 def metrics_of(evaluation: Evaluation, judged: Mapping[str, Reason]) -> Metrics:
@@ -112,10 +113,8 @@ def metrics_of(evaluation: Evaluation, judged: Mapping[str, Reason]) -> Metrics:
     """
     return Metrics(
         says=_scored(evaluation),
-        chart_says="Each metric with its 95 % interval; the tick is the limit of the policy.",
-        of=f" of the positive class {short(evaluation.positive)!r}"
-        if evaluation.positive is not None
-        else ", averaged over classes (macro)",
+        chart_says="Each metric that is a share with its 95 % interval; the tick is the limit of the policy.",
+        of=_of(evaluation),
         rows=tuple(
             MetricRow(
                 label=metric_label(name),
@@ -174,15 +173,24 @@ def classes_of(evaluation: Evaluation) -> Classes:
 
 
 def _scored(evaluation: Evaluation) -> str:
-    unit = counted(evaluation.num_units, _UNITS[evaluation.unit])
+    unit = counted(evaluation.num_units, _UNITS[evaluation.unit]) + (" of steps" if evaluation.unit == "block" else "")
     scored = f"{evaluation.num_scored:,} {what_was_counted(evaluation)}"
-    of = "" if evaluation.task != "tag" or evaluation.num_sequences is None else f" of {counted(evaluation.num_sequences, 'sequence')}"
+    few = evaluation.num_sequences is None or evaluation.counted == "sequences"
+    of = "" if few else f" of {counted(evaluation.num_sequences or 0, 'sequence')}"
     positives = (
         ""
         if evaluation.num_positives is None or evaluation.prevalence is None
         else f" {evaluation.num_positives:,} are of the positive class {short(evaluation.positive or '')!r} ({evaluation.prevalence:.1%})."
     )
     return f"{scored}{of} from {evaluation.source} were scored; the intervals rest on {unit}.{positives}"
+
+
+def _of(evaluation: Evaluation) -> str:
+    """Return what precision and the metrics after it speak of, where there are such."""
+    if evaluation.positive is not None:
+        return f" of the positive class {short(evaluation.positive)!r}"
+    of_many = "labels" if evaluation.holds == "labels" else "classes"
+    return f", averaged over {of_many} (macro)" if evaluation.per_class else ""
 
 
 def _methods(evaluation: Evaluation) -> tuple[str, ...]:
@@ -194,6 +202,9 @@ def _methods(evaluation: Evaluation) -> tuple[str, ...]:
 
 
 def _baseline(evaluation: Evaluation) -> str:
+    if not evaluation.confusion.counts:
+        chance = "" if evaluation.holds != "labels" else f"guessing each label has a balanced accuracy of {figure(evaluation.chance)}"
+        return f"Without looking: {chance or baseline_says(evaluation)}."
     always, accuracy = short(evaluation.majority_class), figure(evaluation.majority_accuracy)
     chance = figure(evaluation.chance)
     return f"Without looking: always answering {always!r} has an accuracy of {accuracy}; guessing has a balanced accuracy of {chance}."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from statewise.reporting._evidence import Evidence, Missing
 from statewise.reporting._figures import count, counted
 from statewise.reporting._scores import what_was_counted
+from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
     from statewise.evaluation import Evaluation
@@ -20,7 +21,18 @@ if TYPE_CHECKING:
     from statewise.verdicts._policy import GradientRules
 
 _PARTS = {"train": "training", "valid": "validation", "test": "test"}
-_TASKS = {"classify": "one label a sequence", "tag": "one label a step"}
+_TASKS = {
+    "classify": "one label a sequence",
+    "tag": "one label a step",
+    "multilabel": "several labels at once",
+    "regress": "values",
+    "forecast": "values ahead",
+    "next": "the next token",
+}
+_HOW_LAGS = (
+    "Training measures it after each epoch with gradients_by_lag=True (--gradients-by-lag); "
+    "'statewise trace' with --gradients shows it for one sequence."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,11 +112,11 @@ def data_of(evidence: Evidence) -> Data:
     if evaluation is not None and ("test" not in recorded or recorded["test"].source != evaluation.source):
         parts.append(_scored_part(evaluation))
     features = "" if not config.feature_names else f", {counted(len(config.feature_names), 'feature')} a step"
-    classes = evaluation.confusion.class_names if evaluation else config.class_names
+    classes = _classes(config.class_names, evaluation)
     positive = evaluation.positive if evaluation else config.positive
     support = evaluation.support if evaluation else {}
     return Data(
-        says=f"Task: {config.task} ({_TASKS.get(config.task, 'as the contract says')}), {counted(len(classes), 'class')}{features}.",
+        says=f"Task: {config.task} ({_TASKS.get(config.task, 'as the contract says')}){_kinds(evidence, len(classes))}{features}.",
         parts=tuple(parts),
         classes=tuple(_class_share(name, support.get(name, 0), evaluation, positive=name == positive) for name in classes),
         classes_caption=f"Classes among the {what_was_counted(evaluation)} that were scored" if evaluation else "Classes",
@@ -132,8 +144,7 @@ def training_of(trace: TrainingTrace, run: Run, rules: GradientRules) -> Trainin
         lags_say=_lags(trace, run),
         no_lags=Missing(
             why=trace.through_time or "How far back in time the loss reaches was not measured.",
-            how="Training measures it after each epoch with gradients_by_lag=True (--gradients-by-lag); "
-            "'statewise trace' with --gradients shows it for one sequence.",
+            how="" if trace.through_time else _HOW_LAGS,
         ),
         caption="The training in words"
         + (f", every {trace.every} epochs and those that matter" if trace.num_left_out else ", epoch by epoch"),
@@ -169,6 +180,23 @@ def provenance_of(evidence: Evidence) -> tuple[Group, ...]:
     return tuple(groups)
 
 
+def _classes(known: tuple[str, ...], evaluation: Evaluation | None) -> tuple[str, ...]:
+    """Return the classes, or labels, to list with how often they occur; not the tokens of a text, of which there are many."""
+    if evaluation is None:
+        return known
+    return evaluation.confusion.class_names or tuple(evaluation.label_counts)
+
+
+def _kinds(evidence: Evidence, listed: int) -> str:
+    """Return how many classes, labels or tokens are told apart."""
+    config = evidence.run.config
+    facts = TASKS.get(config.task)
+    if facts is not None and facts.holds == "values":
+        return ""
+    noun = "label" if config.task == "multilabel" else "token" if config.task == "next" else "class"
+    return f", {counted(listed or len(config.class_names), noun)}"
+
+
 def _part(label: str, record: DataRecord) -> Part:
     mean = record.num_steps / record.num_sequences if record.num_sequences else math.nan
     return Part(label=label, source=record.source, sequences=count(record.num_sequences), steps=count(record.num_steps), mean=f"{mean:.1f}")
@@ -176,7 +204,7 @@ def _part(label: str, record: DataRecord) -> Part:
 
 def _scored_part(evaluation: Evaluation) -> Part:
     sequences = "–" if evaluation.num_sequences is None else count(evaluation.num_sequences)
-    steps = count(evaluation.num_scored) if evaluation.task == "tag" else "–"
+    steps = count(evaluation.num_scored) if evaluation.counted in ("steps", "tokens") else "–"
     return Part(label="scored", source=evaluation.source, sequences=sequences, steps=steps, mean="–")
 
 
