@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from statewise.evaluation import Counts, Evaluation, Predictions, evaluate, read
 from statewise.models import build
 from statewise.runs import History, Run, RunConfig, RunFiles
 from statewise.sequences import Ragged, Sequences
+from statewise.training import fit
 
 M5 = Counts(tp=50, fn=10, fp=5, tn=35)
 MIRRORED = Counts(tp=35, fn=5, fp=10, tn=50)
@@ -217,3 +219,38 @@ def test_a_model_and_data_are_predicted_and_evaluated() -> None:
     assert (found.num_scored, found.positive, found.task) == (4, "yes", "classify")
     with pytest.raises(OptionError, match="without data"):
         evaluate(model)
+
+
+def sequences_of(task: str, first: int, last: int) -> Sequences:
+    """Return some of 36 sequences of 12 steps."""
+    generator = torch.Generator().manual_seed(0)
+    steps, lengths = torch.randn(36, 12, 2, generator=generator), torch.full((36,), 12)
+    inputs, more = {"": Ragged(steps.reshape(-1, 2), lengths)}, dict[str, Any]()
+    if task == "next":
+        tokens = torch.randint(0, 3, (36 * 12,), generator=generator)
+        inputs, targets = {"token": Ragged(tokens, lengths)}, tokens
+        more = {"class_names": ["a", " ", "\n"], "categories": {"token": ["a", " ", "\n"]}}
+    elif task == "forecast":
+        targets, more = steps[..., 0].cumsum(1).reshape(-1), {"season": 4, "weights": (torch.arange(36 * 12) % 12 > 1).float()}
+    elif task == "regress":
+        targets = steps.mean((1, 2))
+    else:
+        targets, more = steps.sum(1) > 0, {"class_names": ["p", "q"]}
+    data = Sequences(inputs=inputs if task == "next" else inputs[""], targets=targets, keys=[f"k{n}" for n in range(36)], task=task, **more)  # type: ignore[arg-type]
+    return data.select(list(range(first, last)))
+
+
+@pytest.mark.parametrize("task", ["regress", "forecast", "next", "multilabel"])
+def test_a_run_of_any_task_is_evaluated_again_from_its_directory_to_the_same_figures(tmp_path: Path, task: str) -> None:
+    train, valid, test = (sequences_of(task, *ends) for ends in ((0, 12), (12, 20), (20, 36)))
+    options: dict[str, int] = {"horizon": 3} if task == "forecast" else {}
+    run = fit(build("gru", task=task, data=train, hidden_size=4, **options), train, valid, epochs=1, directory=tmp_path / "run")  # type: ignore[arg-type]
+    first, again = evaluate(run, test), evaluate(run)
+    assert (again.metrics, again.baselines, again.by_ahead) == (first.metrics, first.baselines, first.by_ahead)
+    assert (again.per_class, again.label_counts, again.points, again.num_units) == (
+        first.per_class, first.label_counts, first.points, first.num_units,
+    )  # fmt: skip
+    naive = {"regress": ["mean"], "forecast": ["persistence", "seasonal"], "next": ["unigram"], "multilabel": []}[task]
+    assert sorted(first.baselines) == naive
+    assert first.num_units == 16
+    assert ("history" in "".join(first.notes)) == (task == "forecast")
