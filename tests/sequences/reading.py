@@ -44,3 +44,13 @@ def refused(path: Path | str, **options: Any) -> str:
     assert problem.exit_code == 2
     assert (sorted(folder.iterdir()) if folder.is_dir() else []) == before
     return str(problem)
+
+
+def refused_data(data: Any, **options: Any) -> str:
+    """Return the message of the error about data in memory, which states four facts."""
+    with pytest.raises(StatewiseError) as error:
+        inspect.unwrap(read)(data, **options)
+    problem = error.value
+    assert problem.asked == "read data in memory"
+    assert all((problem.where, problem.arrived, problem.hint))
+    return str(problem)

@@ -88,12 +88,16 @@ def _widened(table: Table, steps: pl.DataFrame, name: str, rows: np.ndarray) -> 
     column = column.arr.to_list() if column.dtype.base_type() == pl.Array else column
     if column.dtype.base_type() != pl.List or column.dtype.inner.is_nested():
         raise table.error(f"column {name!r}", f"lists of {column.dtype}", "A list holds a number a step, or a list of numbers a step.")
+    if not len(column):
+        raise table.error(f"column {name!r}", "no step in any row, so the number of features is not known", "Give at least one step.")
     sizes = column.list.len().fill_null(0).to_numpy()
     odd = np.flatnonzero(sizes != sizes[0])
     if len(odd):
         arrived = f"a step of {sizes[odd[0]]} numbers, but the first has {sizes[0]}"
-        row = table.place(int(rows[odd[0]]))
-        raise table.error(f"column {name!r}, {row}", arrived, "Give each step the same number of features.")
+        row, first = int(rows[odd[0]]), int(np.searchsorted(rows, rows[odd[0]]))
+        raise table.error(
+            f"column {name!r}, {table.place(row)}, step {int(odd[0]) - first + 1}", arrived, "Give each step the same number of features."
+        )
     columns = [column.list.get(place).rename(f"{name}_{place + 1}") for place in range(int(sizes[0]))]
     place = steps.columns.index(name)
     return steps.select(*steps.columns[:place], *columns, *steps.columns[place + 1 :])

@@ -103,8 +103,6 @@ def _season_of(step: float) -> int | None:
 
 def _told(seconds: float) -> str:
     """Return a length of time in its largest whole unit."""
-    for unit, size in (("day", _DAY), ("hour", 3600.0), ("minute", 60.0)):
-        if seconds >= size and seconds % size == 0:
-            count = int(seconds // size)
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{seconds:g} seconds" if seconds < _DAY else f"{seconds / _DAY:.3g} days"
+    unit, size = next((each for each in (("day", _DAY), ("hour", 3600.0), ("minute", 60.0)) if seconds >= each[1]), ("second", 1.0))
+    count = seconds / size
+    return f"{count:.4g} {unit}{'' if count == 1 else 's'}"

@@ -82,6 +82,7 @@ def options_of(asked: str, **given: Any) -> Options:
     for name, choices in _CHOICES.items():
         if given[name] is not None and given[name] not in choices:
             raise OptionError(asked=asked, where=name, arrived=repr(given[name]), hint=nearest(str(given[name]), choices))
+    _refuse_odd_numbers(given, asked)
     features = given["features"]
     if isinstance(features, Mapping):
         features = {str(name): names_of(each) for name, each in features.items()}
@@ -96,7 +97,6 @@ def options_of(asked: str, **given: Any) -> Options:
     gap = None if given["max_gap"] is None else seconds_of(given["max_gap"], asked)
     settled |= {"features": features, "target": target, "categories": categories, "task": task, "max_gap": gap}
     options = Options(**{**given, **settled})
-    _refuse_odd_numbers(options, asked)
     _refuse_what_does_not_go_together(options, asked)
     return options
 
@@ -142,10 +142,10 @@ def seconds_of(given: float | str, asked: str) -> float:
     return number * _SECONDS.get(unit, 1.0)
 
 
-def _refuse_odd_numbers(options: Options, asked: str) -> None:
+def _refuse_odd_numbers(given: Mapping[str, Any], asked: str) -> None:
     """Refuse counts that count nothing."""
     for name in ("max_steps", "season"):
-        value = getattr(options, name)
+        value = given[name]
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise OptionError(asked=asked, where=name, arrived=repr(value), hint="Give a whole number of steps, 1 or more.")
 

@@ -90,7 +90,7 @@ def _refuse_columns(path: Path, options: Options, asked: str) -> None:
 def _header_and_lines(path: Path, asked: str) -> tuple[dict[str, str], list[tuple[int, str]]]:
     """Return the `@name value` lines (names folded) and the lines after `@data` with their numbers; comments are left out."""
     header: dict[str, str] = {}
-    lines = _numbered_lines(path)
+    lines = _numbered_lines(path, asked)
     for _, text in lines:
         name, _, value = text.partition(" ")
         if name.casefold() == "@data":
@@ -105,11 +105,14 @@ def _header_and_lines(path: Path, asked: str) -> tuple[dict[str, str], list[tupl
     )
 
 
-def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines that are neither blank nor comments, with their numbers from 1."""
+def _numbered_lines(path: Path, asked: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are neither blank nor comments, with their numbers from 1; comments may be of another encoding."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, start=1):
             if line.strip() and not line.startswith("#"):
+                if "\ufffd" in line or "\0" in line:
+                    where, arrived = f"file '{path}', line {number}", "bytes that are not UTF-8 text"
+                    raise DataError(asked=asked, where=where, arrived=arrived, hint="Write the file as UTF-8.")
                 yield number, line.strip()
 
 
