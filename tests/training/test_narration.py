@@ -162,6 +162,26 @@ def test_a_history_of_losses_alone_says_nothing_of_accuracy() -> None:
 # Validation
 
 
+def test_a_regression_of_which_only_losses_are_known_is_told_from_start_to_end() -> None:
+    trace = told(records_of(LOSSES, valid=[1.3, 1.0, 0.9, 0.97, 0.98]))
+    assert [line.observation for line in trace.lines] == [
+        "loss starts high",
+        "loss falls",
+        "loss falls, best epoch",
+        "loss falls, validation loss rises, overfits from here on",
+        "loss converges",
+    ]
+    assert "accuracy" not in str(trace)
+
+
+@pytest.mark.parametrize(("later", "rises"), [(1.04, False), (1.06, True), (0.5, False)])
+def test_validation_loss_rises_by_more_than_a_twentieth_and_only_where_there_is_no_accuracy(later: float, *, rises: bool) -> None:
+    (_, alone) = told(records_of([1.0, 0.9], valid=[1.0, later])).lines
+    assert ("validation loss rises" in alone.says) is rises
+    (_, beside) = told(records_of([1.0, 0.9], [0.5, 0.6], valid=[1.0, later])).lines
+    assert "validation loss rises" not in beside.says
+
+
 def test_overfitting_is_told_from_the_epoch_after_the_lowest_validation_loss() -> None:
     trace = told(records_of(LOSSES, valid=[1.2, 1.0, 0.9, 1.0, 1.1]))
     assert trace.overfits_since == 4
