@@ -128,9 +128,9 @@ def streams(draw: st.DrawFn) -> list[tuple[str, list[float]]]:
     return [(key, np.cumsum(draw(steps), dtype=float).tolist()) for key in keys]
 
 
-@given(streams(), st.integers(1, 4), st.sampled_from([None, 4.0, 6.5]), st.booleans())
+@given(sequences=streams(), size=st.integers(1, 4), gap=st.sampled_from([None, 4.0, 6.5]), grouped=st.booleans())
 def test_sequences_are_cut_as_a_loop_cuts_them(
-    sequences: list[tuple[str, list[float]]], size: int, gap: float | None, grouped: bool
+    sequences: list[tuple[str, list[float]]], size: int, gap: float | None, *, grouped: bool
 ) -> None:
     if not any(times for _, times in sequences):
         return
