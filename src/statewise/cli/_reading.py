@@ -191,6 +191,8 @@ def read_for_run(run: Run, path: Path, columns: Columns, *, labelled: bool = Tru
         for name in _MAY_BE_ABSENT:
             if there is not None and not _names(options.get(name)) <= {*there, FILE_NAME, FOLDER_NAME}:
                 del options[name]
+        if "target" not in options:
+            options.pop("each", None)
     if path.suffix != ".ts" and "features" not in options and run.config.feature_names is not None:
         options["features"] = list(run.config.feature_names)
     model = run.config.model
