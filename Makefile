@@ -14,7 +14,7 @@ ARGS ?=
 OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench accuracy folds format
+.PHONY: help run test check bench accuracy folds stories fuzz docs format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -47,6 +47,16 @@ accuracy: $(VENV)/.installed-run ## The recipe of make run over seeds 0, 1, 2 be
 
 folds: $(VENV)/.installed-run ## Cross-validate the recipe inside the 270 training utterances: how recipes are chosen (minutes)
 	@$(BIN)/python -m benchmarks.vowels --folds --seeds 0 -- $(MODEL) $(RECIPE)
+
+stories: $(VENV)/.installed-run ## Every kind of task and file on whole data sets, fetched once (STORIES="text" for some; an hour or two)
+	@$(BIN)/python -m stories $(STORIES)
+
+fuzz: $(VENV)/.installed-test ## Read 2,000 files broken at random, and give some of them to the commands (minutes)
+	@$(BIN)/python -m tests.sequences.fuzz
+	@$(BIN)/python -m tests.cli.fuzz --files 200
+
+docs: $(VENV)/.installed-test ## Write the pages that are made from the code
+	@$(BIN)/python docs/make_options.py
 
 format: $(VENV)/.installed-test ## Mend what can be mended without thought
 	@$(BIN)/ruff check --quiet --fix . || true

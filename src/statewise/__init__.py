@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from statewise import datasets as datasets
     from statewise import errors as errors
     from statewise import state as state
     from statewise.contracts import Contract as Contract
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from statewise.evaluation import Evaluation as Evaluation
     from statewise.evaluation import Predictions as Predictions
     from statewise.evaluation import evaluate as evaluate
+    from statewise.evaluation import generate as generate
     from statewise.evaluation import predict as predict
     from statewise.evaluation import read_predictions as read_predictions
     from statewise.models import Model as Model
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from statewise.sequences import Sequences as Sequences
     from statewise.sequences import batches as batches
     from statewise.sequences import folds as folds
+    from statewise.sequences import is_first_from_done as is_first_from_done
     from statewise.sequences import read as read
     from statewise.sequences import split as split
     from statewise.tracing import Trace as Trace
@@ -44,15 +47,15 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("errors", "state")
+_MODULES = ("datasets", "errors", "state")
 _NAMES = {
     "contracts": ("Contract",),
     "engine": ("Recurrent", "unroll"),
-    "evaluation": ("Counts", "Estimate", "Evaluation", "Predictions", "evaluate", "predict", "read_predictions"),
+    "evaluation": ("Counts", "Estimate", "Evaluation", "Predictions", "evaluate", "generate", "predict", "read_predictions"),
     "models": ("Model", "build"),
     "reporting": ("report",),
     "runs": ("Run", "load"),
-    "sequences": ("Ragged", "Sequences", "batches", "folds", "read", "split"),
+    "sequences": ("Ragged", "Sequences", "batches", "folds", "is_first_from_done", "read", "split"),
     "tracing": ("Trace", "trace"),
     "training": ("fit", "training_trace"),
     "verdicts": ("Policy", "Reason", "Verdict", "judge", "read_policy"),

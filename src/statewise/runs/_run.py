@@ -173,14 +173,14 @@ def read_tensors(path: Path, expected_sha256: str | None = None) -> dict[str, Te
 
 
 def record_data(data: Sequences) -> DataRecord:
-    """Return the source, the size, and a hash over the lengths, inputs, targets and keys themselves."""
+    """Return the source, the size, and a hash over all that a model can see of the data: numbers, targets, weights, names."""
     digest = hashlib.sha256()
-    tensors = [data.lengths, *(part.values for part in data.parts.values()), data.targets, data.static]
+    tensors = [data.lengths, *(part.values for part in data.parts.values()), data.targets, data.static, data.weights]
     for tensor in tensors:
         if isinstance(tensor, Tensor):
             digest.update(str((tensor.dtype, tuple(tensor.shape))).encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    digest.update(msgspec.json.encode([data.keys, data.groups, data.class_names]))
+    digest.update(msgspec.json.encode([data.keys, data.groups, data.class_names, data.task, data.known, data.season]))
     return DataRecord(source=data.source, num_sequences=len(data), num_steps=data.num_steps, sha256=digest.hexdigest())
 
 

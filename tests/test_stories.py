@@ -1,0 +1,150 @@
+"""Does each story come to its end on the small parts, and show what it is told for? The peers of the text are measured too."""
+
+from __future__ import annotations
+
+import lzma
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from statewise.cli import main
+from statewise.evaluation import Evaluation, read_evaluation
+from statewise.runs import RunFiles, load
+from statewise.verdicts import judge
+from stories.__main__ import tell
+from stories.compression import NGram, ngram_bits, xz_bits
+from stories.prepare import prepare
+from stories.table import STORIES, Story
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BY_NAME = {story.name: story for story in STORIES}
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return prepare(tmp_path_factory.mktemp("stories"), part=True)
+
+
+def told(story: Story, data: Path, out: Path) -> tuple[Evaluation, list[str]]:
+    lines = tell(story, data, out, part=True)
+    assert RunFiles(out / story.name).report.is_file()
+    return read_evaluation(RunFiles(out / story.name).evaluation), lines
+
+
+def low(evaluation: Evaluation, metric: str) -> float:
+    end = evaluation.metrics[metric].low
+    assert end is not None
+    return end
+
+
+def test_regress_beats_the_training_mean(data: Path, tmp_path: Path) -> None:
+    evaluation, _ = told(BY_NAME["regress"], data, tmp_path)
+    assert low(evaluation, "skill") > 0
+
+
+def test_forecast_beats_persistence_and_the_season_on_blocks_of_one_stream(data: Path, tmp_path: Path) -> None:
+    evaluation, _ = told(BY_NAME["forecast"], data, tmp_path)
+    assert low(evaluation, "skill") > 0
+    assert evaluation.unit == "block"
+    assert evaluation.num_units >= 2
+    run = load(tmp_path / "forecast")
+    assert run.config.model is not None
+    assert run.config.model.horizon == 24
+
+
+def test_tag_answers_each_step_of_people_never_seen(data: Path, tmp_path: Path) -> None:
+    evaluation, _ = told(BY_NAME["tag"], data, tmp_path)
+    assert (evaluation.task, evaluation.unit) == ("tag", "group")
+    assert evaluation.metrics["accuracy"].value > 2 / 7
+
+
+def test_binary_is_judged_on_the_invoices_that_have_a_next_one(data: Path, tmp_path: Path) -> None:
+    evaluation, _ = told(BY_NAME["binary"], data, tmp_path)
+    assert evaluation.positive == "1"
+    assert evaluation.prevalence == pytest.approx(0.2, abs=0.06)
+    assert evaluation.metrics["recall"].value > 0.3, "weights keep it from answering with the majority"
+    assert any("weight 0" in note for note in evaluation.notes)
+
+
+def test_people_are_cut_apart_and_are_the_units(data: Path, tmp_path: Path) -> None:
+    evaluation, _ = told(BY_NAME["people"], data, tmp_path)
+    assert (evaluation.task, evaluation.unit) == ("classify", "group")
+    assert evaluation.metrics["accuracy"].value > 2 / 7
+
+
+def test_text_stands_beside_an_ngram_and_xz(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluation, lines = told(BY_NAME["text"], data, tmp_path)
+    assert low(evaluation, "skill") > 0, "better than unigrams"
+    assert evaluation.num_sequences == 1, "a whole play, its state carried from end to end"
+    assert "bits a held-out character (28,920 of 1 texts): model" in lines[-1]
+    assert "-gram" in lines[-1]
+    assert "xz 2.8" in lines[-1]
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "text"), "--prompt", "Enter ", "--steps", "20", "--temperature", "0"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Enter ")
+    assert len(printed.rstrip("\n")) >= 24
+
+
+def test_a_forecast_without_skill_is_told_so(data: Path, tmp_path: Path) -> None:
+    """One hour ahead, the value of now is hard to beat, and hardly trained a model does not."""
+    words = BY_NAME["forecast"].words.replace("--horizon 24", "--horizon 1").format(data=data, part="_part").split()
+    assert main(["fit", *words, "--epochs", "1", "--hidden-size", "8", "--out", str(tmp_path / "run")]) == 0
+    verdict = judge(tmp_path / "run")
+    assert verdict.level == "not_ready"
+    assert verdict.exit_code == 1
+    reason = next(reason for reason in verdict.reasons if "skill" in reason.subject)
+    assert "persistence" in reason.says
+
+
+def test_values_learnt_from_shuffled_targets_have_no_skill(data: Path, tmp_path: Path) -> None:
+    words = [*BY_NAME["regress"].arguments(data, tmp_path / "run", part=True), "--shuffle-labels"]
+    assert main(words) == 0
+    verdict = judge(tmp_path / "run")
+    assert verdict.level == "not_ready"
+    assert any("skill" in reason.subject for reason in verdict.reasons)
+
+
+def test_the_ngrams_probabilities_add_up_and_what_it_has_read_comes_cheaper() -> None:
+    text, alphabet = "abracadabra", "abcdr"
+    for order in range(4):
+        model = NGram(len(alphabet), order)
+        model.learn(text)
+        total = 0.0
+        for letter in alphabet:
+            fresh = NGram(len(alphabet), order)
+            fresh.learn(text)
+            # The last of the bits is that of the letter after "abra".
+            total += 2.0 ** -(fresh.read("abra" + letter)[order] - _bits(text, "abra", len(alphabet), order))
+        assert total == pytest.approx(1.0)
+    first, second = NGram(5, 3).read(text)[3], 0.0
+    model = NGram(5, 3)
+    model.read(text)
+    second = model.read(text)[3]
+    assert second < first
+
+
+def _bits(known: str, text: str, size: int, order: int) -> float:
+    model = NGram(size, order)
+    model.learn(known)
+    return model.read(text)[order]
+
+
+def test_the_order_is_chosen_on_validation_and_the_bits_are_those_of_the_test() -> None:
+    train, valid, test = ["abcabcabc" * 30], ["abcabc" * 5], ["abc" * 20]
+    found = ngram_bits(train, valid, test, largest_order=3)
+    assert found.order >= 1
+    assert found.bits < 0.1
+    noise = ngram_bits(["ab" * 40], ["ba" * 9], ["ab"], largest_order=0)
+    assert noise.bits == pytest.approx(1.0, abs=0.05)
+
+
+def test_xz_is_charged_for_what_the_held_out_text_adds() -> None:
+    train, test = ["to be or not to be, that is the question; " * 20], ["to be or not to be, that is the question; "]
+    filters: list[dict[str, Any]] = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 1 << 27}]
+    sizes = [len(lzma.compress(text.encode(), format=lzma.FORMAT_XZ, filters=filters)) for text in (train[0] + test[0], train[0])]
+    assert xz_bits(train, test) == pytest.approx(8 * (sizes[0] - sizes[1]) / len(test[0]))
+    assert xz_bits(train, test) < math.log2(26)
