@@ -351,3 +351,10 @@ def test_options_that_a_task_cannot_have_are_refused(options: dict[str, Any], to
 def test_only_a_forecast_looks_at_what_is_known_of_later_steps() -> None:
     with pytest.raises(OptionError, match="known: hour, beside task='regress'"):
         build("gru", data=series([4, 4], known=["hour"], task="regress"))
+
+
+def test_data_of_another_width_is_refused_before_its_scale_is_taken() -> None:
+    model = build("gru", task="classify", input_size=3, num_classes=2)
+    data = Sequences(inputs=make_ragged([4, 2], features=5), targets=[0, 1])
+    with pytest.raises(ShapeError, match="5 features a step .* the model reads 3"):
+        model.learn(data)

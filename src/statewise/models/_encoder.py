@@ -77,6 +77,7 @@ class Encoder(nn.Module):
 
     def learn(self, data: Sequences) -> None:
         """Take the statistics of one part, the training part, as the scale of all inputs."""
+        self._require(data.parts)
         statistics = fit_statistics(data)
         for name, layer in zip(self.config.numeric, self.numeric.values(), strict=True):
             assert isinstance(layer, Standardize)
