@@ -81,7 +81,9 @@ def split(
             asked=asked,
             where=f"part {empty + 1} of {len(shares)} (fraction {shares[empty]:g})",
             arrived=f"it would be empty: the data has {units} {by}s",
-            hint="Give more data, a larger fraction, or fewer parts.",
+            hint="Give more data, a larger fraction, or fewer parts."
+            if units >= len(shares)
+            else "Give each part in a file of its own, or cut along the time: by='time' (--by time).",
         )
     noted = _with_leak_note(data, by)
     return tuple(noted.select(torch.from_numpy(part_of == part)) for part in range(len(shares)))

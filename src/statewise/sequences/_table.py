@@ -135,7 +135,10 @@ class Table:
             return "word"
         if values.dtype != pl.String:
             raise self.error(f"column {name!r}", f"values of type {values.dtype}", "Leave it out with features=[...], or name it as time.")
-        parsed, there = _parsed(values), values.is_not_null() & ~_is_mark(values)
+        parsed = _parsed(values)
+        if parsed.null_count() == values.null_count() and bool(parsed.is_finite().any()):
+            return "number"
+        there = values.is_not_null() & ~_is_mark(values)
         if not int(parsed.is_finite().sum()) and int(parsed.is_null().sum()) > values.null_count() and not (may_miss and not there.any()):
             return "word"
         self._refuse_words_among_numbers(name, values, there & parsed.is_null())
@@ -254,7 +257,10 @@ class Table:
         pl = polars(self.asked)
         plain = values.str.replace(r"^(\S{10})T", "$1 ").str.replace("Z$", "+00:00").rename("when").to_frame()
         each = [pl.col("when").str.to_datetime(form, strict=False, time_unit="us").dt.epoch("us") for form in _DATES]
-        found = plain.select(pl.coalesce(each)).to_series()
+        likely = min(range(len(each)), key=lambda place: plain[:1].select(each[place]).item() is None)
+        found = plain.select(each[likely]).to_series()
+        if found.null_count():
+            found = plain.select(pl.coalesce(each)).to_series()
         bad = (found.is_null() | (found < _FIRST * 10**6)).arg_true()
         if len(bad):
             row = int(bad[0])

@@ -61,7 +61,7 @@ def targets_of(table: Table, options: Options, rows: Rows) -> Targets:
     stated = options.each or _each_of(options)
     there, local = (table, rows) if stated == "step" else located(table, rows, options.target)
     column = _READERS[_holds(options)](there, options)
-    if not column.there.any() and options.class_names is None:
+    if not column.there.any() and _holds(options) == "classes" and options.class_names is None:
         hint = "Name another target column, or none to predict."
         raise table.error(f"target, column {options.target[0]!r}", "no value in any row", hint)
     values, given = column.values[local.order], column.there[local.order]
