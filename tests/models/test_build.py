@@ -356,5 +356,5 @@ def test_only_a_forecast_looks_at_what_is_known_of_later_steps() -> None:
 def test_data_of_another_width_is_refused_before_its_scale_is_taken() -> None:
     model = build("gru", task="classify", input_size=3, num_classes=2)
     data = Sequences(inputs=make_ragged([4, 2], features=5), targets=[0, 1])
-    with pytest.raises(ShapeError, match="5 features a step .* the model reads 3"):
+    with pytest.raises(ShapeError, match=r"5 features a step .* the model reads 3"):
         model.learn(data)
