@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from statewise.sequences import FILE_NAME, FOLDER_NAME, Sequences, read
+from statewise.sequences import FILE_NAME, FOLDER_NAME, Sequences, column_names, read
+from statewise.sequences._loading import _LOADERS
 from tests.sequences.reading import numbers, refused, refused_data, written
 
 OPTIONS: dict[str, Any] = {"key": "key", "time": "time", "target": "label", "group": "who", "categorical": ["kind"], "static": ["age"]}
@@ -215,6 +217,34 @@ def test_two_files_of_one_name_in_one_folder_have_their_whole_names_as_keys(tmp_
     written(tmp_path, "t,amount\n1,1\n", "a.csv")
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"t,amount\n1,2\n"))
     assert read(tmp_path, key=FILE_NAME).keys == (str(tmp_path / "a.csv"), str(tmp_path / "a.csv.gz"))
+
+
+def test_the_names_of_columns_can_be_asked_for(tmp_path: Path) -> None:
+    written(tmp_path, "k,x\n1,2\n", "a.csv")
+    assert column_names(tmp_path / "*.csv", asked="look") == ["k", "x"]
+    np.savez(tmp_path / "a.npz", values=np.ones(3), targets=np.ones(3))
+    assert column_names(tmp_path / "a.npz", asked="look") == ["values", "targets"]
+    assert column_names(written(tmp_path, "no zip", "b.npz"), asked="look") is None
+    assert column_names(written(tmp_path, "@data", "a.ts"), asked="look") is None
+
+
+def test_a_number_too_large_for_any_type_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"k": 1, "x": 1' + "0" * 400 + "}\n", "a.jsonl")
+    assert "column 'x', line 1: 1 of 1 values that cannot be computed with, the first is inf" in refused(path, key="k")
+
+
+def test_a_missing_pyarrow_is_named_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pl.DataFrame({"k": [1], "x": [1]}).write_parquet(tmp_path / "a.parquet")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "'pyarrow': it is not installed. Install it with: pip install 'statewise[data]'" in refused(tmp_path / "a.parquet", key="k")
+
+
+def test_a_panic_of_the_library_is_told_as_a_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(*_: object) -> None:
+        raise pl.exceptions.PanicException("out of range")
+
+    monkeypatch.setitem(_LOADERS, "csv", panic)
+    assert "values that cannot be read (out of range). It may be damaged" in refused(written(tmp_path, "k,x\n1,1\n"), key="k")
 
 
 def test_files_whose_columns_do_not_go_together_are_refused(tmp_path: Path) -> None:

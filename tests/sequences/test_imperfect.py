@@ -66,6 +66,13 @@ def test_a_later_file_has_the_indicators_of_the_training_file(tmp_path: Path) ->
     assert lines(read(path, missing="indicator", features=["channel_2", "channel_2_missing"])) == [[3, 0], [4, 0]]
 
 
+def test_a_column_that_is_made_must_not_have_the_name_of_another() -> None:
+    table = {"k": [1, 1], "t": [1, 2], "x": [1, None], "x_missing": [0, 1], "t_gap": [1, 2]}
+    told = "the new feature 'x_missing': a column of that name is read too. Rename that column"
+    assert told in refused_data(table, key="k", time="t", missing="indicator")
+    assert "the new feature 't_gap'" in refused_data(table, key="k", time="t", missing="mean", time_gaps=True)
+
+
 def test_a_column_without_any_number_is_wholly_missing_where_that_is_allowed() -> None:
     for empty in ([None, None], ["", "NA"], [float("nan"), None]):
         data = read({"k": ["a", "b"], "x": [1, 2], "y": empty}, key="k", missing="mean")

@@ -34,14 +34,14 @@ def finished(data: Sequences, options: Options, made: Made, *, asked: str) -> Se
         where = "max_gap" if options.max_gap is not None else "time_gaps"
         raise OptionError(asked=asked, where=where, arrived="the sequences have no times", hint="Name the column of times with time='...'.")
     if options.missing == "indicator":
-        data = _with_indicators(data, made.indicators)
+        data = _with_indicators(data, made.indicators, asked)
     begins = data_begins = _starts(data)
     if isinstance(data.times, Tensor) and (options.max_gap is not None or options.time_gaps):
         gaps = torch.cat([data.times.new_zeros(min(1, len(data.times))), data.times.diff()])
         if options.max_gap is not None:
             begins = begins | (gaps > options.max_gap)
         if options.time_gaps:
-            data = _with_column(data, torch.where(begins, 0.0, gaps), f"{options.time or 'time'}_gap")
+            data = _with_column(data, torch.where(begins, 0.0, gaps), f"{options.time or 'time'}_gap", asked=asked)
     if options.max_gap is None and options.max_steps is None:
         return data
     num_holes = int(begins.sum()) - int(data_begins.sum())
@@ -110,7 +110,7 @@ def _keys_of_pieces(keys: Sequence[str], counts: Sequence[int]) -> list[str]:
     return names
 
 
-def _with_indicators(data: Sequences, wanted: Sequence[str]) -> Sequences:
+def _with_indicators(data: Sequences, wanted: Sequence[str], asked: str) -> Sequences:
     """Return the data with a column `<name>_missing` of 0 and 1 for each feature with missing values, or for those wanted."""
     for name, part in data.parts.items():
         names = data.feature_names_of(name)
@@ -120,12 +120,15 @@ def _with_indicators(data: Sequences, wanted: Sequence[str]) -> Sequences:
         chosen = [f"{each}_missing" in wanted if wanted else bool(is_missing[:, place].any()) for place, each in enumerate(names)]
         for place, each in enumerate(names):
             if chosen[place]:
-                data = _with_column(data, is_missing[:, place], f"{each}_missing", into=name)
+                data = _with_column(data, is_missing[:, place], f"{each}_missing", into=name, asked=asked)
     return data
 
 
-def _with_column(data: Sequences, values: Tensor, title: str, *, into: str | None = None) -> Sequences:
+def _with_column(data: Sequences, values: Tensor, title: str, *, asked: str, into: str | None = None) -> Sequences:
     """Return the data with one more feature of numbers, at the end of an input; of a new one where none holds numbers."""
+    if any(title in (data.feature_names_of(name) or ()) for name in data.parts):
+        hint = "Rename that column, or leave it out with features=[...]."
+        raise OptionError(asked=asked, where=f"the new feature {title!r}", arrived="a column of that name is read too", hint=hint)
     numeric = [name for name in data.parts if name not in data.categories]
     name = into or (numeric[0] if numeric else "x")
     column = values.to(torch.float32)[:, None]
