@@ -1,4 +1,4 @@
-"""Which options are there, what do they mean, what are they by default? Writes `options.md` from the code: `python -m docs.make_options`.
+"""Which options are there, what do they mean, what are they by default? Writes `options.md` from the code: `make docs`.
 
 Of the command line it asks the parser's own records, of Python the signatures and docstrings of the public names; nothing is
 written by hand but the page's frame, so the page says what the code says, or a test fails.
@@ -30,9 +30,9 @@ PAGE = Path(__file__).with_name("options.md")
 FRAME = """\
 # Options
 
-Every command with its options, and every public name of the library with its arguments. This page is made from the code, by
-`python -m docs.make_options`. What the words mean together stands in [reading](reading.md), [tasks](tasks.md), [training](training.md),
-[time](time.md), [metrics](metrics.md), [verdicts](verdicts.md) and [tracing](tracing.md).
+Every command with its options, and every public name of the library with its arguments. `make docs` makes this page from
+the code. What the words mean together stands in [reading](reading.md), [tasks](tasks.md), [training](training.md), [time](time.md),
+[metrics](metrics.md), [verdicts](verdicts.md) and [tracing](tracing.md).
 
 ## Command line
 

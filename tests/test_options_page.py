@@ -17,7 +17,7 @@ def made() -> str:
 
 
 def test_the_options_page_is_what_the_code_says(made: str) -> None:
-    hint = "the options page is not what the code says: write it anew with 'python -m docs.make_options' (make docs)"
+    hint = "the options page is not what the code says: write it anew with 'make docs'"
     assert PAGE.read_text(encoding="utf-8") == made, hint
 
 
