@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
-from statewise.errors import StatewiseError
+from statewise.errors import RunError, StatewiseError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INTERRUPTED, _CRASHED = 130, 70
+_REFUSALS = {errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EMFILE, errno.EIO}
+"""What the operating system says of a path or a disk, and is no fault of ours."""
 
 
 class Command(NamedTuple):
@@ -71,11 +74,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(problem: Exception) -> int:
     from statewise.cli._show import show_crash, show_error
 
-    if isinstance(problem, StatewiseError):
-        show_error(problem)
-        return problem.exit_code
+    told = problem if isinstance(problem, StatewiseError) else _as_refusal(problem)
+    if told is not None:
+        show_error(told)
+        return told.exit_code
     show_crash(problem)
     return _CRASHED
+
+
+def _as_refusal(problem: Exception) -> StatewiseError | None:
+    """Return what the operating system refused, in four facts; None where the program has failed."""
+    if not isinstance(problem, OSError) or problem.errno not in _REFUSALS:
+        return None
+    return RunError(
+        asked="statewise",
+        where=f"file '{problem.filename}'" if problem.filename else "a file",
+        arrived=str(problem.strerror or problem),
+        hint="Choose a path that is not too long, may be used, and has room.",
+    )
 
 
 def _help() -> str:

@@ -70,7 +70,7 @@ class Columns:
         """Return the options that were given, as `read` takes them."""
         found = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         found["target"] = self.target[0] if len(self.target) == 1 else list(self.target)
-        return {name: value for name, value in found.items() if value not in (None, [], False)}
+        return {name: value for name, value in found.items() if value is not None and value is not False and value != []}
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def build(
         readout=readout,
         learned_state=learned_state,
         each=each,
-        horizon=_horizon(task, horizon),
+        horizon=_horizon(task, horizon, data),
         known=_known(task, data, numeric),
         missing="error" if data is None else data.missing,
         categories=categories,
@@ -108,10 +108,21 @@ def build(
         static_names=_names(None if data is None else data.static_names),
     )
     if seed is None:
-        return Model(config)
+        return _made(config)
+    if not 0 <= seed < 2**63:
+        raise OptionError(asked="build", where="seed", arrived=str(seed), hint="Give a whole number from 0 up, below 2 to the 63.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        return _made(config)
+
+
+def _made(config: ModelConfig) -> Model:
+    try:
         return Model(config)
+    except RuntimeError as problem:  # torch's, of a tensor that no memory holds
+        sizes = f"hidden_size={config.hidden_size}, num_layers={config.num_layers}, embedding_size={config.embedding_size}"
+        hint = "Give smaller sizes: so many weights do not fit into memory."
+        raise OptionError(asked="build", where="sizes", arrived=f"{sizes} ({str(problem).splitlines()[0][:160]})", hint=hint) from problem
 
 
 def _each(task: Task, each: Each | None, data: Sequences | None) -> Each:
@@ -121,13 +132,18 @@ def _each(task: Task, each: Each | None, data: Sequences | None) -> Each:
     return found
 
 
-def _horizon(task: Task, horizon: int | None) -> int:
-    """Return how many steps ahead a forecast looks; only a forecast has a horizon."""
+def _horizon(task: Task, horizon: int | None, data: Sequences | None) -> int:
+    """Return how many steps ahead a forecast looks; only a forecast has a horizon, and its data must reach that far."""
     if (horizon is None) == (task == "forecast"):
         arrived = "nothing, and a forecast needs one" if horizon is None else f"{horizon}, beside task={task!r}"
         hint = "Give horizon=24 to predict the next 24 steps at each step; leave it out for other tasks."
         raise OptionError(asked="build", where="horizon", arrived=arrived, hint=hint)
     _require_sizes({"horizon": horizon})
+    longest = 0 if data is None else int(data.lengths.max()) if len(data) else 0
+    if data is not None and horizon is not None and horizon >= longest:
+        arrived = f"{horizon}, where the longest sequence of {data.source} has {longest} steps"
+        hint = f"Look ahead by less than {longest} steps: no step has a value so far after it to learn from."
+        raise OptionError(asked="build", where="horizon", arrived=arrived, hint=hint)
     return horizon or 1
 
 
@@ -189,7 +205,7 @@ def _class_names(names: Sequence[str] | None, number: int | None, data: Sequence
             asked="build",
             where="num_classes",
             arrived=f"{number} with names {list(names)[:12]}",
-            hint="A model tells at least two classes apart.",
+            hint="A model tells at least two classes apart; for one label of 0 and 1, leave task='multilabel' (--task) out.",
         )
     return names
 

@@ -81,11 +81,12 @@ def _read_record(line: bytes, path: Path, number: int) -> Record:
     try:
         record: Record = msgspec.json.decode(line, type=Record)
     except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        newer = str(problem).endswith("`$.record`")
         raise DataError(
             asked="read a history",
             where=f"file '{path}', line {number}",
-            arrived=f"damaged ({problem})",
-            hint="Restore it from a copy, or run 'statewise fit' again.",
+            arrived=f"a kind of record that this version does not know ({problem})" if newer else f"damaged ({problem})",
+            hint="Use the version that wrote it." if newer else "Restore it from a copy, or run 'statewise fit' again.",
         ) from problem
     return record
 

@@ -266,6 +266,6 @@ def _checked_number(n: Any, asked: str) -> int:
 
 def _generator(seed: int, asked: str) -> np.random.Generator:
     """Return a random generator of one's own."""
-    if seed < 0:
-        raise OptionError(asked=asked, where="seed", arrived=str(seed), hint="Give a whole number of 0 or more.")
+    if not 0 <= seed < 2**63:
+        raise OptionError(asked=asked, where="seed", arrived=str(seed), hint="Give a whole number of 0 or more, below 2 to the 63.")
     return np.random.default_rng(seed)
