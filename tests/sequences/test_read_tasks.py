@@ -208,7 +208,7 @@ def test_the_summary_tells_what_is_predicted() -> None:
     values = read(STEPS, key="k", target="x", task="regress")
     assert ("targets", "numbers, one a step; 1 to 3, mean 2") in describe(values).lines()
     labels = read({"k": [1, 1], "x": [1, 2], "p": [0, 1], "q": [1, 1]}, key="k", target=["p", "q"])
-    assert ("classes", "2, one a step; p: 1 (33.3%), q: 2 (66.7%)") in describe(labels).lines()
+    assert ("labels", "any of 2, for each step; p: 1, q: 2") in describe(labels).lines()
     nothing = read({"k": [1, 1], "x": [1, 2], "y": [None, None]}, key="k", target="y", task="regress", unlabelled="skip", class_names=["-"])
     assert ("targets", "numbers, one a sequence; 0 to 0, mean 0") in describe(nothing).lines()
 

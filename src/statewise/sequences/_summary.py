@@ -41,6 +41,7 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
         classes: how many scored targets each class has; of several labels at once, how many have each.
         values: of targets that are numbers, the least, the mean and the largest of those that are scored.
         num_unscored: targets of weight 0, which are fed to a model and not scored.
+        several: whether a target is any number of the classes at once.
         num_groups: number of groups; None without groups.
         notes: one line for each thing that was accepted and should be known.
     """
@@ -60,6 +61,7 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     values: tuple[float, float, float] | None = None
     num_unscored: int = 0
+    several: bool = False
 
     def lines(self) -> list[tuple[str, str]]:
         """Return what is shown: a title and a text for each line."""
@@ -80,6 +82,10 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
         if self.each is None:
             return [("classes", "no targets")]
         shown = [("classes", _classes(self.classes, self.each))]
+        if self.several:
+            counts = ", ".join(f"{name}: {count:,}" for name, count in list(self.classes.items())[:_MANY])
+            more = ", ..." if len(self.classes) > _MANY else ""
+            shown = [("labels", f"any of {len(self.classes)}, for each {self.each}; {counts}{more}")]
         if self.values is not None:
             low, mean, high = self.values
             shown = [("targets", f"numbers, one a {self.each}; {low:.4g} to {high:.4g}, mean {mean:.4g}")]
@@ -133,6 +139,7 @@ def describe(data: Sequences) -> DataSummary:
         notes=data.notes,
         values=_span(data),
         num_unscored=0 if data.scored is None else int((~data.scored).sum()),
+        several=data.holds == "labels",
     )
 
 
