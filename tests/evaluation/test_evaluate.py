@@ -125,6 +125,20 @@ def test_steps_are_counted_and_sequences_or_groups_are_the_units() -> None:
     assert (alone.positive, alone.num_positives, alone.prevalence, alone.num_missed) == (None, None, None, None)
 
 
+def test_labels_of_one_long_stream_are_scored_over_blocks_of_its_steps() -> None:
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, 600)
+    wrong = np.repeat(random.random(30) < 0.2, 20)
+    found = evaluate(Predictions.from_columns({"step": range(600), "target": target, "prediction": np.where(wrong, 1 - target, target)}))
+    assert (found.unit, found.metrics["accuracy"].value) == ("block", 1 - wrong.mean())
+    assert 8 <= found.num_units <= 60
+    assert any("600" not in note and f"{found.num_units} blocks of" in note for note in found.notes)
+    accuracy = found.metrics["accuracy"]
+    assert accuracy.low is not None
+    assert accuracy.low < 1 - wrong.mean() - 2 * (wrong.std() / 600**0.5)
+    assert "blocks" in str(found).splitlines()[0]
+
+
 def test_what_should_be_known_is_noted() -> None:
     columns = {"target": ["a", "a", "b"], "prediction": ["a", "a", "a"], "weight": [1, 2, 3], "split": ["train", "test", "test"]}
     notes = "\n".join(evaluate(Predictions.from_columns(columns, class_names=("a", "b", "c"))).notes)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from statewise.errors import DataError, OptionError, StatewiseError
-from statewise.evaluation import Predictions, read_predictions
+from statewise.evaluation import Predictions, evaluate, read_predictions
 from statewise.evaluation._columns import columns_in_memory
 from statewise.evaluation._reading import _refuse_options
 
@@ -170,6 +170,25 @@ def test_the_other_tasks_are_read_off_the_columns_too(tmp_path: Path, text: str,
     assert from_csv(tmp_path, text, **options).task == task
 
 
+def test_labels_without_targets_are_read_and_refused_by_the_evaluation(tmp_path: Path) -> None:
+    found = from_csv(tmp_path, "p_a,p_b\n0.5,0.2\n", task="multilabel")
+    assert (found.class_names, found.actual) == (("a", "b"), None)
+    with pytest.raises(DataError, match="no targets"):
+        evaluate(found)
+
+
+def test_without_a_known_target_there_is_no_baseline_either(tmp_path: Path) -> None:
+    for text, task in (("target,prediction\n,1\n", "regress"), ("target,prediction,nll,weight\na,a,1,0\n", "next")):
+        assert from_csv(tmp_path, text, task=task).baselines == {}
+    forecast = from_csv(tmp_path, "step,ahead,target,prediction\n0,1,,1\n")
+    assert (forecast.baselines, forecast.notes) == ({}, ("no column 'key': all rows are taken as the steps of one sequence",))
+
+
+def test_words_beside_fractions_are_labels_of_which_one_is_odd(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no label of column 'target'"):
+        from_csv(tmp_path, "target,prediction\nyes,0.7\nno,0.2\n")
+
+
 def test_a_guessed_regression_says_why(tmp_path: Path) -> None:
     assert any("'target' holds fractions" in note for note in from_csv(tmp_path, "target,prediction\n1.5,1\n2,1\n").notes)
 
@@ -242,6 +261,7 @@ BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "no values": ("target,predicton\n1.5,1\n", {"task": "regress"}, "column 'prediction'", "no such column"),
     "a forecast of now": ("step,ahead,target,prediction\n0,0,1,1\n", {}, "column 'ahead', line 2", "0"),
     "a forecast without its step": ("ahead,target,prediction\n1,1,1\n", {}, "column 'step'", "no such column"),
+    "a forecast of no step": ("step,ahead,target,prediction\n0,1,1,1\nnan,1,1,1\n", {}, "column 'step', line 3", "missing"),
     "a forecast of the same twice": ("step,ahead,target,prediction,key\n0,1,1,1,a\n0,1,1,1,a\n", {}, "column 'step', line 3", "'a'"),
     "a season of nothing": ("target,prediction\n1,1\n", {"season": 0}, "season", "0"),
     "a token without length": ("target,prediction,nll\na,a,1\nb,a,\n", {}, "column 'nll', line 3", "no value"),

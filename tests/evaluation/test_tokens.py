@@ -78,6 +78,13 @@ def test_a_code_length_that_cannot_be_is_refused() -> None:
         evaluate(made)
 
 
+def test_a_perplexity_beyond_all_numbers_is_undefined() -> None:
+    columns, _, _ = text(60)
+    found = evaluate(Predictions.from_columns({**columns, "nll": np.full(60, 1e6)}))
+    assert math.isnan(found.metrics["perplexity"].value)
+    assert found.metrics["cross_entropy"].value == pytest.approx(1e6)
+
+
 def test_a_stream_of_text_is_cut_into_blocks() -> None:
     columns, _, _ = text()
     del columns["key"]

@@ -73,7 +73,7 @@ def test_targets_that_are_not_known_and_rows_of_weight_0_are_never_scored() -> N
         evaluate(values(actual, predicted, weight=np.zeros(4)))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
 def test_a_prediction_that_is_not_finite_is_refused_with_its_sequence(bad: float) -> None:
     with pytest.raises(DataError) as caught:
         evaluate(values(np.array([1.0, 2.0]), np.array([1.0, bad])))
@@ -143,6 +143,13 @@ def test_the_shape_of_a_famous_tutorial_has_no_skill() -> None:
     assert skill.value == pytest.approx(1 - (26.496 / 26.559) ** 2)
     assert skill.low is not None
     assert skill.low < 0 < skill.value
+
+
+def test_a_naive_answer_beyond_all_squares_is_none() -> None:
+    actual = np.arange(4.0)
+    found = evaluate(values(actual, actual + 1, baselines={"wild": np.array([1e200, np.inf, 2.0, 3.5])}))
+    assert found.baselines["wild"].num_scored == 2
+    assert found.baselines["wild"].figures["mae"] == 0.25
 
 
 def test_points_to_draw_are_few_and_true() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from statewise.errors import DataError, OptionError, missing_extra
+from statewise.evaluation._blocks import units_of
 from statewise.evaluation._intervals import Units, estimate_all, units_of_confusion, units_of_rows
 from statewise.evaluation._labels import choose_positive
 from statewise.evaluation._records import Confusion, Counts, Evaluation
@@ -33,18 +34,10 @@ def evaluate_classes(predictions: Predictions, notes: tuple[str, ...], *, positi
     actual, names = predictions.actual, predictions.class_names
     assert actual is not None
     _require_two_classes(predictions)
-    support = np.bincount(actual, minlength=len(names)).tolist()
-    told, found = positive or predictions.positive, []
-    chosen = None
-    if len(names) == 2:
-        chosen, why = choose_positive(names, support, told)
-        if told is None:
-            found.append(f"the positive class is {chosen!r}, {why}; another is chosen with positive= (--positive)")
-    elif told is not None:
-        hint = "Leave it out: each class has its own row."
-        raise OptionError(asked="evaluate", where="positive", arrived=f"{told!r}, but there are {len(names)} classes", hint=hint)
+    chosen, found = _positive_of(names, np.bincount(actual, minlength=len(names)).tolist(), positive or predictions.positive)
     confusion = _count_confusion(predictions.predicted, actual, len(names))
-    units = units_of_rows(actual, predictions.predicted, predictions.unit_numbers(), len(names), predictions.unit)
+    cut = units_of(predictions, (predictions.predicted != actual).astype(np.float64))
+    units = units_of_rows(actual, predictions.predicted, cut.of_unit, len(names), cut.unit)
     return _summarise(
         units,
         confusion,
@@ -53,7 +46,7 @@ def evaluate_classes(predictions: Predictions, notes: tuple[str, ...], *, positi
         task=predictions.task,
         source=predictions.source,
         num_sequences=len(set(predictions.key.tolist())),
-        notes=(*notes, *found, *_notes_on_classes(names, confusion, chosen)),
+        notes=(*notes, *found, *cut.notes, *_notes_on_classes(names, confusion, chosen)),
     )
 
 
@@ -73,6 +66,17 @@ def evaluate_counts(counts: Counts, *, positive: str | None) -> Evaluation:
         num_sequences=None,
         notes=(note,),
     )
+
+
+def _positive_of(names: tuple[str, ...], support: list[int], told: str | None) -> tuple[str | None, list[str]]:
+    """Return the positive class of a binary task, and how it was chosen where nobody told."""
+    if len(names) == 2:
+        chosen, why = choose_positive(names, support, told)
+        return chosen, [] if told else [f"the positive class is {chosen!r}, {why}; another is chosen with positive= (--positive)"]
+    if told is not None:
+        hint = "Leave it out: each class has its own row."
+        raise OptionError(asked="evaluate", where="positive", arrived=f"{told!r}, but there are {len(names)} classes", hint=hint)
+    return None, []
 
 
 def _require_two_classes(predictions: Predictions) -> None:

@@ -51,20 +51,18 @@ def naive_forecasts(
         ([nan, 5.0, 6.0], ["no columns 'baseline_<name>': persistence read off the targets of earlier rows"])
     """
     of_key, _ = numbered(key)
-    first = int(step.min())
-    width = int(step.max()) - first + int(ahead.max()) + 1
+    steps, place = np.unique(step + ahead, return_inverse=True)
     known = np.isfinite(actual)
-    at = of_key * width + (step - first) + ahead
-    steps, row = np.unique(at[known], return_index=True)
+    held, row = np.unique((of_key * len(steps) + place.reshape(-1))[known], return_index=True)
     values = actual[known][row]
 
     def value(steps_back: np.ndarray) -> np.ndarray:
-        wanted = step - first - steps_back
-        sought = of_key * width + wanted
-        place = np.searchsorted(steps, sought)
-        place[place == len(steps)] = 0
-        there = (wanted >= 0) & (steps[place] == sought) if len(steps) else np.zeros(len(step), dtype=bool)
-        return np.where(there, values[place] if len(steps) else np.nan, np.nan)
+        wanted = step - steps_back
+        at = np.minimum(np.searchsorted(steps, wanted), len(steps) - 1)
+        sought = of_key * len(steps) + at
+        found = np.minimum(np.searchsorted(held, sought), max(len(held) - 1, 0))
+        there = (steps[at] == wanted) & (held[found] == sought) if len(held) else np.zeros(len(step), dtype=bool)
+        return np.where(there, values[found] if len(held) else np.nan, np.nan)
 
     found = {"persistence": value(np.zeros_like(step))}
     if season is not None:

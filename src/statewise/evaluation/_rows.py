@@ -47,9 +47,12 @@ def rows_of(table: Columns, task: PredictedTask | None) -> Rows:
     step = table.numbers_if_all("step") if "step" in table else None
     if "key" in table and not (each_step and order is None):
         _refuse_repeats(table, key, order if each_step else None)
-    if each_step and order is not None and found not in ("tag", "classify") and (step is None or step.dtype.kind != "i"):
-        step = _ranks(key, table.numbers_if_all(order))
-        told = [*told, f"the steps of a sequence are numbered in the order of column {order!r}"]
+    if each_step and order is not None and found not in ("tag", "classify"):
+        values = table.numbers_if_all(order)
+        table.refuse_missing(order, np.array([value is None or value != value for value in values.tolist()], dtype=bool))  # noqa: PLR0124
+        if step is None or step.dtype.kind != "i":
+            step = _ranks(key, values)
+            told = [*told, f"the steps of a sequence are numbered in the order of column {order!r}"]
     return Rows(found, key, step, [*notes, *told])
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from statewise.evaluation._predictions import Predictions
 
 MOST_POINTS = 400
+_LARGEST = 1e150
+"""A number from here on has no square."""
 
 ERRORS = (
     Metric("mse", ratio("squared", "rows")),
@@ -90,13 +92,13 @@ def evaluate_values(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
 def _finite(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
     assert predictions.actual is not None
     for name, column in (("target", predictions.actual), ("prediction", predictions.predicted)):
-        bad = np.flatnonzero(~np.isfinite(column))
+        bad = np.flatnonzero(~(np.abs(column) < _LARGEST))
         if len(bad):
             raise DataError(
                 asked="evaluate",
                 where=f"column {name!r} of {predictions.source}, sequence {predictions.key[bad[0]]!r}",
-                arrived=f"{column[bad[0]]} ({len(bad)} of {len(column)} are NaN or infinite)",
-                hint="Each scored row needs a finite number; give a row of weight 0 what it should be left out for.",
+                arrived=f"{column[bad[0]]} ({len(bad)} of {len(column)} are NaN, infinite or too large to be squared)",
+                hint="Each scored row needs a finite number; leave a row out with weight 0.",
             )
     return predictions.actual, predictions.predicted
 
@@ -109,8 +111,8 @@ def _columns(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]
 
 def _against(units: RowUnits, columns: Mapping[str, np.ndarray], actual: np.ndarray, naive: np.ndarray) -> BaselineScore:
     """Return what a naive method reaches, and the skill of the model on the rows for which it has an answer."""
-    there = np.isfinite(naive)
-    error = np.where(there, naive - actual, 0.0)
+    there = np.abs(naive) < _LARGEST
+    error = np.where(there, naive, actual) - actual
     shared = {"naive rows": there.astype(float), "shared": np.where(there, columns["squared"], 0.0), "naive squared": error**2}
     sums = sums_over(units.of_unit, shared | {"naive absolute": np.abs(error)}, units.words)
     total: Sums = sums.total
@@ -123,8 +125,8 @@ def _best(columns: Mapping[str, np.ndarray], baselines: Mapping[str, BaselineSco
     """Return the baseline with the lowest mse, on the rows for which all have an answer where there are any."""
     if not baselines:
         return None
-    errors = {name: (columns[name] - actual) ** 2 for name in baselines}
-    shared = np.logical_and.reduce([np.isfinite(error) for error in errors.values()])
+    errors = {name: np.where(np.abs(columns[name]) < _LARGEST, columns[name] - actual, np.nan) ** 2 for name in baselines}
+    shared = np.logical_and.reduce([np.abs(columns[name]) < _LARGEST for name in baselines])
     own = {name: baselines[name].figures["mse"] for name in baselines}
     figures = {name: float(error[shared].mean()) for name, error in errors.items()} if shared.any() else own
     return min(figures, key=lambda name: figures[name])
@@ -144,7 +146,7 @@ def _by_ahead(
         part = {name: column[rows] for name, column in columns.items()}
         sums = sums_over(of_unit, part, units.words)
         found[ahead] = {metric.name: estimate(metric, sums) for metric in ERRORS if metric.name != "mse"}
-        if naive is not None and np.isfinite(naive[rows]).any():
+        if naive is not None and (np.abs(naive[rows]) < _LARGEST).any():
             score = _against(here, part, actual[rows], naive[rows])
             alone = {"low": None, "high": None, "units": score.skill.units, "method": "of the baseline", "is_share": False}
             found[ahead] |= {"baseline_rmse": Estimate(value=score.figures["rmse"], **alone), "skill": score.skill}  # type: ignore[arg-type]
