@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from statewise.models import Model
 from statewise.sequences import Sequences
+from statewise.tasks import TASKS
 from statewise.tracing._records import Core
 from statewise.tracing._shapes import counted
 from statewise.tracing._watch import Call
@@ -94,7 +95,9 @@ def name_of(module: nn.Module) -> str:
     if isinstance(module, Model):
         config = module.config
         direction = "bidirectional " if config.bidirectional else ""
-        return f"{kind} ({direction}{config.core}, hidden {config.hidden_size}, {counted(len(config.class_names), 'class')})"
+        word = {"classes": "class", "labels": "label", "values": "value"}[TASKS[config.task].holds]
+        given = counted(config.num_outputs if word == "value" else len(config.class_names), word)
+        return f"{kind} ({direction}{config.core}, hidden {config.hidden_size}, {given})"
     if not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
         return kind
     layers = getattr(module, "num_layers", 1)

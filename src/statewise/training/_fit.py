@@ -10,32 +10,28 @@ import torch
 from torch import Tensor, nn
 
 from statewise.contracts import Adapted, Contract, adapt, require_outputs, resolved
-from statewise.errors import DataError, OptionError, RunError
+from statewise.errors import OptionError, RunError
 from statewise.evaluation import training_baseline
 from statewise.models import Model
 from statewise.runs import (
     Ended,
-    History,
     Run,
     RunConfig,
     RunFiles,
-    Started,
     make_provenance,
     read_document,
-    read_history,
     record_data,
     save_weights,
     write_document,
     write_provenance,
 )
-from statewise.sequences import Sequences, aligned, require_two_classes, target_scale
+from statewise.sequences import Sequences, target_scale
 from statewise.tasks import TASKS
-from statewise.training._checkpoint import Checkpoint, Progress, restore
 from statewise.training._objective import Objective, resolve_class_weights
 from statewise.training._options import FitOptions, resolve_device
 from statewise.training._own import OwnParts
-from statewise.training._recorder import Recorder
-from statewise.training._trainer import NotFiniteError, Trainer, copy_weights
+from statewise.training._requirements import class_names_of, require_model, settled_task, usable
+from statewise.training._session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -129,13 +125,14 @@ def fit(
         label_smoothing=label_smoothing, patience=patience, refit=refit, seed=seed, precision=precision,
         gradients_by_lag=gradients_by_lag,
     )  # fmt: skip
-    task = _task(task or (contract.task if contract is not None else None) or _task_of(model), train, own_loss=loss is not None)
-    train, valid = _usable(train, "train", task), None if valid is None else _usable(valid, "valid", task)
-    class_names = _class_names(model, train, valid)
+    built_for = model.config.task if isinstance(model, Model) else None
+    task = settled_task(task or (contract.task if contract is not None else None) or built_for, train, own_loss=loss is not None)
+    train, valid = usable(train, "train", task), None if valid is None else usable(valid, "valid", task)
+    class_names = class_names_of(model, train, valid)
     place = resolve_device(device)
     model.to(place)
     if isinstance(model, Model):
-        _require_model(model, task, train)
+        require_model(model, task, train)
         model.learn(train)
     adapted = _settle(adapt(model, contract=contract, call=call), train, class_names, task)
     objective = Objective(
@@ -163,7 +160,7 @@ def fit(
         baseline=training_baseline(train, task),
     )
     files = _prepare(directory, config, resume=resume)
-    session = _Session(
+    session = Session(
         adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
     )
     with torch.random.fork_rng():
@@ -176,206 +173,6 @@ def fit(
         weights = save_weights(model.state_dict(), files.weights)
         write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
     return run
-
-
-class _Session:
-    """The phases of one call of `fit`: `fit`, and where asked `refit`."""
-
-    def __init__(
-        self,
-        adapted: Adapted,
-        objective: Objective,
-        options: FitOptions,
-        *,
-        own: OwnParts,
-        train: Sequences,
-        valid: Sequences | None,
-        files: RunFiles | None,
-        config: RunConfig,
-        callbacks: Sequence[Consumer],
-        resume: bool,
-    ) -> None:
-        self.adapted, self.objective, self.options, self.train, self.valid = adapted, objective, options, train, valid
-        self.config, self.own = config, own
-        self.path = files.checkpoints / "last.safetensors" if files else None
-        found = Checkpoint.read(self.path) if resume and self.path is not None and self.path.is_file() else None
-        kept = read_history(files.history).records[: found.progress.num_records] if found and files else ()
-        self.found = found
-        self.recorder = Recorder(files.history if files else None, callbacks, kept)
-        self.first = found.part("first") if found else copy_weights(adapted.module)
-
-    def run(self) -> History:
-        trainer = self._trainer("fit", self.train, self.valid, self.options.epochs)
-        if self.found is None or self.found.progress.phase == "fit":
-            completed = self._phase(trainer)
-            chosen = trainer.progress.best_epoch
-        else:
-            completed, chosen = True, self._chosen()
-        if completed and self.options.refit and self.valid is not None and chosen:
-            both = Sequences.concatenate(self.train, self.valid)
-            refit = self._trainer("refit", both, None, chosen)
-            self.adapted.module.load_state_dict(self.first)
-            if isinstance(self.adapted.module, Model):
-                self.adapted.module.learn(both)
-            self._phase(refit)
-        return self.recorder.history()
-
-    def _chosen(self) -> int:
-        ended = self.recorder.history().ended("fit")
-        assert ended is not None, "a refit begins after the fit has ended"
-        return ended.best_epoch
-
-    def _trainer(self, phase: str, train: Sequences, valid: Sequences | None, num_epochs: int) -> Trainer:
-        return Trainer(
-            adapted=self.adapted,
-            objective=self.objective,
-            options=self.options,
-            train=train,
-            valid=valid,
-            recorder=self.recorder,
-            progress=Progress(phase=phase),  # type: ignore[arg-type]
-            num_epochs=num_epochs,
-            first=self.first,
-            best=copy_weights(self.adapted.module),
-            own=self.own,
-            checkpoint=self.path,
-        )
-
-    def _phase(self, trainer: Trainer) -> bool:
-        """Run one phase, from the checkpoint where there is one of it; return whether it came to its own end."""
-        found = self.found
-        if found is not None and found.progress.phase == trainer.phase:
-            trainer.progress = found.progress
-            trainer.best = found.part("best")
-            restore(found, trainer.model, trainer.optimizer)
-            self.recorder.announce(self._started(trainer))
-        else:
-            self.recorder(self._started(trainer))
-        try:
-            trainer.run()
-        except KeyboardInterrupt:
-            trainer.end("interrupted")
-            return False
-        except NotFiniteError:
-            trainer.end("not_finite")
-            return False
-        return True
-
-    def _started(self, trainer: Trainer) -> Started:
-        return Started(
-            model=self.config.model_name,
-            task=self.config.task,
-            num_parameters=sum(parameter.numel() for parameter in trainer.model.parameters()),
-            num_epochs=trainer.num_epochs,
-            num_train=len(trainer.train),
-            num_valid=len(trainer.valid) if trainer.valid is not None else 0,
-            steps_per_epoch=trainer.train.num_steps,
-            phase=trainer.phase,
-            resumed_at=trainer.progress.epoch,
-        )
-
-
-def _usable(data: Sequences, part: str, task: Task) -> Sequences:
-    """Return the sequences of a part that have a step; refuse a part without targets, or with values that cannot be computed with."""
-    where = f"the {part} part ({data.source})"
-    if data.targets is None:
-        raise DataError(asked="fit", where=where, arrived="no targets", hint="Name the column of labels with target=.")
-    kept = torch.nonzero(data.lengths > 0).flatten()
-    if not len(kept):
-        raise DataError(asked="fit", where=where, arrived="no sequence with a step", hint="Give at least one.")
-    for name, values in data.parts.items():
-        spoilt = values.values.isinf() if data.missing == "mean" else ~values.values.isfinite()
-        if bool(spoilt.any()):
-            raise DataError(
-                asked="fit",
-                where=f"{where}, input {name!r}",
-                arrived=f"{int(spoilt.sum())} values that are NaN or infinite",
-                hint="Drop or fill these steps: they would spoil every step after them; or read the data with missing='mean'.",
-            )
-    used = data if len(kept) == len(data) else data.select(kept)
-    if not bool((aligned(used, task).weights > 0).any()):
-        arrived = "no target that is scored: all have the weight 0, or lie beyond the end of their sequence"
-        raise DataError(asked="fit", where=where, arrived=arrived, hint="Give targets with a weight above 0 (weights=, --weight).")
-    return used
-
-
-def _class_names(model: nn.Module, train: Sequences, valid: Sequences | None) -> tuple[str, ...]:
-    if train.holds == "values":
-        return ()
-    if train.holds == "classes":
-        require_two_classes(train, "fit")
-    names = tuple(train.class_names) if train.class_names is not None else None
-    if names is None:
-        most = max(train.num_classes or 0, (valid.num_classes or 0) if valid is not None else 0)
-        names = tuple(model.class_names) if isinstance(model, Model) else tuple(str(number) for number in range(most))
-    if valid is not None and valid.class_names is not None and tuple(valid.class_names) != names:
-        raise DataError(
-            asked="fit",
-            where="class_names",
-            arrived=f"{list(names)[:12]} in the training part, {list(valid.class_names)[:12]} in the validation part",
-            hint="Read both parts with the same class_names.",
-        )
-    for part in (train, valid):
-        if part is not None and (part.num_classes or 0) > len(names):
-            raise DataError(
-                asked="fit",
-                where="class_names",
-                arrived=f"{part.num_classes} classes in {part.source}, {len(names)} names",
-                hint="Name every class with class_names=.",
-            )
-    if (
-        isinstance(model, Model)
-        and train.class_names is not None
-        and len(model.class_names) == len(names)
-        and tuple(model.class_names) != names
-    ):
-        raise DataError(
-            asked="fit",
-            where="class_names",
-            arrived=f"{list(names)[:12]} in the data, {list(model.class_names)[:12]} in the model",
-            hint="Build the model with the class_names of the data, in their order.",
-        )
-    if isinstance(model, Model) and len(model.class_names) != len(names):
-        raise DataError(
-            asked="fit",
-            where="class_names",
-            arrived=f"{len(names)} classes in the data, {len(model.class_names)} in the model",
-            hint=f"Build it with num_classes={len(names)}.",
-        )
-    return names
-
-
-def _task_of(model: nn.Module) -> Task | None:
-    return model.config.task if isinstance(model, Model) else None
-
-
-def _task(wanted: Task | None, train: Sequences, *, own_loss: bool) -> Task:
-    """Return what the outputs are for; the targets must be of the kind, and at the places, that it needs."""
-    task = wanted or train.task
-    if task == "other" and not own_loss:
-        hint = "Give loss=lambda outputs, targets: ..., since nothing else is known of the outputs."
-        raise OptionError(asked="fit", where="task='other'", arrived="no loss", hint=hint)
-    if task in TASKS and train.holds is not None and (train.holds, train.each) not in {(TASKS[task].holds, e) for e in TASKS[task].each}:
-        usual = train.task
-        raise OptionError(
-            asked="fit",
-            where="task",
-            arrived=f"{task!r}, but the data has one target a {train.each}, and targets are {train.holds}",
-            hint=f"Leave it out, or give task={usual!r}.",
-        )
-    return task or "classify"
-
-
-def _require_model(model: Model, task: Task, train: Sequences) -> None:
-    """Refuse a model of ours that was built for another task, or other places, than the data has."""
-    if (model.config.task, model.config.each) == (task, train.each):
-        return
-    raise OptionError(
-        asked="fit",
-        where="task",
-        arrived=f"{task!r} with one target a {train.each}; the model was built for {model.config.task!r}, one a {model.config.each}",
-        hint=f"Build it for the data: build(..., task={task!r}, data=train).",
-    )
 
 
 def _settle(adapted: Adapted, train: Sequences, class_names: tuple[str, ...], task: Task) -> Adapted:

@@ -1,0 +1,121 @@
+"""In which phases does a training run? `fit`, and where asked `refit`, each from its checkpoint where there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statewise.models import Model
+from statewise.runs import History, Started, read_history
+from statewise.sequences import Sequences
+from statewise.training._checkpoint import Checkpoint, Progress, restore
+from statewise.training._recorder import Recorder
+from statewise.training._trainer import NotFiniteError, Trainer, copy_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from statewise.contracts import Adapted
+    from statewise.runs import RunConfig, RunFiles
+    from statewise.runs._records import Phase
+    from statewise.training._objective import Objective
+    from statewise.training._options import FitOptions
+    from statewise.training._own import OwnParts
+    from statewise.training._recorder import Consumer
+
+
+class Session:
+    """The phases of one call of `fit`: `fit`, and where asked `refit`."""
+
+    def __init__(
+        self,
+        adapted: Adapted,
+        objective: Objective,
+        options: FitOptions,
+        *,
+        own: OwnParts,
+        train: Sequences,
+        valid: Sequences | None,
+        files: RunFiles | None,
+        config: RunConfig,
+        callbacks: Sequence[Consumer],
+        resume: bool,
+    ) -> None:
+        self.adapted, self.objective, self.options, self.train, self.valid = adapted, objective, options, train, valid
+        self.config, self.own = config, own
+        self.path = files.checkpoints / "last.safetensors" if files else None
+        found = Checkpoint.read(self.path) if resume and self.path is not None and self.path.is_file() else None
+        kept = read_history(files.history).records[: found.progress.num_records] if found and files else ()
+        self.found = found
+        self.recorder = Recorder(files.history if files else None, callbacks, kept)
+        self.first = found.part("first") if found else copy_weights(adapted.module)
+
+    def run(self) -> History:
+        """Train, and return what happened."""
+        trainer = self._trainer("fit", self.train, self.valid, self.options.epochs)
+        if self.found is None or self.found.progress.phase == "fit":
+            completed = self._phase(trainer)
+            chosen = trainer.progress.best_epoch
+        else:
+            completed, chosen = True, self._chosen()
+        if completed and self.options.refit and self.valid is not None and chosen:
+            both = Sequences.concatenate(self.train, self.valid)
+            refit = self._trainer("refit", both, None, chosen)
+            self.adapted.module.load_state_dict(self.first)
+            if isinstance(self.adapted.module, Model):
+                self.adapted.module.learn(both)
+            self._phase(refit)
+        return self.recorder.history()
+
+    def _chosen(self) -> int:
+        ended = self.recorder.history().ended("fit")
+        assert ended is not None, "a refit begins after the fit has ended"
+        return ended.best_epoch
+
+    def _trainer(self, phase: Phase, train: Sequences, valid: Sequences | None, num_epochs: int) -> Trainer:
+        return Trainer(
+            adapted=self.adapted,
+            objective=self.objective,
+            options=self.options,
+            train=train,
+            valid=valid,
+            recorder=self.recorder,
+            progress=Progress(phase=phase),
+            num_epochs=num_epochs,
+            first=self.first,
+            best=copy_weights(self.adapted.module),
+            own=self.own,
+            checkpoint=self.path,
+        )
+
+    def _phase(self, trainer: Trainer) -> bool:
+        """Run one phase, from the checkpoint where there is one of it; return whether it came to its own end."""
+        found = self.found
+        if found is not None and found.progress.phase == trainer.phase:
+            trainer.progress = found.progress
+            trainer.best = found.part("best")
+            restore(found, trainer.model, trainer.optimizer)
+            self.recorder.announce(self._started(trainer))
+        else:
+            self.recorder(self._started(trainer))
+        try:
+            trainer.run()
+        except KeyboardInterrupt:
+            trainer.end("interrupted")
+            return False
+        except NotFiniteError:
+            trainer.end("not_finite")
+            return False
+        return True
+
+    def _started(self, trainer: Trainer) -> Started:
+        return Started(
+            model=self.config.model_name,
+            task=self.config.task,
+            num_parameters=sum(parameter.numel() for parameter in trainer.model.parameters()),
+            num_epochs=trainer.num_epochs,
+            num_train=len(trainer.train),
+            num_valid=len(trainer.valid) if trainer.valid is not None else 0,
+            steps_per_epoch=trainer.train.num_steps,
+            phase=trainer.phase,
+            resumed_at=trainer.progress.epoch,
+        )
