@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -180,6 +181,17 @@ def test_a_model_built_for_another_task_is_refused() -> None:
     model = build("gru", task="classify", input_size=2, num_classes=2)
     with pytest.raises(OptionError, match=r"the model was built for 'classify', one a sequence\. Build it for the data"):
         fit(model, TRAIN, task="regress", **QUICK)
+
+
+def test_missing_values_are_filled_by_a_model_that_was_built_for_it_and_by_no_other() -> None:
+    values = TRAIN.parts["x"].values.clone()
+    values[::7, 0] = torch.nan
+    data = Sequences(inputs=Ragged(values, TRAIN.lengths), targets=TRAIN.targets, missing="mean")
+    run = fit(build("gru", data=data, hidden_size=4, seed=0), data, **QUICK)
+    assert np.isfinite(predict(run, data).predicted).all()
+    for module in (nn.GRU(2, 1), build("gru", data=TRAIN, seed=0)):
+        with pytest.raises(DataError, match=r"values that are NaN or infinite\. This model does not fill them: build"):
+            fit(module, data, **QUICK)
 
 
 def test_a_part_in_which_nothing_is_scored_is_refused() -> None:

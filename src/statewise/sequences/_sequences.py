@@ -298,7 +298,7 @@ class Sequences:
             DataError: they differ in classes, categories, features, or in what they hold.
         """
         asked = "Sequences.concatenate(first, second)"
-        for name in ("class_names", "categories", "feature_names", "static_names", "each", "task", "known", "season"):
+        for name in ("class_names", "categories", "feature_names", "static_names", "each", "task", "known", "season", "missing"):
             if getattr(first, name) != getattr(second, name):
                 arrived = f"{getattr(first, name)} and {getattr(second, name)}"
                 raise DataError(asked=asked, where=name, arrived=arrived, hint="Read both with the same columns and classes.")

@@ -127,7 +127,9 @@ def fit(
     )  # fmt: skip
     built_for = model.config.task if isinstance(model, Model) else None
     task = settled_task(task or (contract.task if contract is not None else None) or built_for, train, own_loss=loss is not None)
-    train, valid = usable(train, "train", task), None if valid is None else usable(valid, "valid", task)
+    fills = isinstance(model, Model) and model.config.missing == "mean"
+    train = usable(train, "train", task, fills=fills)
+    valid = None if valid is None else usable(valid, "valid", task, fills=fills)
     class_names = class_names_of(model, train, valid)
     place = resolve_device(device)
     model.to(place)

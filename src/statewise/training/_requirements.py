@@ -54,7 +54,7 @@ def require_model(model: Model, task: Task, train: Sequences) -> None:
     )
 
 
-def usable(data: Sequences, part: str, task: Task) -> Sequences:
+def usable(data: Sequences, part: str, task: Task, *, fills: bool) -> Sequences:
     """Return the sequences of a part that have a step; refuse a part without targets, or with values that cannot be computed with.
 
     Raises:
@@ -67,14 +67,14 @@ def usable(data: Sequences, part: str, task: Task) -> Sequences:
     if not len(kept):
         raise DataError(asked="fit", where=where, arrived="no sequence with a step", hint="Give at least one.")
     for name, values in data.parts.items():
-        spoilt = values.values.isinf() if data.missing == "mean" else ~values.values.isfinite()
+        spoilt = values.values.isinf() if data.missing == "mean" and fills else ~values.values.isfinite()
         if bool(spoilt.any()):
-            raise DataError(
-                asked="fit",
-                where=f"{where}, input {name!r}",
-                arrived=f"{int(spoilt.sum())} values that are NaN or infinite",
-                hint="Drop or fill these steps: they would spoil every step after them; or read the data with missing='mean'.",
-            )
+            hints = {
+                "error": "Drop or fill these steps: they would spoil every step after them; or read the data with missing='mean'.",
+                "mean": "This model does not fill them: build(..., data=train) makes one that reads them as the mean; or fill them.",
+            }
+            arrived = f"{int(spoilt.sum())} values that are NaN or infinite"
+            raise DataError(asked="fit", where=f"{where}, input {name!r}", arrived=arrived, hint=hints[data.missing])
     used = data if len(kept) == len(data) else data.select(kept)
     if not bool((aligned(used, task).weights > 0).any()):
         arrived = "no target that is scored: all have the weight 0, or lie beyond the end of their sequence"
