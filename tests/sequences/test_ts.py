@@ -118,5 +118,6 @@ def test_an_option_about_columns_is_refused(tmp_path: Path, option: str) -> None
 def test_one_label_a_step_and_several_files_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + "1:yes\n")
     assert "task='tag': 'data.ts' has one label a sequence. Write one row a step" in refused(path, task="tag")
+    assert "each='step': 'data.ts' has one label a sequence" in refused(path, each="step")
     (tmp_path / "more.ts").write_bytes(path.read_bytes())
     assert "2 files of .ts. Read several files of one format, such as '*.csv'; of .ts and .npz one file" in refused(tmp_path / "*.ts")

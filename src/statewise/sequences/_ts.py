@@ -82,9 +82,10 @@ def _refuse_columns(path: Path, options: Options, asked: str) -> None:
         value = options.single if option == "target" else getattr(options, option)
         hint = "A .ts file has one series a line with its label last: leave the option out."
         raise OptionError(asked=asked, where=f"{option}={value!r}", arrived=f"'{path.name}' has no columns", hint=hint)
-    if options.task not in (None, "classify", "regress"):
+    if options.task not in (None, "classify", "regress") or options.each == "step":
         hint = "Write one row a step with one label each, as csv or parquet."
-        raise OptionError(asked=asked, where=f"task={options.task!r}", arrived=f"'{path.name}' has one label a sequence", hint=hint)
+        where = f"task={options.task!r}" if options.each != "step" else "each='step'"
+        raise OptionError(asked=asked, where=where, arrived=f"'{path.name}' has one label a sequence", hint=hint)
 
 
 def _header_and_lines(path: Path, asked: str) -> tuple[dict[str, str], list[tuple[int, str]]]:
