@@ -268,3 +268,12 @@ def test_a_file_of_another_encoding_mark_and_suffix_in_capitals_is_read(tmp_path
     path = tmp_path / "DATA.CSV"
     path.write_bytes("\ufeffkey,amount,label\r\na, 1 ,0\r\nb,2,1\r\n".encode())
     assert read(path, key="key", target="label").parts["x"].values.flatten().tolist() == [1.0, 2.0]
+
+
+def test_a_column_that_tells_parts_apart_is_no_feature_unless_it_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("key,x,split,y\na,1,train,0\na,2,train,0\nb,3,test,1\nb,4,test,1\n", encoding="utf-8")
+    data = read(file, key="key", target="y")
+    assert data.feature_names == ("x",)
+    assert any("column 'split' tells parts apart and was left out" in note for note in data.notes)
+    assert "split" in read(file, key="key", target="y", features=["x", "split"]).parts

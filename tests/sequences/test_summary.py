@@ -70,3 +70,11 @@ def test_no_targets_no_sequences_and_many_names_are_told() -> None:
     many = Sequences(inputs=Ragged(torch.zeros(21, 1), torch.ones(21, dtype=torch.int64)), targets=[*range(20), 0])
     assert "0: 2, 1: 1, 2: 1" in str(describe(many))
     assert str(describe(many)).endswith("11: 1, ...")
+
+
+def test_of_many_classes_the_most_frequent_are_told_and_blanks_are_seen() -> None:
+    letters = "aaa\n\n  bcdefghijklmn"
+    data = Sequences(inputs=Ragged(torch.zeros(len(letters), 1), torch.tensor([len(letters)])), targets=list(letters), each="step")
+    shown = str(describe(data))
+    assert "16, one a step; most often a: 3, '\\n': 2, ' ': 2, " in shown
+    assert shown.count("\n") == len(describe(data).lines()) - 1, "no name breaks the line"

@@ -169,6 +169,8 @@ def _free_directory(model: str, source: Path | None) -> Path:
     """Return a new folder below runs/, named after the data and the model."""
     kind = model.rpartition(":")[2] if ":" in model else model
     stem = source.stem if source is not None and source.suffix else (source.name if source is not None else "data")
-    name = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in f"{stem}-{kind}")
+    if "*" in stem and source is not None:
+        stem = next((part for part in reversed(source.parent.parts) if "*" not in part), "data")
+    name = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in f"{stem}-{kind}").strip("-.")
     candidates = (Path("runs") / (name if number == 1 else f"{name}-{number}") for number in range(1, _SMALLEST_FREE))
     return next(folder for folder in candidates if not folder.exists())

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _ROW_NUMBERS = ("", "__index_level_0__")
 """What the row numbers that pandas writes are called; they are no feature unless named as one."""
+_PART = "split"
+"""What the column is called that tells training, validation and test rows apart; it is no feature unless named as one."""
 _MARK = "_missing"
 """How the name of a column ends that says where another is missing."""
 
@@ -52,9 +54,7 @@ def inputs_of(table: Table, options: Options, rows: Rows) -> Inputs:
     inputs: dict[str, Ragged] = {}
     names: dict[str, list[str]] = {}
     categories: dict[str, list[str]] = {}
-    notes = [
-        f"column {name!r} holds row numbers and was left out" for name in _ROW_NUMBERS if name in table.names and options.features is None
-    ]
+    notes = _left_out(table, options)
     lengths = torch.from_numpy(rows.lengths)
     stated = {*options.categorical, *known, *([token] if token is not None else [])}
     for input_name, chosen in by_input.items():
@@ -77,6 +77,16 @@ def inputs_of(table: Table, options: Options, rows: Rows) -> Inputs:
     return Inputs(inputs, names, categories, notes, indicators)
 
 
+def _left_out(table: Table, options: Options) -> list[str]:
+    """Return a note on each column that is no feature although it has no other meaning that was stated."""
+    if options.features is not None:
+        return []
+    notes = [f"column {name!r} holds row numbers and was left out" for name in _ROW_NUMBERS if name in table.names]
+    if _PART in table.names and _PART not in options.taken:
+        notes.append(f"column {_PART!r} tells parts apart and was left out; name it in features to read it")
+    return notes
+
+
 def _is_word(table: Table, options: Options, name: str) -> bool:
     return table.kind(name, option="features", may_miss=options.missing != "error") == "word"
 
@@ -95,7 +105,7 @@ def _block(table: Table, options: Options, names: Sequence[str]) -> tuple[np.nda
 def _feature_columns(table: Table, options: Options) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     """Return the columns of each input, all of them checked to exist, and the indicators that were named among them."""
     if options.features is None:
-        by_input = {"x": [name for name in table.names if name not in options.taken and name not in _ROW_NUMBERS]}
+        by_input = {"x": [name for name in table.names if name not in {*options.taken, *_ROW_NUMBERS, _PART}]}
     elif isinstance(options.features, dict):
         by_input = {name: list(chosen) for name, chosen in options.features.items()}
     else:

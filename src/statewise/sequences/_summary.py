@@ -83,7 +83,7 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
             return [("classes", "no targets")]
         shown = [("classes", _classes(self.classes, self.each))]
         if self.several:
-            counts = ", ".join(f"{name}: {count:,}" for name, count in list(self.classes.items())[:_MANY])
+            counts = ", ".join(f"{_told(name)}: {count:,}" for name, count in list(self.classes.items())[:_MANY])
             more = ", ..." if len(self.classes) > _MANY else ""
             shown = [("labels", f"any of {len(self.classes)}, for each {self.each}; {counts}{more}")]
         if self.values is not None:
@@ -236,13 +236,24 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _classes(classes: dict[str, int], each: Each) -> str:
-    """Return the classes with their counts, the first ones where there are many, and their shares where they are few."""
+    """Return the classes with their counts: of many the most frequent, of few with their shares."""
     head = f"{len(classes)}, one a {each}; "
-    total, more = sum(classes.values()), ", ..." if len(classes) > _MANY else ""
-    names = list(classes)[:_MANY]
+    total, many = sum(classes.values()), len(classes) > _MANY
+    names = sorted(classes, key=lambda name: -classes[name])[:_MANY] if many else list(classes)
     if not names:
         return head + "none"
     if len(set(classes.values())) == 1:
-        return f"{head}{classes[names[0]]:,} of each: {', '.join(names)}{more}"
+        return f"{head}{classes[names[0]]:,} of each: {', '.join(map(_told, names))}{', ...' if many else ''}"
     shares = {name: f" ({classes[name] / max(total, 1):.1%})" if len(classes) <= _FEW else "" for name in names}
-    return head + ", ".join(f"{name}: {classes[name]:,}{shares[name]}" for name in names) + more
+    most = "most often " if many else ""
+    return head + most + ", ".join(f"{_told(name)}: {classes[name]:,}{shares[name]}" for name in names) + (", ..." if many else "")
+
+
+def _told(name: str) -> str:
+    r"""Return a name as it can stand in a line: in quotes where it is blank, or would break the line.
+
+    Example:
+        >>> [_told(name) for name in ("cat", " ", "\n")]
+        ['cat', "' '", "'\\n'"]
+    """
+    return name if name and name.isprintable() and name == name.strip() else repr(name)
