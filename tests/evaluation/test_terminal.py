@@ -106,6 +106,24 @@ def test_the_other_tasks_fit_80_columns_and_show_what_they_are_held_against(task
     assert ("skill" in repr(evaluation)) == (task != "multilabel")
 
 
+def test_without_a_baseline_the_tables_say_that_none_is_known() -> None:
+    rows = np.arange(40)
+    made = Predictions(
+        task="forecast", key=np.array(["a"] * 40), step=rows // 2, ahead=rows % 2 + 1, predicted=rows * 1.0, actual=rows + 0.5
+    )
+    text = " ".join(str(evaluate(made)).split())
+    assert "none is known" in text
+    assert "unknown none" in text
+    assert "Against naive methods" not in text
+    late = np.where(rows % 2, np.nan, rows + 1.0)
+    partly = evaluate(
+        Predictions(
+            **{name: getattr(made, name) for name in ("task", "key", "step", "ahead", "predicted", "actual")}, baselines={"odd": late}
+        )
+    )
+    assert "0.5000 unknown" in " ".join(str(partly).split())
+
+
 def test_labels_are_never_read_as_markup() -> None:
     evaluation = of_classes(2, name="[red]<b>{}")
     assert "[red]<b>1" in str(evaluation)
