@@ -156,7 +156,7 @@ def read_tensors(path: Path, expected_sha256: str | None = None) -> dict[str, Te
     try:
         content = path.read_bytes()
     except OSError as problem:
-        if (RunFiles(path.parent).checkpoints / "last.safetensors").is_file():
+        if RunFiles(path.parent).config.is_file():
             hint = "The training did not come to its end: go on with the same 'statewise fit' and --resume."
         raise RunError(asked="read weights", where=f"file '{path}'", arrived=problem.strerror or str(problem), hint=hint) from problem
     if expected_sha256 is not None and content_hash(content) != expected_sha256:
