@@ -15,6 +15,8 @@ from statewise.evaluation import evaluate as evaluate_any
 from statewise.runs import RunFiles, load
 
 _THRESHOLD = 0.5
+_OF_PREDICTIONS = ("task", "season")
+"""What can be said of a predictions file; its columns have fixed names."""
 
 
 def evaluate(
@@ -34,7 +36,7 @@ def evaluate(
     Args:
         target: a run directory, or a predictions file (.parquet, .csv, .jsonl) of any framework.
         data: for a run: the file to score; without it the run's own predictions are read.
-        columns: which column means what; as in training where not given.
+        columns: which column means what; as in training where not given. Of a predictions file --task and --season alone.
         counts: the four counts of a binary task, instead of a target.
         positive: the class that a binary task looks for.
         threshold: the score from which a row of a predictions file without predictions counts as positive.
@@ -54,8 +56,10 @@ def evaluate(
 def require_used(run: bool, data: Path | None, columns: Columns, threshold: float, command: str) -> None:  # noqa: FBT001  # which of two kinds
     """Refuse options that the target has no use for, rather than pass over them."""
     unused = ["--threshold"] if run and threshold != _THRESHOLD else []
+    if command == "judge" and run:
+        unused += [f"--{name}" for name in columns.given()]
     if not run:
-        unused = [*(["--data"] if data is not None else []), *(f"--{name}" for name in columns.given())]
+        unused = [*(["--data"] if data is not None else []), *(f"--{name}" for name in columns.given() if name not in _OF_PREDICTIONS)]
     if unused:
         kind = "a run, whose predictions are made" if run else "a predictions file, which holds its own columns"
         raise OptionError(
@@ -80,7 +84,8 @@ def evaluate_target(
     path = require_target(target, command, "a run directory or a predictions file")
     require_used(is_run(path), data, columns, threshold, command)
     if not is_run(path):
-        return evaluate_any(read_predictions(path, positive=positive, threshold=threshold), positive=positive)
+        predictions = read_predictions(path, task=columns.task, season=columns.season, positive=positive, threshold=threshold)
+        return evaluate_any(predictions, positive=positive)
     if data is None and positive is None:
         return read_evaluation(RunFiles(path).evaluation)
     run = load(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -23,6 +24,8 @@ def judge(
     policy: str = "default",
     positive: str | None = None,
     threshold: float = 0.5,
+    task: Literal["classify", "tag", "multilabel", "regress", "forecast", "next"] | None = None,
+    season: int | None = None,
     out: Path | None = None,
     output_format: OutputFormat = "text",
 ) -> int:
@@ -36,18 +39,21 @@ def judge(
         policy: default, lenient, recall-first, precision-first, or a TOML file.
         positive: the class that a binary task looks for.
         threshold: the score from which a row of a predictions file without predictions counts as positive.
+        task: what a predictions file predicts; read off its columns when absent.
+        season: of a predictions file of forecasts, the steps of one season, for the naive forecast to beat.
         out: write the verdict as JSON; that of a run is always written into it.
         output_format: text or json.
     """
     counts_of(counts, target, "judge")
+    columns = Columns(task=task, season=season)
     if target is not None and target.is_dir() and is_run(target):
-        require_used(True, None, Columns(), threshold, "judge")  # noqa: FBT003  # a run
+        require_used(True, None, columns, threshold, "judge")  # noqa: FBT003  # a run
         run = load(target)
         evaluation = None if positive is None else evaluate_target(target, None, Columns(), None, positive=positive, command="judge")
         verdict = judge_any(run, evaluation=evaluation, policy=policy)
         write_verdict(verdict, RunFiles(target).verdict)
     else:
-        evaluation = evaluate_target(target, None, Columns(), counts, positive=positive, threshold=threshold, command="judge")
+        evaluation = evaluate_target(target, None, columns, counts, positive=positive, threshold=threshold, command="judge")
         verdict = judge_any(evaluation=evaluation, policy=policy)
     if out is not None:
         write_verdict(verdict, out)

@@ -110,7 +110,8 @@ def _renumbered(numbers: np.ndarray, data: Sequences, class_names: Sequence[str]
             hint=nearest(unknown[0], class_names),
         )
     places = list(class_names)
-    return np.array([places.index(name) if name in places else 0 for name in data.class_names])[numbers]
+    place_of = np.array([places.index(name) if name in places else 0 for name in data.class_names])
+    return np.asarray(place_of[numbers])
 
 
 def _require_same_labels(data: Sequences, class_names: Sequence[str]) -> None:
