@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def write_forecasts(path: Path, *, season: int = 6, steps: int = 400) -> Path:
     """Write one stream that repeats itself every `season` steps, and forecasts two steps ahead that are nearly right."""
+    right = np.sin(np.arange(steps) * 2 * np.pi / season)
+    series = right + 0.1 * np.random.default_rng(0).standard_normal(steps)
     rows = [
         {"key": "a", "step": step, "ahead": ahead, "target": series[step + ahead], "prediction": right[step + ahead]}
         for step in range(steps - 2)
