@@ -23,7 +23,7 @@ import math
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -37,6 +37,9 @@ from statewise.runs import RunFiles
 from statewise.tracing import demo_trace
 from statewise.verdicts._training import judge_training
 from tests.verdicts.evidence import epochs_of, history_of, of_counts, run_directory, updates_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The life of a state
 
@@ -72,7 +75,7 @@ class Accumulator(nn.Module):
         return sums, sums[-1]
 
 
-KINDS = {
+KINDS: dict[str, Callable[[], Any]] = {
     "RNN": lambda: nn.RNN(5, 4),
     "LSTM": lambda: nn.LSTM(5, 4),
     "GRU": lambda: nn.GRU(5, 4),
@@ -253,7 +256,7 @@ def series(steps: int, rows: int = 12, features: int = 3) -> sw.Sequences:
 
 def scaled(factor: float) -> Any:
     """Return a model whose recurrent weights are a multiple of the identity."""
-    model = sw.build("rnn", task="classify", input_size=3, hidden_size=8, class_names=["a", "b"], seed=0)
+    model: Any = sw.build("rnn", task="classify", input_size=3, hidden_size=8, class_names=["a", "b"], seed=0)
     with torch.no_grad():
         model.core.weight_hh_l0.copy_(torch.eye(8) * factor)
         model.core.weight_ih_l0.mul_(1e-6)  # so small that tanh stays a straight line

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from tests.cli.conftest import CLAIMS, write_claims
@@ -120,7 +120,7 @@ def narrow(frame: pl.DataFrame, kind: np.dtype[Any]) -> pa.Table:
 def test_numbers_of_any_width_are_read(statewise: Any, claims: pl.DataFrame, tmp_path: Path, kind: str) -> None:
     """Converted rather than trained on: the same reading, and the numbers come back."""
     table = narrow(claims.with_columns(pl.col("amount").abs()), np.dtype(kind))
-    pq.write_table(table, tmp_path / "a.parquet")  # type: ignore[no-untyped-call]
+    pq.write_table(table, tmp_path / "a.parquet")
     ended = statewise("data", "convert", "a.parquet", "b.parquet", *LABELS)
     assert ended.code == 0, ended.err
     written = pl.read_parquet(tmp_path / "b.parquet")["amount"].sort().to_numpy()

@@ -18,7 +18,8 @@ from tests.cli.test_bad_input import refused
 LITTLE = ("--epochs", "1", "--hidden-size", "4")
 HOSTILE = (
     "[bold]x[/bold]", "[/]", "[red]", "a\nb", "a\tb", 'quo"te', "com,ma", "x" * 3000, "日本語🙂", "../../x", "/etc/passwd",
-    "<script>alert(1)</script>", "</style>", "$(touch made)", "`touch made`", "{0}", "%s", "{{ 7 * 7 }}", "\x1b[31m", "\u202e", "NaN", "null", "=1+1", "-1",
+    "<script>alert(1)</script>", "</style>", "$(touch made)", "`touch made`", "{0}", "%s", "{{ 7 * 7 }}", "\x1b[31m", "\u202e", "NaN",
+    "null", "=1+1", "-1",
 )  # fmt: skip
 FRAUD, FINE = "[bold]fr\nau[/bold]", "../../[/]<b>日本"
 AMOUNT, AGE = "[bold]amount[/bold]<script>", "../../" + "y" * 300

@@ -212,6 +212,8 @@ def _prepare(directory: Path | str | None, config: RunConfig, *, resume: bool) -
     files = RunFiles(directory)
     if resume and files.config.is_file():
         _require_same(read_document(files.config, RunConfig), config, files)
+        for left in files.directory.rglob(".*.part"):  # half a file, of a process that was killed while it wrote
+            left.unlink(missing_ok=True)
     elif resume:
         raise RunError(
             asked="resume a run",
