@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from statewise.cli._show import heading, say, show
 from statewise.evaluation import evaluate, predict, write_evaluation
 from statewise.reporting import report
@@ -14,6 +16,10 @@ from statewise.verdicts import Verdict, judge, write_verdict
 if TYPE_CHECKING:
     from statewise.runs import Run
     from statewise.sequences import Sequences
+
+
+_LONGEST = 200
+"""Steps of the sequence that is looked into; of a longer one the first."""
 
 
 def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
@@ -30,8 +36,8 @@ def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
         run.evaluation = evaluate(predictions, positive=run.config.positive)
         write_evaluation(run.evaluation, files.evaluation)
         show(run.evaluation)
-        heading("Inside: one sequence of the test part")
-        example = test.select([0])
+        example = _example(test)
+        heading(f"Inside: {'the beginning of ' if example.num_steps == _LONGEST else ''}one sequence of the test part")
         keep_example(files, example)
         show(trace(run, example))
     heading("Verdict")
@@ -43,3 +49,9 @@ def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
     path = report(run)
     say(f"Report: {path}\nRun:    {run.directory}")
     return verdict
+
+
+def _example(test: Sequences) -> Sequences:
+    """Return the first sequence that has a step, and of a long one its beginning."""
+    first = test.select(torch.nonzero(test.lengths > 0)[:1, 0])
+    return first if first.num_steps <= _LONGEST else first.select_steps(torch.arange(first.num_steps) < _LONGEST)
