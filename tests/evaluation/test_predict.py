@@ -175,3 +175,12 @@ def test_what_does_not_fit_the_task_is_refused(
     with pytest.raises(kind) as error:
         predict(module, data, contract=contract)
     assert told in str(error.value)
+
+
+def test_the_last_known_value_is_never_one_that_was_not_measured() -> None:
+    from statewise.evaluation._baselines import naive_forecasts
+    from statewise.sequences import read
+
+    rows = {"t": [0, 1, 2, 3], "v": [5.0, 6.0, None, 8.0], "x": [1.0, 2.0, 3.0, 4.0]}
+    data = read(rows, time="t", target="v", features=["x"], task="forecast", unlabelled="skip", season=2)
+    assert naive_forecasts(data, 1)["persistence"].flatten().tolist() == [5.0, 6.0, 6.0, 8.0]

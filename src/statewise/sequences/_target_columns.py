@@ -183,7 +183,7 @@ def _values(table: Table, options: Options) -> _Column:
         hint = "Name a column of numbers; words are classes, of the tasks 'classify' and 'tag'."
         raise table.error(f"target, column {name!r}", f"words, where the task {options.task!r} needs numbers", hint)
     values = table.numbers(name, option="target", may_miss=may_miss).astype(np.float32)
-    return _Column(np.nan_to_num(values), ~np.isnan(values), table.frame[name])
+    return _Column(values, ~np.isnan(values), table.frame[name])
 
 
 def _labels(table: Table, options: Options) -> _Column:
