@@ -57,7 +57,7 @@ def predict(
     sequences = read_for_run(run, data, columns or Columns(), labelled=False)
     predictions = predict_run(run, sequences)
     predictions.save(out)
-    say(f"{len(sequences)} sequences predicted: {out}")
+    say(f"{len(sequences)} sequence{'' if len(sequences) == 1 else 's'} predicted: {out}")
     return 0
 
 

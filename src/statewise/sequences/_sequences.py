@@ -231,7 +231,8 @@ class Sequences:
         kind = f", {self.num_classes} {self.holds}" if self.holds != "values" else ", values"
         target = "no targets" if self.targets is None else f"one target a {self.each}{kind}"
         groups = "" if self.groups is None else f", {len(set(self.groups))} groups"
-        return f"Sequences({len(self)} sequences, {self.num_steps} steps, {inputs}, {target}{groups}, from {self.source})"
+        sizes = f"{len(self)} sequence{'' if len(self) == 1 else 's'}, {self.num_steps} step{'' if self.num_steps == 1 else 's'}"
+        return f"Sequences({sizes}, {inputs}, {target}{groups}, from {self.source})"
 
     def select(self, rows: Tensor | Sequence[int]) -> Sequences:
         """Return the given sequences, in the order asked, with everything that belongs to them.
