@@ -358,3 +358,19 @@ def test_data_of_another_width_is_refused_before_its_scale_is_taken() -> None:
     data = Sequences(inputs=make_ragged([4, 2], features=5), targets=[0, 1])
     with pytest.raises(ShapeError, match=r"5 features a step .* the model reads 3"):
         model.learn(data)
+
+
+def test_tensors_by_name_are_batches_of_equally_long_sequences() -> None:
+    codes = torch.tensor([[0, 1, 2], [2, 1, 0]])
+    data = Sequences(
+        inputs={"token": Ragged(codes.flatten(), torch.tensor([3, 3]))}, targets=codes.flatten(), categories={"token": "abc"}, task="next"
+    )
+    model = build("gru", data=data, seed=0).eval()
+    logits, state = model({"token": codes})
+    torch.testing.assert_close(logits.flatten(0, 1), model.run_sequences(data).values)
+    first, carried = model({"token": codes[:, :1]})
+    rest, final = model({"token": codes[:, 1:]}, carried)
+    torch.testing.assert_close(torch.cat([first, rest], dim=1), logits)
+    torch.testing.assert_close(final, state)
+    with pytest.raises(ShapeError, match=r"input 'token': a tensor of shape \(3,\)\. Give \[batch, time\] of codes"):
+        model({"token": codes[0]})

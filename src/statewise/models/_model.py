@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -16,7 +17,7 @@ from statewise.sequences import Ragged, Sequences, target_scale
 from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from statewise.models._config import ModelConfig
     from statewise.types import State
@@ -95,7 +96,7 @@ class Model(nn.Module):
 
     def forward(
         self,
-        inputs: Ragged | Mapping[str, Ragged] | Tensor,
+        inputs: Ragged | Mapping[str, Ragged | Tensor] | Tensor,
         state: State = None,
         *,
         static: Tensor | None = None,
@@ -104,7 +105,8 @@ class Model(nn.Module):
         """Return `(outputs, state)`.
 
         Args:
-            inputs: a `Ragged` `[steps, feature]`, a dict of them, or a tensor `[batch, time, feature]` of equally long sequences.
+            inputs: a `Ragged` `[steps, feature]`, or a tensor `[batch, time, feature]` of equally long sequences (codes of a category:
+                `[steps]`, `[batch, time]`); or a dict of them.
             state: the state each sequence continues from; None begins anew.
             static: `[n, static]`, for a model that was built with static features.
             categories: the labels behind the codes of categorical inputs, where they are not the model's own.
@@ -133,7 +135,7 @@ class Model(nn.Module):
             given = self.target.undo(given)
         if self.config.each == "sequence":
             return given, final
-        if isinstance(inputs, Tensor):
+        if not any(isinstance(part, Ragged) for part in (inputs.values() if isinstance(inputs, Mapping) else [inputs])):
             return given.view(len(encoded), -1, given.shape[1]), final
         return encoded.with_values(given), final
 
@@ -193,17 +195,22 @@ class Model(nn.Module):
         )
 
 
-def _as_parts(inputs: Ragged | Mapping[str, Ragged] | Tensor) -> Mapping[str, Ragged]:
-    if isinstance(inputs, Ragged):
-        return {"x": inputs}
-    if not isinstance(inputs, Tensor):
-        return inputs
-    if inputs.ndim != 3:
+def _as_parts(inputs: Ragged | Mapping[str, Ragged | Tensor] | Tensor) -> Mapping[str, Ragged]:
+    """Return the inputs by name, each ragged; a tensor is a batch of equally long sequences."""
+    if isinstance(inputs, (Ragged, Tensor)):
+        inputs = {"x": inputs}
+    return {name: part if isinstance(part, Ragged) else _as_ragged(name, part) for name, part in inputs.items()}
+
+
+def _as_ragged(name: str, part: Tensor) -> Ragged:
+    is_numbers = part.is_floating_point()
+    if part.ndim != 2 + is_numbers:
         raise ShapeError(
             asked="call the model",
-            where="inputs",
-            arrived=f"a tensor of shape {tuple(inputs.shape)}",
-            hint="Give [batch, time, feature], a single sequence as x.unsqueeze(0), or sequences of unequal lengths as a Ragged.",
+            where="inputs" if name == "x" else f"input {name!r}",
+            arrived=f"a tensor of shape {tuple(part.shape)}",
+            hint=f"Give {'[batch, time, feature]' if is_numbers else '[batch, time] of codes'}, a single sequence as x.unsqueeze(0), "
+            "or sequences of unequal lengths as a Ragged.",
         )
-    batch, time = inputs.shape[:2]
-    return {"x": Ragged(inputs.flatten(0, 1), torch.full((batch,), time, device=inputs.device))}
+    batch, time = part.shape[:2]
+    return Ragged(part.flatten(0, 1), torch.full((batch,), time, device=part.device))

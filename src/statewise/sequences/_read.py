@@ -171,7 +171,7 @@ def _from_table(table: Table, options: Options, *, source: str, single: str, ask
         told = ", ".join(map(repr, table.names))
         hint = "Name the column that says which sequence a row belongs to, with key='...' (--key), or '<file>' where each file is one."
         raise table.error("key", f"none was named; the columns are {told}", hint)
-    if len(table) == 1 and options.target and table.heads is None:
+    if len(table) == 1 and options.target and table.heads is None and options.class_names is None:
         raise table.error(table.whole, "one row only", "Labelled sequences need more than one step: one row is one step.")
     if options.target == () and options.ahead and (options.task == "next" or options.features is None):
         hint = "Name the column of the series, or of tokens, with target='...' (--target)."

@@ -206,7 +206,11 @@ def require_two_classes(data: Sequences, asked: str) -> None:
     where = f"targets of {data.source}"
     if data.targets is None or not len(_scored(data)):
         hint = "Name the column of labels when reading, with target='...' (--target)."
-        raise DataError(asked=asked, where=where, arrived="there are none" if data.targets is None else "no target at all", hint=hint)
+        if data.targets is not None and len(data.targets):
+            arrived, hint = "none that is scored: all have the weight 0", "Give some a weight above 0, or leave out weight= (--weight)."
+        else:
+            arrived = "there are none"
+        raise DataError(asked=asked, where=where, arrived=arrived, hint=hint)
     if data.holds == "values":
         low, _, high = _span(data) or (0.0, 0.0, 0.0)
         if low == high:
