@@ -21,7 +21,7 @@ from statewise.runs import History, Run, RunConfig, RunFiles
 from statewise.sequences import Ragged, Sequences
 from statewise.training import fit
 
-M5 = Counts(tp=50, fn=10, fp=5, tn=35)
+EXAMPLE = Counts(tp=50, fn=10, fp=5, tn=35)
 MIRRORED = Counts(tp=35, fn=5, fp=10, tn=50)
 
 
@@ -45,7 +45,7 @@ def evaluations_of(counts: Counts, folder: Path) -> list[Evaluation]:
 
 
 def test_m5_from_counts_and_from_every_kind_of_file(tmp_path: Path) -> None:
-    for evaluation in evaluations_of(M5, tmp_path):
+    for evaluation in evaluations_of(EXAMPLE, tmp_path):
         figures = printed(evaluation)
         assert [round(figures[name], 2) for name in ("precision", "recall", "accuracy", "f1")] == [0.91, 0.83, 0.85, 0.87]
         assert evaluation.confusion.counts == [[35, 5], [10, 50]]
@@ -57,7 +57,7 @@ def test_m5_read_with_the_other_class_as_positive(tmp_path: Path) -> None:
         figures = printed(evaluation)
         assert [figures[name] for name in ("precision", "recall", "accuracy")] == [0.778, 0.875, 0.85]
         assert evaluation.confusion.counts == [[50, 10], [5, 35]]
-    same_rows = Predictions.from_columns(rows_of(M5))
+    same_rows = Predictions.from_columns(rows_of(EXAMPLE))
     assert printed(evaluate(same_rows, positive="0"))["precision"] == 0.778
     assert "1 (positive)" in str(evaluate(same_rows))
     assert "0 (positive)" in str(evaluate(same_rows, positive="0"))
@@ -74,10 +74,10 @@ def test_m12_high_accuracy_and_12_of_100_positives(tmp_path: Path) -> None:
 
 
 def test_the_positives_of_four_counts_can_be_named() -> None:
-    assert evaluate(M5, positive="fraud").confusion.class_names == ("not fraud", "fraud")
-    assert evaluate(M5).confusion.class_names == ("negative", "positive")
-    assert evaluate(M5, positive="negative").confusion.class_names == ("positive", "negative")
-    assert (evaluate(M5).unit, evaluate(M5).num_sequences, evaluate(M5).num_units) == ("count", None, 100)
+    assert evaluate(EXAMPLE, positive="fraud").confusion.class_names == ("not fraud", "fraud")
+    assert evaluate(EXAMPLE).confusion.class_names == ("negative", "positive")
+    assert evaluate(EXAMPLE, positive="negative").confusion.class_names == ("positive", "negative")
+    assert (evaluate(EXAMPLE).unit, evaluate(EXAMPLE).num_sequences, evaluate(EXAMPLE).num_units) == ("count", None, 100)
 
 
 @pytest.mark.parametrize(("bad", "where"), [({"tp": -1}, "tp"), ({"tp": 0, "fn": 0, "fp": 0, "tn": 0}, "all four")])
@@ -191,14 +191,14 @@ def test_a_positive_class_of_several_is_refused() -> None:
     with pytest.raises(OptionError, match="3 classes"):
         evaluate(tagged(), positive="1")
     with pytest.raises(OptionError, match="Did you mean '1'"):
-        evaluate(Predictions.from_columns(rows_of(M5)), positive="11")
+        evaluate(Predictions.from_columns(rows_of(EXAMPLE)), positive="11")
 
 
 def test_a_missing_torchmetrics_is_named_and_four_counts_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchmetrics.functional.classification", None)
     with pytest.raises(MissingExtraError, match=r"statewise\[metrics\]"):
         evaluate(tagged())
-    assert evaluate(M5).metrics["accuracy"].value == 0.85
+    assert evaluate(EXAMPLE).metrics["accuracy"].value == 0.85
 
 
 def run_in(directory: Path | None, **config: object) -> Run:

@@ -1,4 +1,4 @@
-"""Do the five stages (M2) and the five layers of a prediction (M4) hold the right shapes and the real values?"""
+"""Do the five stages and the five layers of a prediction hold the right shapes and the real values?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from statewise import Contract, Ragged, Sequences, build, trace
+from statewise import Contract, Ragged, Sequences, build, trace, unroll
 from statewise.runs import History, Run, RunConfig
 from statewise.tracing import Stage, demo_trace
 from tests.tracing.strangers import GivesDict, LastState, Pooled, Squashed, Tokens
@@ -362,3 +362,21 @@ def test_a_batch_of_single_numbers_shows_the_one_of_its_row() -> None:
     found = trace(model, batch, row=2)
     assert found.outputs is not None
     assert torch.allclose(found.outputs, model(batch)[2].detach().view(1, 1))
+
+
+def test_attention_is_told_with_the_step_that_weighs_most() -> None:
+    model = build("gru", task="classify", input_size=3, num_classes=2, readout="attention", bidirectional=True, seed=0)
+    sequence = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    inputs = Ragged(sequence, torch.tensor([6]))
+    assert model.attention is not None
+    with torch.no_grad():
+        weights = model.attention.weights(unroll(model.core, model.encoder({"x": inputs}))[0])
+    stage = next(stage for stage in trace(model.eval(), sequence).stages if stage.name == "readout")
+    most = int(weights.argmax())
+    assert f"{float(weights[most]):.1%} to step {most + 1}" in stage.says
+
+
+def test_a_class_name_that_would_break_a_line_is_quoted() -> None:
+    model = build("gru", task="classify", input_size=2, class_names=["\n", "b"], seed=0)
+    shown = str(trace(model, torch.zeros(3, 2)))
+    assert "'\\n'" in shown

@@ -65,7 +65,7 @@ def printed(trace: TrainingTrace, width: int = 80) -> str:
     return stream.getvalue()
 
 
-# M3
+# The reference run: the words that each epoch of it should get.
 
 
 def test_the_reference_run_starts_high_falls_improves_rises_steadily_and_converges(tmp_path: Path) -> None:

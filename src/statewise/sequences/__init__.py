@@ -5,7 +5,7 @@ from __future__ import annotations
 from statewise.sequences._batches import batches
 from statewise.sequences._files import column_names
 from statewise.sequences._is_first import is_first_from_done
-from statewise.sequences._labels import natural
+from statewise.sequences._labels import natural, told
 from statewise.sequences._loading import read_table
 from statewise.sequences._options import FILE_NAME, FOLDER_NAME
 from statewise.sequences._ragged import Ragged, mean_per_sequence
@@ -45,4 +45,5 @@ __all__ = [
     "standardize",
     "steps_ahead",
     "target_scale",
+    "told",
 ]

@@ -29,6 +29,16 @@ def natural(label: str) -> tuple[int, float, str]:
     return (0, number, label) if math.isfinite(number) else (1, 0.0, label)
 
 
+def told(name: str) -> str:
+    r"""Return a name as it can stand in a line: in quotes where it is blank, or would break the line.
+
+    Example:
+        >>> [told(name) for name in ("cat", " ", "\n")]
+        ['cat', "' '", "'\\n'"]
+    """
+    return name if name and name.isprintable() and name == name.strip() else repr(name)
+
+
 def in_natural_order(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the different labels, in natural order.
 

@@ -9,6 +9,7 @@ import msgspec
 import torch
 
 from statewise.errors import DataError
+from statewise.sequences._labels import told
 from statewise.types import Each
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
             return [("classes", "no targets")]
         shown = [("classes", _classes(self.classes, self.each))]
         if self.several:
-            counts = ", ".join(f"{_told(name)}: {count:,}" for name, count in list(self.classes.items())[:_MANY])
+            counts = ", ".join(f"{told(name)}: {count:,}" for name, count in list(self.classes.items())[:_MANY])
             more = ", ..." if len(self.classes) > _MANY else ""
             shown = [("labels", f"any of {len(self.classes)}, for each {self.each}; {counts}{more}")]
         if self.values is not None:
@@ -247,17 +248,7 @@ def _classes(classes: dict[str, int], each: Each) -> str:
     if not names:
         return head + "none"
     if len(set(classes.values())) == 1:
-        return f"{head}{classes[names[0]]:,} of each: {', '.join(map(_told, names))}{', ...' if many else ''}"
+        return f"{head}{classes[names[0]]:,} of each: {', '.join(map(told, names))}{', ...' if many else ''}"
     shares = {name: f" ({classes[name] / max(total, 1):.1%})" if len(classes) <= _FEW else "" for name in names}
     most = "most often " if many else ""
-    return head + most + ", ".join(f"{_told(name)}: {classes[name]:,}{shares[name]}" for name in names) + (", ..." if many else "")
-
-
-def _told(name: str) -> str:
-    r"""Return a name as it can stand in a line: in quotes where it is blank, or would break the line.
-
-    Example:
-        >>> [_told(name) for name in ("cat", " ", "\n")]
-        ['cat', "' '", "'\\n'"]
-    """
-    return name if name and name.isprintable() and name == name.strip() else repr(name)
+    return head + most + ", ".join(f"{told(name)}: {classes[name]:,}{shares[name]}" for name in names) + (", ..." if many else "")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from statewise.contracts import class_probabilities
+from statewise.sequences import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +137,7 @@ def find_chances(seen: Seen, head: Head | None) -> Chances:
     else:
         values, how = class_probabilities(output, "logits"), "softmax" if output.shape[1] > 1 else "sigmoid"
     known = seen.class_names if seen.class_names is not None and len(seen.class_names) == values.shape[1] else None
-    return Chances(values=values, how=how, names=known)
+    return Chances(values=values, how=how, names=None if known is None else tuple(map(told, known)))
 
 
 def _reading(seen: Seen, head: Head | None, output: Tensor) -> str:

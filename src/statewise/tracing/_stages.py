@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from statewise.models import Model
+from statewise.sequences import Ragged
 from statewise.tracing._backwards import gradients_by_lag
 from statewise.tracing._prediction import prediction_layers
 from statewise.tracing._readout import Chances, Head, find_chances, find_head, find_readout
@@ -210,6 +211,14 @@ def _readout_stages(seen: Seen, head: Head | None) -> list[Stage]:
 
 def _readout(seen: Seen, head: Head) -> str:
     core = seen.cores[-1]
+    attention = seen.module.attention if isinstance(seen.module, Model) else None
+    if attention is not None:
+        with torch.no_grad():
+            weights = attention.weights(Ragged(core.hidden, torch.tensor([len(core.hidden)])))
+        if torch.allclose(weights @ core.hidden, head.features[0, : core.hidden.shape[1]], rtol=1e-5, atol=1e-6):
+            most = int(weights.argmax())
+            share = f"{float(weights[most]):.1%} to step {most + 1}"
+            return f"the mean of the hidden states, each with the weight that attention gives it, most of it, {share}"
     return find_readout(head.features, core.hidden, directions=2 if any(cell.backward for cell in core.cells) else 1)
 
 
