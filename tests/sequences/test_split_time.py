@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statewise.errors import DataError, OptionError, ShapeError
-from statewise.sequences import Ragged, Sequences, aligned, split
+from statewise.sequences import Ragged, Sequences, aligned, in_pieces, split
 
 
 def streams(starts: list[int], lengths: list[int], **more: Any) -> Sequences:
@@ -116,6 +116,7 @@ def test_times_that_are_dates_are_told_as_dates() -> None:
         (streams([0], [9]), {"embargo": -1.0}, OptionError, "embargo=-1.0, warm_up=None. Both are 0 or more"),
         (streams([0], [9]), {"warm_up": -1}, OptionError, "warm_up=-1"),
         (streams([0], [9]), {"embargo": 100.0}, DataError, "part 2 of 2 (fraction 0.3): nothing in it would be scored; the cuts are 6"),
+        (streams([0, 9], [9, 9], targets=["a", "b"], each="sequence"), {"warm_up": 3}, OptionError, "sequences stay whole"),
         (streams([0], [9]), {"by": "sequence", "embargo": 1.0}, OptionError, "They belong to a cut by time"),
     ],
 )
@@ -136,3 +137,29 @@ def test_steps_that_are_left_out_leave_no_trace(lengths: list[int], random: Any)
     assert part.targets.tolist() == part.parts["x"].values[:, 0].tolist()
     with pytest.raises(ShapeError, match="Give a mask of one entry a step"):
         data.select_steps(torch.ones(data.num_steps + 1))
+
+
+def test_streams_cut_by_time_first_keep_their_history_and_pieces_do_not_and_say_so() -> None:
+    data = streams([0], [100])
+    train, test = split(data, by="time", fractions=(0.7, 0.3))
+    assert in_pieces(train, 20).lengths.tolist() == [20, 20, 20, 10]
+    assert test.num_steps == 100
+    assert not any("pieces" in note for note in test.notes)
+    _, cold = split(in_pieces(data, 20), by="time", fractions=(0.7, 0.3))
+    assert cold.num_steps == 40
+    assert any("each begins without what came before it" in note for note in cold.notes)
+
+
+def test_pieces_that_share_a_target_stay_in_one_part() -> None:
+    data = in_pieces(streams([0, 30, 60, 90], [50] * 4, targets=[1.0, 2, 3, 4], each="sequence"), 10)
+    parts = split(data, by="time", fractions=(0.5, 0.5))
+    groups = [set(part.groups or ()) for part in parts]
+    assert not groups[0] & groups[1]
+    assert groups[0] | groups[1] == {"0", "1", "2", "3"}
+
+
+def test_weights_of_whole_sequences_without_targets_are_spread() -> None:
+    data = streams([0], [10], targets=None, each=None, weights=[2.0])
+    _, test = split(data, by="time", fractions=(0.7, 0.3))
+    assert isinstance(test.weights, torch.Tensor)
+    assert test.weights.tolist() == [0.0] * 7 + [2.0] * 3

@@ -89,6 +89,48 @@ def test_metrics_of_ones_own_see_the_whole_validation_part(tmp_path: Path) -> No
     assert again.config.options["own_metrics"] == ["mae", "n"]
 
 
+@pytest.mark.parametrize("loss", [None, functional.mse_loss])
+def test_metrics_of_a_forecast_see_the_rows_whose_whole_horizon_is_known(loss: Any) -> None:
+    series = torch.randn(30, generator=torch.Generator().manual_seed(0))
+    data = Sequences(inputs=Ragged(series[:, None], torch.tensor([12, 18])), targets=series, each="step", task="forecast")
+    seen: list[tuple[int, ...]] = []
+
+    def metric(outputs: Tensor, targets: Tensor) -> float:
+        seen.append((*outputs.shape, *targets.shape))
+        return 0.0
+
+    run = fit(build("gru", data=data, horizon=3, seed=0), data, data, metrics={"m": metric}, loss=loss, gradients_by_lag=True, **QUICK)
+    assert set(seen) == {(9 + 15, 3, 9 + 15, 3)}
+    assert all(record.num_silent == 0 for record in run.history.records if isinstance(record, Lags))
+
+
+def test_a_loss_of_ones_own_is_not_asked_about_a_batch_in_which_nothing_is_scored() -> None:
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        assert len(outputs)
+        return (outputs - targets).square()
+
+    weights = torch.ones(len(TRAIN))
+    weights[:10] = 0
+    data = Sequences(inputs=TRAIN.inputs, targets=TRAIN.targets, weights=weights)
+    run = fit(build("gru", data=data, hidden_size=4, seed=0), data, loss=loss, batch_steps=1, **QUICK)
+    assert run.history.updates()
+
+
+def test_a_sampler_that_goes_round_more_often_does_not_raise_the_rate_at_the_end() -> None:
+    def sampler(train: Sequences, epoch: int) -> Iterator[Tensor]:
+        yield from torch.arange(3 * len(train)).remainder(len(train)).split(8)
+
+    run = fit(build("gru", data=TRAIN, seed=0), TRAIN, sampler=sampler, **QUICK)
+    rates = [update.learning_rate for update in run.history.updates()]
+    assert rates[-1] == min(rates[len(rates) // 2 :])
+
+
+def test_a_positive_class_that_is_none_is_told_before_the_training() -> None:
+    data = Sequences(inputs=TRAIN.inputs, targets=["a", "b"] * (len(TRAIN) // 2))
+    with pytest.raises(OptionError, match="'c', which is no class here"):
+        fit(build("gru", data=data, seed=0), data, positive="c", **QUICK)
+
+
 def test_a_sampler_of_ones_own_chooses_the_batches_and_a_resumed_run_goes_on_with_it(tmp_path: Path) -> None:
     asked: list[int] = []
 
@@ -167,7 +209,12 @@ def test_how_far_back_the_loss_reaches_is_recorded_on_demand_and_changes_nothing
         ({"optimizer": lambda _: "sgd"}, "optimizer: it returned a str. Give a function of the parameters"),
         ({"sampler": lambda *_: iter(())}, "sampler: no batch in epoch 1"),
         ({"metrics": {"bad": lambda outputs, _: outputs}}, "metrics, 'bad': a Tensor. Return one number"),
-        ({"class_weights": "balanced"}, "class_weights: 'balanced', and the targets are values"),
+        (
+            {"class_weights": "balanced"},
+            "class_weights: for the task 'regress', targets that are values. Leave it out",
+        ),
+        ({"label_smoothing": 0.1}, "label_smoothing: for the task 'regress', targets that are values"),
+        ({"positive": "yes"}, "positive: for the task 'regress', targets that are values"),
         ({"task": "classify"}, "task: 'classify', but the data has one target a sequence, and targets are values"),
     ],
 )

@@ -137,7 +137,8 @@ def _targets(sequences: Sequences, rows: np.ndarray) -> list[tuple[str, pl.Serie
     values = targets.cpu().numpy()[spread]
     names = sequences.class_names
     weights = None if sequences.weights is None else np.asarray(torch.as_tensor(sequences.weights).cpu())[spread]
-    known = pl.Series(np.ones(len(rows), dtype=bool) if weights is None else weights > 0)
+    there = np.isfinite(values) if values.dtype.kind == "f" else np.ones(len(rows), dtype=bool)
+    known = pl.Series(there if weights is None or values.dtype.kind == "f" else weights > 0)
     if values.ndim == 2:
         labels = names or [str(number) for number in range(values.shape[1])]
         columns = [(f"target_{label}", pl.Series(values[:, place])) for place, label in enumerate(labels)]
@@ -146,7 +147,7 @@ def _targets(sequences: Sequences, rows: np.ndarray) -> list[tuple[str, pl.Serie
     else:
         columns = [("target", pl.Series(names, dtype=pl.String).gather(values) if names else pl.Series(values))]
     columns = [(name, pl.select(pl.when(known).then(each)).to_series()) for name, each in columns]
-    own = weights is not None and bool((weights[weights > 0] != 1).any())
+    own = weights is not None and bool((weights[known.to_numpy()] != 1).any())
     return [*columns, ("weight", pl.Series(weights))] if own else columns
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,14 +12,14 @@ from statewise.cli._fit_options import SplitOptions
 from statewise.cli._show import warn
 from statewise.errors import DataError, OptionError
 from statewise.runs import Run
-from statewise.sequences import FILE_NAME, FOLDER_NAME, Sequences, column_names, fingerprints, read
+from statewise.sequences import FILE_NAME, FOLDER_NAME, Sequences, column_names, fingerprints, in_pieces, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
 _NOT_LATER = ("max_steps",)
-"""Pieces are for training and what watches it: other files are predicted whole, the state carried from end to end, unless told."""
+"""Pieces are for training: all else is read whole, the state carried from end to end."""
 _MAY_BE_ABSENT = ("target", "group", "weight")
 """What a file to predict need not have."""
 
@@ -60,7 +60,7 @@ class Columns:
     ties: Literal["error", "keep"] | None = None
     "What two steps of a sequence at one time are: an error, or in the order of the file."
     max_steps: int | None = None
-    "Cut longer sequences into pieces of so many steps; later files of the run are not cut."
+    "Cut longer sequences of the training part into pieces of so many steps; all other parts and files are read whole."
     max_gap: str | None = None
     "Begin a new sequence where time leaps by more than this: a number, or such as 90min."
     time_gaps: Annotated[bool, Parameter(negative="")] = False
@@ -93,46 +93,59 @@ def read_parts(
             arrived="no file" if data is None else "both --data and --train",
             hint="Give --data FILE, which is split in three, or --train FILE with --test FILE.",
         )
-    options = columns.given()
+    options = {name: value for name, value in columns.given().items() if name not in _NOT_LATER}
     if data is not None:
         if valid is not None or test is not None:
             raise OptionError(
                 asked="statewise fit", where="the data", arrived="--data beside --valid or --test", hint="Use --train instead of --data."
             )
-        whole = read(data, **options)
-        parts = cut.cut(whole, fractions=(0.7, 0.15, 0.15), seed=seed)
-        return Parts(parts[0], parts[1], parts[2])
+        parts = cut.cut(read(data, **options), fractions=(0.7, 0.15, 0.15), seed=seed)
+        return Parts(*_in_pieces(parts[0], parts[1], columns.max_steps), parts[2])
     assert train is not None
     training = read(train, **options)
     chosen = reading_of(training, columns)
     held_out = None if test is None else read_like(training, test, chosen)
     if valid is not None:
         cut.require_unused()
-        return Parts(
-            training, read_like(training, valid, chosen | {name: options[name] for name in _NOT_LATER if name in options}), held_out
-        )
+        return Parts(*_in_pieces(training, read_like(training, valid, chosen), columns.max_steps), held_out)
     carved = cut.cut(training, fractions=(0.85, 0.15), seed=seed)
-    return Parts(carved[0], carved[1], held_out)
+    return Parts(*_in_pieces(carved[0], carved[1], columns.max_steps), held_out)
 
 
-def require_apart(parts: Parts) -> None:
-    """Refuse a test part whose sequences all stand in the training part too; tell where some do.
+def _in_pieces(train: Sequences, valid: Sequences, max_steps: int | None) -> tuple[Sequences, Sequences]:
+    """Return the training part in pieces; what watches it is read whole, and both have groups or neither, so that a refit can join them."""
+    if max_steps is None:
+        return train, valid
+    return in_pieces(train, max_steps), valid if valid.groups is not None else replace(valid, groups=valid.keys)
+
+
+def require_apart(parts: Parts, *, cut: bool) -> None:
+    """Refuse a test file whose sequences all stand in the training part too; tell where some do.
+
+    Args:
+        parts: the parts.
+        cut: whether the test part was cut out of the same file: then nothing is there twice but what repeats in the data.
 
     Raises:
-        DataError: nothing in the test part is new.
+        DataError: nothing in the test file is new.
     """
     if parts.test is None:
         return
     trained = {*fingerprints(parts.train), *fingerprints(parts.valid)}
     num_known = sum(mark in trained for mark in fingerprints(parts.test))
-    if num_known == len(parts.test):
+    if num_known and cut:
+        warn(
+            f"{num_known} of {len(parts.test)} test sequences also occur in training, number by number: "
+            "repeats in the data; the test figures say less about new ones"
+        )
+    elif num_known == len(parts.test):
         raise DataError(
             asked="statewise fit",
             where=f"the test part ({parts.test.source})",
             arrived=f"all of its {num_known} sequences are trained on too",
             hint="Give a test part of its own, or --data FILE, which is split in three.",
         )
-    if num_known:
+    elif num_known:
         warn(f"{num_known} of {len(parts.test)} test sequences are trained on too, number by number: the test figures are too good")
 
 

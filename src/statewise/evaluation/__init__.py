@@ -6,6 +6,7 @@ from statewise.evaluation._baselines import training_baseline
 from statewise.evaluation._evaluate import evaluate
 from statewise.evaluation._generate import generate
 from statewise.evaluation._intervals import accuracy_over_units
+from statewise.evaluation._labels import match_class
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
@@ -24,6 +25,7 @@ __all__ = [
     "baseline_says",
     "evaluate",
     "generate",
+    "match_class",
     "predict",
     "read_evaluation",
     "read_predictions",

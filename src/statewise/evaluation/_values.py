@@ -122,12 +122,17 @@ def _against(units: RowUnits, columns: Mapping[str, np.ndarray], actual: np.ndar
 
 
 def _best(columns: Mapping[str, np.ndarray], baselines: Mapping[str, BaselineScore], actual: np.ndarray) -> str | None:
-    """Return the baseline with the lowest mse, on the rows for which all have an answer where there are any."""
+    """Return the baseline with the lowest mse, on the rows for which all have an answer where there are any.
+
+    One that answers less than half as many rows as another is not judged: it would speak of few rows for all.
+    """
     if not baselines:
         return None
-    errors = {name: np.where(np.abs(columns[name]) < _LARGEST, columns[name] - actual, np.nan) ** 2 for name in baselines}
-    shared = np.logical_and.reduce([np.abs(columns[name]) < _LARGEST for name in baselines])
-    own = {name: baselines[name].figures["mse"] for name in baselines}
+    most = max(score.num_scored for score in baselines.values())
+    usual = [name for name, score in baselines.items() if 2 * score.num_scored >= most]
+    errors = {name: np.where(np.abs(columns[name]) < _LARGEST, columns[name] - actual, np.nan) ** 2 for name in usual}
+    shared = np.logical_and.reduce([np.abs(columns[name]) < _LARGEST for name in usual])
+    own = {name: baselines[name].figures["mse"] for name in usual}
     figures = {name: float(error[shared].mean()) for name, error in errors.items()} if shared.any() else own
     return min(figures, key=lambda name: figures[name])
 

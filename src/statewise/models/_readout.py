@@ -47,9 +47,8 @@ class Attention(nn.Module):
 
     def forward(self, outputs: Ragged) -> Float[Tensor, "rows out"]:
         """Return `[n, out]`. No sequence may be empty."""
-        weights = self.weights(outputs)
-        read = outputs.values.new_zeros((len(outputs), outputs.values.shape[1]))
-        return read.index_add(0, outputs.rows, outputs.values * weights[:, None])
+        weighted = outputs.values * self.weights(outputs)[:, None]  # under autocast the weights are the wider of the two
+        return weighted.new_zeros((len(outputs), weighted.shape[1])).index_add(0, outputs.rows, weighted)
 
     def weights(self, outputs: Ragged) -> Float[Tensor, " steps"]:
         """Return the weight of each step; those of a sequence add up to 1."""

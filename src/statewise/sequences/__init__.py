@@ -8,6 +8,7 @@ from statewise.sequences._is_first import is_first_from_done
 from statewise.sequences._labels import natural, told
 from statewise.sequences._loading import read_table
 from statewise.sequences._options import FILE_NAME, FOLDER_NAME
+from statewise.sequences._pieces import in_pieces
 from statewise.sequences._ragged import Ragged, mean_per_sequence
 from statewise.sequences._read import read
 from statewise.sequences._scaling import Scale, Statistics, fit_statistics, recode, standardize, target_scale
@@ -34,6 +35,7 @@ __all__ = [
     "fingerprints",
     "fit_statistics",
     "folds",
+    "in_pieces",
     "is_first_from_done",
     "mean_per_sequence",
     "natural",

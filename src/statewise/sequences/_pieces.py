@@ -42,13 +42,44 @@ def finished(data: Sequences, options: Options, made: Made, *, asked: str) -> Se
             begins = begins | (gaps > options.max_gap)
         if options.time_gaps:
             data = _with_column(data, torch.where(begins, 0.0, gaps), f"{options.time or 'time'}_gap", asked=asked)
-    if options.max_gap is None and options.max_steps is None:
-        return data
     num_holes = int(begins.sum()) - int(data_begins.sum())
-    long = _positions(begins) if options.max_steps is not None else None
-    if long is not None and options.max_steps is not None:
-        begins = begins | (long % options.max_steps == 0)
-    return _cut(data, begins, num_holes, options)
+    if options.max_gap is not None:
+        note = f"{num_holes} sequences begin at a hole in time of more than {options.max_gap:g}"
+        data = _cut(data, begins, [note] if num_holes else [])
+    return data if options.max_steps is None else in_pieces(data, options.max_steps)
+
+
+def in_pieces(data: Sequences, max_steps: int) -> Sequences:
+    """Return the data with each longer sequence cut into pieces, `key#1`, `key#2`, ...: a way to train on long streams.
+
+    A piece begins without the state of the one before, so score whole sequences and not pieces. The group, unless there are groups,
+    is the key of the whole.
+
+    Args:
+        data: the sequences.
+        max_steps: steps of a piece at most.
+
+    Raises:
+        OptionError: `max_steps` below 1.
+
+    Example:
+        >>> data = Sequences(inputs=Ragged(torch.zeros(7, 1), torch.tensor([5, 2])), keys=["a", "b"])
+        >>> cut = in_pieces(data, 3)
+        >>> cut.keys, cut.lengths.tolist(), cut.groups
+        (('a#1', 'a#2', 'b'), [3, 2, 2], ('a', 'a', 'b'))
+    """
+    if max_steps < 1:
+        raise OptionError(asked="in_pieces", where="max_steps", arrived=str(max_steps), hint="Give a whole number of steps, 1 or more.")
+    begins = _starts(data)
+    num_pieces = int((data.lengths.clamp(min=1) + max_steps - 1).div(max_steps, rounding_mode="floor").sum())
+    told = "; each has the target of its sequence" if data.each == "sequence" else ""
+    notes = [f"sequences of more than {max_steps} steps were cut: {num_pieces} pieces{told}"] if num_pieces > len(data) else []
+    return _cut(data, begins | (_positions(begins) % max_steps == 0), notes)
+
+
+def are_pieces(data: Sequences) -> bool:
+    """Tell by the keys whether some sequences are pieces of a longer one, which is then their group."""
+    return data.groups is not None and any(key.startswith(f"{group}#") for key, group in zip(data.keys or (), data.groups, strict=True))
 
 
 def _starts(data: Sequences) -> Tensor:
@@ -62,7 +93,7 @@ def _positions(begins: Tensor) -> Tensor:
     return steps - torch.where(begins, steps, 0).cummax(0).values if len(begins) else steps
 
 
-def _cut(data: Sequences, begins: Tensor, num_holes: int, options: Options) -> Sequences:
+def _cut(data: Sequences, begins: Tensor, notes: Sequence[str]) -> Sequences:
     """Return a sequence for each step that begins one; the group, unless there are groups, is the key of the whole."""
     keys = [str(key) for key in data.keys or ()]
     rows = next(iter(data.parts.values())).rows
@@ -78,16 +109,9 @@ def _cut(data: Sequences, begins: Tensor, num_holes: int, options: Options) -> S
         per_sequence["static"] = data.static[owners]
     if data.each == "sequence":
         per_sequence |= {name: values[owners] for name, values in _targets(data).items()}
-    notes = list(data.notes)
-    if num_holes:
-        notes.append(f"{num_holes} sequences begin at a hole in time of more than {options.max_gap:g}")
-    num_pieces = len(owners) - len(data) - num_holes
-    if num_pieces:
-        told = "; each has the target of its sequence" if data.each == "sequence" else ""
-        notes.append(f"sequences of more than {options.max_steps} steps were cut: {len(owners)} pieces{told}")
     names = _keys_of_pieces(keys, counts.tolist())
     single = isinstance(data.inputs, Ragged)
-    return replace(data, inputs=inputs["x"] if single else inputs, keys=names, notes=tuple(notes), **per_sequence)
+    return replace(data, inputs=inputs["x"] if single else inputs, keys=names, notes=(*data.notes, *notes), **per_sequence)
 
 
 def _targets(data: Sequences) -> Mapping[str, Tensor]:

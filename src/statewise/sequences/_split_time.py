@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from statewise.errors import DataError, OptionError
+from statewise.sequences._pieces import are_pieces
 
 if TYPE_CHECKING:
     from statewise.sequences._sequences import Sequences
@@ -44,6 +45,9 @@ def split_by_time(data: Sequences, shares: np.ndarray, *, embargo: float, warm_u
     if not 0 <= embargo < float("inf") or (warm_up is not None and warm_up < 0):
         arrived = f"embargo={embargo}, warm_up={warm_up}"
         raise OptionError(asked=asked, where="options", arrived=arrived, hint="Both are 0 or more.")
+    if data.each == "sequence" and warm_up is not None:
+        hint = "Leave it out: with one target a sequence, sequences stay whole."
+        raise OptionError(asked=asked, where="warm_up", arrived=f"{warm_up}, beside one target a sequence", hint=hint)
     times = data.times.double()
     cuts = _cuts(times, shares)
     make = _whole if data.each == "sequence" else _through
@@ -57,8 +61,13 @@ def split_by_time(data: Sequences, shares: np.ndarray, *, embargo: float, warm_u
             hint = "Give more data, a larger fraction, or a smaller embargo."
             raise DataError(asked=asked, where=where, arrived=f"nothing in it would be scored; the cuts are {_listed(cuts)}", hint=hint)
     rest = f", nothing is scored for {embargo:g} after a cut" if embargo else ""
-    note = f"cut by time at {_listed(cuts)}; what lies before a cut warms the state up and is not scored{rest}"
-    return tuple(part.with_notes(note) for part in parts)
+    warm = "sequences stay whole" if data.each == "sequence" else "what lies before a cut warms the state up and is not scored"
+    notes = [f"cut by time at {_listed(cuts)}; {warm}{rest}"]
+    if are_pieces(data) and data.each != "sequence":
+        notes.append(
+            "the sequences are pieces of longer ones, and each begins without what came before it: cut by time first, then in_pieces"
+        )
+    return tuple(part.with_notes(*notes) for part in parts)
 
 
 def _cuts(times: Tensor, shares: np.ndarray) -> list[float]:
@@ -78,13 +87,18 @@ def _through(data: Sequences, times: Tensor, *, begin: float, end: float, embarg
     if not np.isfinite(begin):
         return data.select_steps(kept).select(has_scored)
     before = data.weights if isinstance(data.weights, Tensor) else torch.ones(data.num_steps)
+    before = before if len(before) == data.num_steps else before[_rows(data)]
     return replace(data, weights=torch.where(scored, before, 0.0)).select_steps(kept).select(has_scored)
 
 
 def _whole(data: Sequences, times: Tensor, *, begin: float, end: float, embargo: float, warm_up: int | None) -> Sequences:
-    """Return the sequences that end in this part; a warm-up has no meaning for them, they are whole."""
-    del warm_up
+    """Return the sequences that end in this part; of pieces, all of them where the whole ends, since they share its target."""
+    assert warm_up is None, "refused before"
     last = torch.full((len(data),), -torch.inf, dtype=torch.float64).scatter_reduce(0, _rows(data), times, "amax")
+    if are_pieces(data):
+        number = {group: place for place, group in enumerate(dict.fromkeys(data.groups or ()))}
+        whole = torch.tensor([number[group] for group in data.groups or ()])
+        last = torch.full((len(number),), -torch.inf, dtype=torch.float64).scatter_reduce(0, whole, last, "amax")[whole]
     return data.select((last >= begin + embargo) & (last < end))
 
 

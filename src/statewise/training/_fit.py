@@ -30,7 +30,7 @@ from statewise.tasks import TASKS
 from statewise.training._objective import Objective, resolve_class_weights
 from statewise.training._options import FitOptions, resolve_device
 from statewise.training._own import OwnParts
-from statewise.training._requirements import class_names_of, require_model, settled_task, usable
+from statewise.training._requirements import class_names_of, require_model, require_used_options, settled_task, usable
 from statewise.training._session import Session
 
 if TYPE_CHECKING:
@@ -127,6 +127,9 @@ def fit(
     )  # fmt: skip
     built_for = model.config.task if isinstance(model, Model) else None
     task = settled_task(task or (contract.task if contract is not None else None) or built_for, train, own_loss=loss is not None)
+    require_used_options(
+        task, train, label_smoothing=label_smoothing, class_weights=class_weights, own_loss=loss is not None, positive=positive
+    )
     fills = isinstance(model, Model) and model.config.missing == "mean"
     train = usable(train, "train", task, fills=fills)
     valid = None if valid is None else usable(valid, "valid", task, fills=fills)

@@ -31,7 +31,7 @@ class Scored:
         loss_sum: weighted sum.
         weight_sum: sum of the weights.
         correct: for classes, whether the largest output of each scored target is the right one; None for values and labels.
-        scored: which rows of the batch were scored.
+        scored: which rows of the batch were scored; with the usual loss of a forecast which of its values, `[rows * ahead]`.
     """
 
     loss_sum: Tensor
@@ -77,6 +77,8 @@ class Objective:
         scored = (weights if weights.ndim == 1 else weights.amin(dim=1)) > 0
         values, targets, weights = values[scored], targets[scored], weights[scored].to(values)
         correct = None
+        if not len(targets):
+            return Scored(values.sum() * 0, values.new_zeros(()), targets.bool() if self.holds == "classes" else None, scored)
         if self.holds == "classes":
             chosen = values.argmax(1) if values.shape[1] > 1 else class_probabilities(values.detach().float(), self.output).argmax(1)
             correct = chosen == targets
@@ -171,6 +173,9 @@ def resolve_class_weights(given: Any, train: Sequences, class_names: Sequence[st
 
 
 def _require_usable(weights: Tensor, given: Any, *, whole: float) -> None:
+    if given == "balanced" and not whole:
+        arrived = "'balanced', and no label is ever absent in the training part"
+        raise OptionError(asked="fit", where="class_weights", arrived=arrived, hint="Leave it out: there is nothing to balance.")
     if not bool(weights.isfinite().all()) or bool((weights < 0).any()) or not whole:
         raise OptionError(asked="fit", where="class_weights", arrived=repr(given), hint="Give positive numbers, one a class.")
 

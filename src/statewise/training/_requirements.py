@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from statewise.errors import DataError, OptionError
+from statewise.evaluation import match_class
 from statewise.models import Model
 from statewise.sequences import Sequences, aligned, require_two_classes
 from statewise.tasks import TASKS
@@ -52,6 +53,29 @@ def require_model(model: Model, task: Task, train: Sequences) -> None:
         arrived=f"{task!r} with one target a {train.each}; the model was built for {model.config.task!r}, one a {model.config.each}",
         hint=f"Build it for the data: build(..., task={task!r}, data=train).",
     )
+
+
+def require_used_options(
+    task: Task, train: Sequences, *, label_smoothing: float, class_weights: object, own_loss: bool, positive: str | None
+) -> None:
+    """Refuse options that the task, or a loss of one's own, would pass over.
+
+    Raises:
+        OptionError: the option, and why it would do nothing.
+    """
+    values = train.holds == "values"
+    refused = {
+        "label_smoothing": label_smoothing > 0 and (own_loss or values or task == "other"),
+        "class_weights": class_weights is not None and (values or task == "other" or (own_loss and train.holds == "labels")),
+        "positive": positive is not None and train.holds != "classes",
+    }
+    for name, does_nothing in refused.items():
+        if does_nothing:
+            why = "beside a loss of one's own" if own_loss and not values else f"for the task {task!r}"
+            hint = "Leave it out: it would do nothing here."
+            raise OptionError(asked="fit", where=name, arrived=f"{why}, targets that are {train.holds}", hint=hint)
+    if positive is not None and train.class_names is not None:
+        match_class(positive, train.class_names)
 
 
 def usable(data: Sequences, part: str, task: Task, *, fills: bool) -> Sequences:

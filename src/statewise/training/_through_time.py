@@ -128,7 +128,9 @@ class _Ran:
 
 def _measure(adapted: Adapted, objective: Loss, data: Sequences) -> list[Reach]:
     items = aligned(data, adapted.contract.task or "other", adapted.contract.horizon or 1)
-    scored = items.weights.reshape(len(items.weights), -1).amax(dim=1) > 0
+    by_row = items.weights.reshape(len(items.weights), -1)
+    # A loss of one's own sees whole forecasts only, as in `Objective`.
+    scored = (by_row.amin(dim=1) if getattr(objective, "loss", None) is not None else by_row.amax(dim=1)) > 0
     ran = _run(adapted, data, scored)
     if not len(ran.rows):
         return []

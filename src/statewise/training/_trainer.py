@@ -172,7 +172,7 @@ class Trainer:
         seen = steps = 0
         loss_sum = weight_sum = num_correct = 0.0
         for batch in self.own.batches(self.train, self.options, epoch):
-            self._set_learning_rate((epoch - 1 + (steps + batch.num_steps / 2) / self.train.num_steps) / self.options.epochs)
+            self._set_learning_rate((epoch - 1 + min((steps + batch.num_steps / 2) / self.train.num_steps, 1.0)) / self.options.epochs)
             scored = self._update(batch, epoch)
             loss_sum += float(scored.loss_sum.detach())
             weight_sum += float(scored.weight_sum)
@@ -236,7 +236,9 @@ class Trainer:
                 weight_sum += float(scored.weight_sum)
                 scored_rows.append(scored.scored.cpu())
                 correct += [] if scored.correct is None else [scored.correct.cpu()]
-                kept += [(values[scored.scored].cpu(), items.targets[scored.scored].cpu())] if self.own.metrics else []
+                if self.own.metrics:
+                    whole = scored.scored.reshape(len(values), -1).all(dim=1)
+                    kept.append((values[whole].cpu(), items.targets[whole].cpu()))
         accuracy: tuple[float | None, float | None, float | None] = (None, None, None)
         if correct:
             units = _units_of_targets(self.valid)[torch.cat(scored_rows).numpy()]
