@@ -13,7 +13,6 @@ from torch import Tensor
 
 from statewise.contracts import class_probabilities
 from statewise.errors import DataError, ShapeError, nearest
-from statewise.evaluation._baselines import naive_forecasts
 from statewise.sequences import aligned, steps_ahead
 
 if TYPE_CHECKING:
@@ -69,7 +68,6 @@ def _forecasts(values: Tensor, data: Sequences, contract: Contract, class_names:
         items = aligned(data, "forecast", horizon)
         actual = torch.where(inside, items.targets, torch.nan).double().numpy()
         found |= {"actual": actual[row, place]}
-        found |= {f"baseline_{name}": column[row, place] for name, column in naive_forecasts(data, horizon).items()}
         if data.weights is not None:
             found["weight"] = items.weights.numpy()[row, place]
     return found
@@ -136,10 +134,7 @@ def _require_width(values: Tensor, width: int, contract: Contract) -> None:
 
 def as_fields(columns: Columns, class_names: Sequence[str]) -> dict[str, Any]:
     """Return the columns under the names that `Predictions` has for them: of two classes the score of the second stands for both."""
-    found: dict[str, Any] = {name: column for name, column in columns.items() if not name.startswith("baseline_") and name != "row"}
-    baselines = {name.removeprefix("baseline_"): column for name, column in columns.items() if name.startswith("baseline_")}
-    if baselines:
-        found["baselines"] = baselines
+    found: dict[str, Any] = {name: column for name, column in columns.items() if name != "row"}
     if "probabilities" in found and len(class_names) == 2 and found["predicted"].ndim == 1:
         found |= {"score": found.pop("probabilities")[:, 1], "score_class": class_names[1]}
     return found

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from statewise.contracts import adapt, require_outputs, resolved
 from statewise.errors import ContractError, DataError, nearest
-from statewise.evaluation._baselines import naive_answers
+from statewise.evaluation._baselines import naive_answers, naive_forecasts
 from statewise.evaluation._outputs import as_fields, columns_of
 from statewise.evaluation._predictions import Predictions
 from statewise.runs import Run
@@ -65,9 +65,11 @@ def predict(
     rows = columns.get("row", np.arange(data.num_steps if each == "step" else len(data)))
     notes = (f"{num_empty} sequences without a step have no prediction",) if num_empty else ()
     fields = {**_belonging(data, rows, each), **as_fields(columns, class_names)}
-    if isinstance(model, Run) and model.config.baseline:
-        naive = naive_answers(model.config.baseline, fields.get("actual"), len(rows))
-        fields["baselines"] = {**fields.get("baselines", {}), **naive}
+    if "ahead" in fields and isinstance(data.targets, Tensor):
+        naive = naive_forecasts(data, int(fields["ahead"].max(initial=1)))
+        fields["baselines"] = {name: answers[rows, fields["ahead"] - 1] for name, answers in naive.items()}
+    elif isinstance(model, Run) and model.config.baseline:
+        fields["baselines"] = naive_answers(model.config.baseline, fields.get("actual"), len(rows))
     return Predictions(
         task=adapted.contract.task,  # type: ignore[arg-type]  # settled by the first call
         class_names=class_names,
@@ -86,6 +88,8 @@ def _belonging(data: Sequences, rows: np.ndarray, each: Each) -> dict[str, Any]:
         fields["group"] = np.array(data.groups, dtype=object)[sequence]
     if each == "step":
         fields["step"] = first.positions.numpy()[rows]
+        if data.times is not None:
+            fields["more"] = {"time": data.times.cpu().numpy()[rows]}
     if isinstance(data.weights, Tensor):
         fields["weight"] = data.weights.numpy()[rows]
         if each == "step":

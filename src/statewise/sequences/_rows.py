@@ -83,7 +83,10 @@ def rows_of_table(table: Table, options: Options, single: str) -> tuple[Rows, np
             notes.append(f"the rows of {moved} of {len(keys)} sequences were not in the order of {options.time!r} and were sorted by it")
         notes += _ties(table, options, order, sequence_of, seconds)
     rows = Rows(order=order, sequence_of=sequence_of[order], lengths=lengths, keys=keys)
-    return rows, None if seconds is None else seconds[order], dates, notes + _odd_lengths(lengths)
+    notes += _odd_lengths(lengths)
+    if seconds is not None and options.task == "forecast":
+        notes += _holes(options, rows, seconds[order])
+    return rows, None if seconds is None else seconds[order], dates, notes
 
 
 def _sequences(table: Table, options: Options, single: str) -> tuple[list[str], np.ndarray]:
@@ -140,6 +143,19 @@ def _ties(table: Table, options: Options, order: np.ndarray, sequence_of: np.nda
         f"the same time as {table.place(before)} in the same sequence ({len(same)} such rows)",
         "Drop repeated rows, choose a key that tells them apart, or keep the file's order with ties='keep' (--ties keep).",
     )
+
+
+def _holes(options: Options, rows: Rows, seconds: np.ndarray) -> list[str]:
+    """Return a note on steps of a forecast that come late by the clock, and begin no new sequence."""
+    gaps = np.diff(seconds)[np.diff(rows.sequence_of) == 0]
+    usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else 0.0
+    late = gaps > 1.5 * usual
+    if options.max_gap is not None:
+        late &= gaps <= float(options.max_gap)
+    if not late.any():
+        return []
+    told = f"{int(late.sum()):,} of {len(gaps):,} steps come more than 1.5 usual steps ({usual:g}) after the one before"
+    return [f"{told}: 'ahead' counts rows; cut there with max_gap= (--max-gap)"]
 
 
 def _odd_lengths(lengths: np.ndarray) -> list[str]:
