@@ -1,4 +1,4 @@
-"""What does each task predict, for what, and when? One table; every other part asks it instead of comparing names."""
+"""What does each task predict, for what, and when? One table, which the other parts ask for what holds of several tasks."""
 
 from __future__ import annotations
 
