@@ -232,3 +232,37 @@ def test_numbers_and_labels_from_which_something_can_be_learnt_are_accepted() ->
     require_two_classes(read(STEPS, key="k", target="y", task="regress"), "fit")
     require_two_classes(read({"k": [1, 2], "x": [1, 2], "p": [0, 1], "q": [0, 0]}, key="k", target=["p", "q"]), "fit")
     assert np.isfinite(fit_statistics(read(STEPS, key="k", target="y", task="regress")).inputs["x"].mean).all()
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3), st.integers(2, 60), st.integers(0, 1000))
+def test_digits_that_float32_keeps_are_no_reason_to_refuse(shift: float, scale: float, num_steps: int, seed: int) -> None:
+    column = np.random.default_rng(seed).normal(size=num_steps) * max(scale, abs(shift) / 100) + shift
+    data = read({"y": column, "x": column}, target="y", features=["x"], task="forecast")
+    assert isinstance(data.targets, torch.Tensor)
+    np.testing.assert_array_equal(data.targets.numpy(), column.astype(np.float32))
+    assert not data.notes
+
+
+def test_targets_that_float32_cannot_tell_apart_are_refused_with_what_to_subtract() -> None:
+    columns = {"k": ["a", "a", "b", "b"], "x": [1.0, 2.0, 3.0, 4.0], "y": [1.7e9 + 1, 1.7e9 + 2, 1.7e9 + 1, 1.7e9 + 2]}
+    told = refused_data(columns, key="k", target="y", task="regress")
+    assert "target, column 'y': numbers with a standard deviation of 0.5, which float32 changes by up to 2" in told
+    assert "Subtract a constant such as 1700000001 first." in told
+    columns["y"] = [value - 1700000001 for value in columns["y"]]  # type: ignore[operator]
+    assert read(columns, key="k", target="y", task="regress").each == "step"
+    tiny = {"k": ["a", "b"], "x": [1.0, 2.0], "y": [1e-50, 2e-50]}
+    assert "Multiply the numbers, by 1e30 for instance, first." in refused_data(tiny, key="k", target="y", task="regress")
+
+
+def test_whether_a_target_changes_is_decided_before_it_is_rounded() -> None:
+    columns = {"k": ["a", "a", "b", "b"], "x": [1.0, 2.0, 3.0, 4.0], "y": [1e9, 1e9 + 1, 0.0, 0.0]}
+    assert read(columns, key="k", target="y", task="regress").each == "step"
+
+
+def test_features_that_float32_cannot_tell_apart_are_noted() -> None:
+    columns = {"k": ["a", "a", "b", "b"], "x": [2.0**40 + number for number in range(1, 5)], "w": [7, 7, 7, 7], "y": [0, 0, 1, 1]}
+    notes = read(columns, key="k", target="y", features=["x", "w"]).notes
+    told = "column 'x' holds numbers with a standard deviation of 1.12, which float32 changes by up to 4"
+    assert [note for note in notes if "float32" in note] == [f"{told}: subtract a constant such as 1099511627777 first"]
+    columns |= {"s": [1.7e9, 1.7e9, 1.7e9 + 1, 1.7e9 + 1]}
+    assert any("column 's' holds" in note for note in read(columns, key="k", target="y", features=["w"], static=["s"]).notes)

@@ -12,7 +12,7 @@ from statewise.errors import nearest
 from statewise.sequences._labels import in_natural_order
 from statewise.sequences._ragged import Ragged
 from statewise.sequences._rows import Rows, codes_of, located, one_a_sequence
-from statewise.sequences._table import Table
+from statewise.sequences._table import Table, rounding_of
 from statewise.sequences._targets import UNKNOWN
 
 if TYPE_CHECKING:
@@ -92,14 +92,21 @@ def _is_word(table: Table, options: Options, name: str) -> bool:
 
 
 def _block(table: Table, options: Options, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """Return columns of numbers side by side, `[rows, feature]`, and a note on those with missing values."""
+    """Return columns of numbers side by side, `[rows, feature]`, and notes on those with missing values or too many digits."""
     block, notes = np.empty((len(table), len(names)), dtype=np.float32), []
     for place, name in enumerate(names):
-        block[:, place] = table.numbers(name, option="features", may_miss=options.missing != "error")
+        values = table.numbers(name, option="features", may_miss=options.missing != "error")
+        block[:, place] = values
+        notes += _told_rounding(name, values)
         missing = int(np.isnan(block[:, place]).sum())
         if missing:
             notes.append(f"column {name!r}: {missing} of {len(table)} values are missing and are read as the mean of the training part")
     return block, notes
+
+
+def _told_rounding(name: str, values: np.ndarray) -> list[str]:
+    lost = rounding_of(values)
+    return [] if lost is None else [f"column {name!r} holds {lost.told}: {lost.hint[0].lower()}{lost.hint[1:].rstrip('.')}"]
 
 
 def _feature_columns(table: Table, options: Options) -> tuple[dict[str, list[str]], tuple[str, ...]]:
@@ -201,6 +208,7 @@ def static_of(table: Table, options: Options, rows: Rows) -> tuple[Tensor | None
             blocks |= {f"{name}={word}": (codes == number)[chosen] for number, word in enumerate(names)}
         else:
             values = there.numbers(name, option="static")
+            notes += _told_rounding(name, values)
             blocks[name] = values[one_a_sequence(there, each, name, values, codes=values, hint=hint)]
     if not blocks:
         return None, None, notes

@@ -7,7 +7,7 @@ here, by one rule for every format, and a bad value can be named with its line.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,13 @@ _FIRST, _LAST = -62_135_596_800, 253_402_300_800
 """Seconds of the years 1 and 10000: outside, a date is none."""
 _TOO_LATE = 1e20
 """Nanoseconds since 1970 stay far below; a number as large as this is no time."""
+
+_LOST = 1e-3
+"""The share of a column's standard deviation that float32 may change a value by."""
+_NOISE = 1e-14
+"""Relative differences up to this are float64's own rounding."""
+_TINY = 1e-35
+"""Below, float32 has few digits left, or none."""
 
 
 def polars(asked: str) -> Any:
@@ -298,6 +305,35 @@ def clean_text(frame: pl.DataFrame) -> pl.DataFrame:
     longer = [name for name in texts if bool((frame[name].str.len_chars() > 1).any())]  # of single characters, a blank is one
     frame = frame.with_columns(pl.col(longer).str.strip_chars())
     return frame.with_columns(pl.when(pl.col(texts) != "").then(pl.col(texts)))
+
+
+class Rounding(NamedTuple):
+    """What float32, in which all is computed, loses of a column, and what to do about it."""
+
+    told: str
+    hint: str
+
+
+def rounding_of(values: np.ndarray) -> Rounding | None:
+    """Return what float32 loses of numbers, where that is more than a thousandth of their standard deviation; NaN is passed over.
+
+    Numbers that differ by no more than float64 itself rounds are taken as one, and lose nothing.
+
+    Example:
+        >>> rounding_of(np.array([1.7e9 + 1, 1.7e9 + 2])).told
+        'numbers with a standard deviation of 0.5, which float32 changes by up to 2'
+        >>> rounding_of(np.array([0.1, 1.7e9]))
+    """
+    there = values[~np.isnan(values)]
+    if not len(there):
+        return None
+    least, largest = float(there.min()), float(np.abs(there).max())
+    spread = float(np.std(there - least))
+    lost = float(np.abs(there.astype(np.float32).astype(np.float64) - there).max())
+    if spread <= _NOISE * largest or lost <= _LOST * spread:
+        return None
+    hint = f"Subtract a constant such as {least:.15g} first." if largest > _TINY else "Multiply the numbers, by 1e30 for instance, first."
+    return Rounding(f"numbers with a standard deviation of {spread:.3g}, which float32 changes by up to {lost:.3g}", hint)
 
 
 def _parsed(values: pl.Series) -> pl.Series:

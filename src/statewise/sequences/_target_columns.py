@@ -14,7 +14,7 @@ from torch import Tensor
 from statewise.errors import nearest
 from statewise.sequences._labels import in_natural_order
 from statewise.sequences._rows import Rows, changes, codes_of, located, one_a_sequence
-from statewise.sequences._table import Table, polars
+from statewise.sequences._table import Table, polars, rounding_of
 from statewise.sequences._targets import UNKNOWN
 from statewise.tasks import TASKS
 
@@ -86,7 +86,7 @@ def targets_of(table: Table, options: Options, rows: Rows) -> Targets:
         notes.append(f"{int((~given).sum())} of {len(given)} {unit} have no usable target: they are fed to a model, and not scored")
         weights = given.astype(np.float32) if weights is None else weights * given
     return Targets(
-        values=torch.from_numpy(np.ascontiguousarray(values)),
+        values=torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32 if values.dtype == np.float64 else None)),
         each=each,
         class_names=column.class_names,
         weights=None if weights is None else torch.from_numpy(weights.astype(np.float32)),
@@ -182,7 +182,10 @@ def _values(table: Table, options: Options) -> _Column:
     if table.kind(name, option="target", may_miss=may_miss) == "word":
         hint = "Name a column of numbers; words are classes, of the tasks 'classify' and 'tag'."
         raise table.error(f"target, column {name!r}", f"words, where the task {options.task!r} needs numbers", hint)
-    values = table.numbers(name, option="target", may_miss=may_miss).astype(np.float32)
+    values = table.numbers(name, option="target", may_miss=may_miss)
+    lost = rounding_of(values)
+    if lost is not None:
+        raise table.error(f"target, column {name!r}", lost.told, lost.hint)
     return _Column(values, ~np.isnan(values), table.frame[name])
 
 
