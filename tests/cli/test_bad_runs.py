@@ -205,10 +205,10 @@ def test_what_the_operating_system_says_of_a_path_is_no_crash_of_ours(statewise:
         ("report", long),
         ("trace", long),
         (*FIT[:-1], long),
-        ("judge", "run", "--out", long),
+        ("judge", "run", "--out", f"{long}.json"),
     ):
         refused(statewise, tmp_path, words, "File name too long")
-    refused(statewise, tmp_path, ("evaluate", "run", "--out", long), "File name too long")
+    refused(statewise, tmp_path, ("evaluate", "run", "--out", f"{long}.json"), "File name too long")
 
 
 # A killed process

@@ -273,3 +273,12 @@ class ProjectsFirst(nn.Module):
 
 def test_a_core_that_reads_a_projection_is_not_taken_for_one_of_other_features() -> None:
     assert adapt(ProjectsFirst())(make_data([2, 3])).values.shape == (2, CLASSES)
+
+
+@pytest.mark.parametrize("call", [lambda _module, batch: batch.inputs, lambda module, batch: module(batch.x["amount"])])
+def test_what_fails_in_a_call_is_told_as_its_own_with_the_fields_of_a_batch(call: Any) -> None:
+    with pytest.raises(ContractError, match="your call=") as told:
+        adapt(nn.Identity(), call=call)(make_data([2, 3]))
+    assert "or give call=" not in told.value.hint
+    for name in ("x", "lengths", "mask", "state", "is_first", "static"):
+        assert f"batch.{name}" in told.value.hint

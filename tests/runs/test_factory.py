@@ -27,6 +27,17 @@ def wrong():
 
 class Own(nn.Module):
     pass
+
+def raises():
+    sizes = {}
+    return nn.GRU(2, sizes["hidden"])
+
+def deep():
+    return nn.GRU(2, -1)
+
+def ours():
+    import statewise
+    return statewise.build("gru", input_size=-1)
 """
 
 
@@ -69,3 +80,35 @@ def test_a_target_without_a_place_is_refused(target: str, says: str) -> None:
 def test_a_misspelt_file_is_named_with_the_one_beside_it(file: Path) -> None:
     with pytest.raises(OptionError, match=r"Did you mean 'models\.py'"):
         make_from_factory(f"{file.with_name('model.py')}:make_model")
+
+
+def test_what_a_factory_raises_is_told_with_its_own_line(file: Path) -> None:
+    with pytest.raises(OptionError, match=r"it raised KeyError: 'hidden'") as told:
+        make_from_factory(f"{file}:raises")
+    line = 1 + SOURCE.splitlines().index('    return nn.GRU(2, sizes["hidden"])')
+    assert f"'{file}', line {line}" in told.value.where
+    assert 'sizes["hidden"]' in told.value.where
+
+
+def test_what_torch_raises_is_told_with_the_line_that_called_it(file: Path) -> None:
+    with pytest.raises(OptionError, match="it raised ValueError") as told:
+        make_from_factory(f"{file}:deep")
+    assert "return nn.GRU(2, -1)" in told.value.where
+
+
+def test_an_error_of_ours_within_a_factory_stays_as_it_is(file: Path) -> None:
+    with pytest.raises(OptionError) as told:
+        make_from_factory(f"{file}:ours")
+    assert "it raised" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [("def broken(:\n", "SyntaxError"), ("import no_such_package\n", "no_such_package"), ("1 / 0\n", "ZeroDivisionError")],
+)
+def test_a_file_that_cannot_be_run_is_told_with_its_line(tmp_path: Path, source: str, says: str) -> None:
+    path = tmp_path / "broken_source.py"
+    path.write_text(source)
+    with pytest.raises(OptionError, match=says) as told:
+        make_from_factory(f"{path}:make")
+    assert "line 1" in told.value.where

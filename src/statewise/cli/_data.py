@@ -12,6 +12,7 @@ import cyclopts
 from cyclopts import Parameter
 
 from statewise.cli._convert import SUFFIXES, write_table
+from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns
 from statewise.cli._show import console, say, warn
 from statewise.datasets import DATASETS, DataSet, find, is_here
@@ -69,6 +70,8 @@ def convert(source: str, out: Path, /, *, columns: Columns | None = None, force:
     asked = f"statewise data convert {source} {out}"
     if out.suffix.lower() not in SUFFIXES:
         raise OptionError(asked=asked, where="the file to write", arrived=f"'{out}'", hint=f"End its name with {' or '.join(SUFFIXES)}.")
+    if out.exists() and force:
+        require_writable(out, (source,), command="data convert", writes="a table", suffixes=SUFFIXES)
     if out.exists() and not force:
         raise OptionError(
             asked=asked, where=f"file '{out}'", arrived="it exists", hint="Overwrite it with --force, or choose another name."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns, read_for_run
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import FourCounts, counts_of, is_run, require_target
@@ -43,6 +44,7 @@ def evaluate(
         out: write the evaluation as JSON.
         output_format: text or json.
     """
+    require_writable(out, (target, data), command="evaluate", writes="JSON", suffixes=(".json",))
     evaluation = evaluate_target(target, data, columns or Columns(), counts, positive=positive, threshold=threshold, command="evaluate")
     if out is not None:
         write_evaluation(evaluation, out)

@@ -78,7 +78,7 @@ def fit(
     parts = read_parts(data=data, train=train, valid=valid, test=test, columns=columns, cut=cut, seed=seed)
     if parts.train.holds == "classes":
         require_two_classes(parts.train, "statewise fit")
-    require_apart(parts)
+    require_apart(parts, cut=data is not None)
     if positive is not None:
         _require_class(positive, parts.train)
     if shuffle_labels:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from statewise.cli._evaluate import evaluate_target, require_used
+from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import FourCounts, counts_of, is_run
@@ -45,6 +46,7 @@ def judge(
         output_format: text or json.
     """
     counts_of(counts, target, "judge")
+    require_writable(out, (target,), command="judge", writes="JSON", suffixes=(".json",), own="verdict.json")
     columns = Columns(task=task, season=season)
     if target is not None and target.is_dir() and is_run(target):
         require_used(True, None, columns, threshold, "judge")  # noqa: FBT003  # a run

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns, read_for_run
 from statewise.cli._show import say
 from statewise.errors import OptionError
@@ -53,6 +54,7 @@ def predict(
         raise _error("the options", f"no {missing}", "Give --data FILE --out FILE; or --prompt TEXT for a run of the task next.")
     if out.suffix not in _SUFFIXES:
         raise _error("--out", f"'{out}'", f"End the name with {', '.join(_SUFFIXES)}.")
+    require_writable(out, (data,), command="predict", writes="a table of predictions", suffixes=_SUFFIXES)
     run = load(target)
     sequences = read_for_run(run, data, columns or Columns(), labelled=False)
     predictions = predict_run(run, sequences)

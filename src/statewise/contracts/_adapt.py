@@ -6,7 +6,7 @@ and out (through `unroll`), and any other through its contract, padded at the ed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
@@ -94,15 +94,22 @@ class Adapted:
             return self._run(data, state)
         except StatewiseError:
             raise
-        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as problem:
+        except (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError) as problem:
             check_features(self.module, data)
+            own = isinstance(self._run, _Padded) and self._run.call is not None
             raise ContractError(
                 asked=f"call {type(self.module).__name__}",
-                where=f"forward, called as {self.contract!r}",
+                where="your call=" if own else f"forward, called as {self.contract!r}",
                 arrived=f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else 'no message'}",
-                hint="Check the contract's takes and batch_first (one that keeps its state inside needs stateful=True and reset=), "
-                "or give call=lambda module, batch: module(...).",
+                hint=_OF_CALL if own else _OF_FORWARD,
             ) from problem
+
+
+_OF_CALL = f"It gets the module and a batch, which has {', '.join(f'batch.{each.name}' for each in fields(Batch))}."
+_OF_FORWARD = (
+    "Check the contract's takes and batch_first (one that keeps its state inside needs stateful=True and reset=), "
+    "or give call=lambda module, batch: module(...)."
+)
 
 
 def adapt(module: nn.Module, *, contract: Contract | None = None, call: Call | None = None) -> Adapted:

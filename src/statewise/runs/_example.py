@@ -17,14 +17,18 @@ from statewise.sequences import Ragged, Sequences
 if TYPE_CHECKING:
     from statewise.runs._run import Run
 
-_NAMES = ("keys", "class_names", "feature_names", "static_names", "categories", "each", "source")
+_NAMES = (
+    "keys", "groups", "class_names", "feature_names", "static_names", "categories", "each", "task", "known", "season", "missing",
+    "source", "notes",
+)  # fmt: skip
+_TENSORS = ("targets", "weights", "static", "times")
 
 
 def keep_example(files: RunFiles, example: Sequences) -> None:
-    """Write one sequence into a run directory: inputs, target and names."""
+    """Write one sequence into a run directory: inputs, targets with their weights, and names."""
     tensors: dict[str, Tensor] = {f"inputs/{name}": part.values.contiguous() for name, part in example.parts.items()}
     tensors["lengths"] = example.lengths
-    for name in ("targets", "static"):
+    for name in _TENSORS:
         value = getattr(example, name)
         if value is not None:
             tensors[name] = value.contiguous()
@@ -60,6 +64,6 @@ def read_example(run: Run) -> Sequences:
         ) from problem
     lengths = tensors["lengths"]
     inputs = {name.removeprefix("inputs/"): Ragged(values, lengths) for name, values in tensors.items() if name.startswith("inputs/")}
-    return Sequences(
-        inputs=inputs["x"] if set(inputs) == {"x"} else inputs, targets=tensors.get("targets"), static=tensors.get("static"), **names
-    )
+    names["categories"] = {name: tuple(labels) for name, labels in names["categories"].items()}
+    settled = {name: tuple(value) if isinstance(value, list) else value for name, value in names.items()}
+    return Sequences(inputs=inputs["x"] if set(inputs) == {"x"} else inputs, **{name: tensors.get(name) for name in _TENSORS}, **settled)

@@ -6,15 +6,20 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import nn
 
-from statewise.errors import OptionError, nearest
+from statewise.errors import OptionError, StatewiseError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
+
+Made = TypeVar("Made")
 
 
 def make_from_factory(target: str, *, asked: str = "load the model") -> nn.Module:
@@ -26,7 +31,7 @@ def make_from_factory(target: str, *, asked: str = "load the model") -> nn.Modul
         asked: what the user wanted, for messages.
 
     Raises:
-        OptionError: the file, package or name is not there, it needs arguments, or it makes something else.
+        OptionError: the file, package or name is not there, it needs arguments, it makes something else, or the code there raises.
     """
     place, _, name = target.rpartition(":")
     if not place or not name:
@@ -66,7 +71,34 @@ def _call(factory: Any, target: str, asked: str) -> Any:
             arrived=f"it needs {', '.join(required)}",
             hint="Name a function without required arguments that makes the module.",
         )
-    return factory()
+    file = getattr(sys.modules.get(getattr(factory, "__module__", "")), "__file__", None)
+    return _run(factory, where=f"target {target!r}", asked=asked, file=file)
+
+
+def _run(code: Callable[[], Made], *, where: str, asked: str, file: str | None) -> Made:
+    """Run a user's own code; what it raises is told as theirs, with the line in their file.
+
+    Raises:
+        OptionError: it raised; an error of ours within it already says what is wrong, and passes.
+    """
+    try:
+        return code()
+    except StatewiseError:
+        raise
+    except Exception as problem:
+        frames = traceback.extract_tb(problem.__traceback__)
+        theirs = [frame for frame in frames if file is not None and Path(frame.filename).resolve() == Path(file).resolve()]
+        at = (theirs or list(frames))[-1]
+        name, line, text = at.filename, at.lineno, at.line
+        if isinstance(problem, SyntaxError) and problem.filename is not None:
+            name, line, text = problem.filename, problem.lineno, (problem.text or "").strip()
+        says = " ".join(str(problem).split()) or "no message"
+        raise OptionError(
+            asked=asked,
+            where=f"{where}, file '{name}', line {line}{f': {text}' if text else ''}",
+            arrived=f"it raised {type(problem).__name__}: {says}",
+            hint="Mend it there: the module could not be made.",
+        ) from problem
 
 
 def _import(place: str, asked: str) -> ModuleType:
@@ -74,10 +106,15 @@ def _import(place: str, asked: str) -> ModuleType:
         if "" not in sys.path:
             sys.path.insert(0, "")
         try:
-            return importlib.import_module(place)
-        except ModuleNotFoundError as problem:
+            return _run(lambda: importlib.import_module(place), where=f"package {place!r}", asked=asked, file=None)
+        except OptionError as problem:
+            if not isinstance(problem.__cause__, ModuleNotFoundError):
+                raise
             raise OptionError(
-                asked=asked, where=f"package {place!r}", arrived=str(problem), hint="Give a path that ends in .py, or install the package."
+                asked=asked,
+                where=f"package {place!r}",
+                arrived=str(problem.__cause__),
+                hint="Give a path that ends in .py, or install the package.",
             ) from problem
     path = Path(place)
     if not path.is_file():
@@ -88,5 +125,10 @@ def _import(place: str, asked: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    load = partial(spec.loader.exec_module, module)
+    try:
+        _run(load, where=f"file '{place}'", asked=asked, file=place)
+    except StatewiseError:
+        del sys.modules[spec.name]
+        raise
     return module
