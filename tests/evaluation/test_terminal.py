@@ -51,7 +51,31 @@ def test_the_worst_class_is_marked() -> None:
     evaluation = of_classes(4)
     marked = [line for line in str(evaluation).splitlines() if line.endswith("worst")]
     assert len(marked) == 1
+    assert evaluation.worst_class is not None
     assert marked[0].startswith(evaluation.worst_class)
+
+
+def test_no_class_is_the_worst_where_all_are_alike() -> None:
+    same = Predictions.from_columns({"target": ["a", "b", "c"] * 4, "prediction": ["a", "b", "c"] * 2 + ["b", "c", "a"] * 2})
+    evaluation = evaluate(same)
+    assert evaluation.worst_class is None
+    assert "worst" not in str(evaluation)
+    labels = {"target_a": [1, 0], "target_b": [0, 1], "prediction_a": [1, 0], "prediction_b": [0, 1]}
+    assert "worst" not in str(evaluate(Predictions.from_columns(labels)))
+
+
+def test_the_model_stands_beside_a_baseline_with_its_errors_on_the_same_rows() -> None:
+    columns = {"target": [1.5, 2.0, 3.0, 4.0], "prediction": [1.5, 2.5, 3.25, 9.0], "baseline_old": [2.0, 3.0, 5.0, None]}
+    evaluation = evaluate(Predictions.from_columns(columns | {"baseline_mean": [2.0] * 4}, task="regress"))
+    old = evaluation.baselines["old"]
+    assert old.skill.value == pytest.approx(1 - old.model["mse"] / old.figures["mse"])
+    assert evaluation.baselines["mean"].model == {}
+    shown = [" ".join(line.split()) for line in str(evaluation).splitlines()]
+    row = next(number for number, line in enumerate(shown) if line.startswith("old"))
+    assert shown[row + 1] == "this, on these rows 0.1042 0.3227 0.2500"
+    assert sum("on these rows" in line for line in shown) == 1
+    only = str(evaluate(Predictions.from_columns(columns, task="regress")))
+    assert "old has an RMSE of 1.323, this 0.3227 on the same 3 of 4 rows" in " ".join(only.split())
 
 
 def test_a_matrix_that_is_too_wide_becomes_its_most_frequent_confusions() -> None:

@@ -244,11 +244,12 @@ def test_digits_that_float32_keeps_are_no_reason_to_refuse(shift: float, scale: 
 
 
 def test_targets_that_float32_cannot_tell_apart_are_refused_with_what_to_subtract() -> None:
-    columns = {"k": ["a", "a", "b", "b"], "x": [1.0, 2.0, 3.0, 4.0], "y": [1.7e9 + 1, 1.7e9 + 2, 1.7e9 + 1, 1.7e9 + 2]}
+    target = [1.7e9 + 1, 1.7e9 + 2, 1.7e9 + 1, 1.7e9 + 2]
+    columns: dict[str, Any] = {"k": ["a", "a", "b", "b"], "x": [1.0, 2.0, 3.0, 4.0], "y": target}
     told = refused_data(columns, key="k", target="y", task="regress")
     assert "target, column 'y': numbers with a standard deviation of 0.5, which float32 changes by up to 2" in told
     assert "Subtract a constant such as 1700000001 first." in told
-    columns["y"] = [value - 1700000001 for value in columns["y"]]  # type: ignore[operator]
+    columns["y"] = [value - 1700000001 for value in target]
     assert read(columns, key="k", target="y", task="regress").each == "step"
     tiny = {"k": ["a", "b"], "x": [1.0, 2.0], "y": [1e-50, 2e-50]}
     assert "Multiply the numbers, by 1e30 for instance, first." in refused_data(tiny, key="k", target="y", task="regress")

@@ -115,11 +115,13 @@ class BaselineScore(msgspec.Struct, frozen=True, kw_only=True):
         figures: its mse, rmse and mae; its cross_entropy and bits for `"next"`.
         skill: 1 - (error of the model) / (error of this method), of squares or of bits: 0 is no better, 1 is without error.
         num_scored: the rows that both have an answer for.
+        model: the same figures of the model on these rows, where they are fewer than all.
     """
 
     figures: dict[str, float]
     skill: Estimate
     num_scored: int
+    model: dict[str, float] = {}
 
 
 class Points(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,9 +212,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         return {name: sum(row) for name, row in zip(self.confusion.class_names, self.confusion.counts, strict=True)}
 
     @property
-    def worst_class(self) -> str:
-        """The class with the lowest f1 among those that occur."""
-        return min((name for name, count in self.support.items() if count), key=lambda name: self.per_class[name]["f1"].value)
+    def worst_class(self) -> str | None:
+        """The class or label with the lowest f1 among those that occur; None where they all have the same."""
+        found = {name: self.per_class[name]["f1"].value for name, count in self.support.items() if count}
+        return min(found, key=lambda name: found[name]) if len(set(found.values())) > 1 else None
 
     @property
     def num_missed(self) -> int | None:

@@ -62,6 +62,8 @@ def baseline_says(evaluation: Evaluation) -> str:
     score = evaluation.baselines[evaluation.judged_baseline]
     name, words = ("bits", "{} bits a token") if "bits" in score.figures else ("rmse", "an RMSE of {}")
     theirs, ours = words.format(amount(score.figures[name])), evaluation.metrics[name].written
+    if score.model:
+        ours = f"{amount(score.model[name])} on the same {score.num_scored:,} of {evaluation.num_scored:,} rows"
     return f"{evaluation.judged_baseline} has {theirs}, this {ours}"
 
 
@@ -73,6 +75,8 @@ def _against_baselines(evaluation: Evaluation) -> Table | None:
     for name, each in evaluation.baselines.items():
         marked = f"{name} (judged)" if name == evaluation.judged_baseline and len(evaluation.baselines) > 1 else name
         rows.append((marked, *(amount(each.figures[figure]) for figure in names), each.skill.written, each.skill.interval or "none"))
+        if each.model:
+            rows.append(("this, on these rows", *(amount(each.model[figure]) for figure in names), "", ""))
     return Table("baselines", "Against naive methods", ("", *(_COLUMNS[name] for name in names), "skill", "95 % of skill"), tuple(rows))
 
 

@@ -91,7 +91,7 @@ def baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
     always = f"always answering {evaluation.majority_class!r} has accuracy {percent(evaluation.majority_accuracy)}, this {accuracy}"
     lines = [("baseline", f"{always}; chance of balanced accuracy {percent(evaluation.chance)}")]
     if evaluation.positive is None:
-        return [*lines, ("worst class", f"{evaluation.worst_class!r}, by f1")]
+        return [*lines, *_worst(evaluation, "class")]
     positives = f"{evaluation.num_positives:,} of {evaluation.num_scored:,}"
     share = percent(evaluation.prevalence or 0.0)
     recall = percent(evaluation.metrics["recall"].value)
@@ -102,13 +102,16 @@ def baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
 def _other_baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return the same for tasks without a confusion matrix."""
     if evaluation.holds == "labels":
-        worst = [("worst label", f"{evaluation.worst_class!r}, by f1")] if any(evaluation.support.values()) else []
-        return [("baseline", f"chance of balanced accuracy {percent(evaluation.chance)}"), *worst]
+        return [("baseline", f"chance of balanced accuracy {percent(evaluation.chance)}"), *_worst(evaluation, "label")]
     lines = [("baseline", baseline_says(evaluation))]
     if evaluation.task == "next":
         always = f"always answering {evaluation.majority_class!r} has accuracy {percent(evaluation.majority_accuracy)}"
         lines.append(("", f"{always}, this {percent(evaluation.metrics['accuracy'].value)}"))
     return lines
+
+
+def _worst(evaluation: Evaluation, word: str) -> list[tuple[str, str]]:
+    return [] if evaluation.worst_class is None else [(f"worst {word}", f"{evaluation.worst_class!r}, by f1")]
 
 
 def percent(share: float) -> str:

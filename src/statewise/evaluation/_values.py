@@ -114,11 +114,20 @@ def _against(units: RowUnits, columns: Mapping[str, np.ndarray], actual: np.ndar
     there = np.abs(naive) < _LARGEST
     error = np.where(there, naive, actual) - actual
     shared = {"naive rows": there.astype(float), "shared": np.where(there, columns["squared"], 0.0), "naive squared": error**2}
-    sums = sums_over(units.of_unit, shared | {"naive absolute": np.abs(error)}, units.words)
-    total: Sums = sums.total
-    mse = float(divide(total["naive squared"], total["naive rows"]))
-    mae = float(divide(total["naive absolute"], total["naive rows"]))
-    return BaselineScore(figures={"mse": mse, "rmse": math.sqrt(mse), "mae": mae}, skill=estimate(SKILL, sums), num_scored=int(there.sum()))
+    shared |= {"naive absolute": np.abs(error), "shared absolute": np.where(there, columns["absolute"], 0.0)}
+    sums = sums_over(units.of_unit, shared, units.words)
+    return BaselineScore(
+        figures=_errors(sums.total, "naive squared", "naive absolute"),
+        skill=estimate(SKILL, sums),
+        num_scored=int(there.sum()),
+        model={} if there.all() else _errors(sums.total, "shared", "shared absolute"),
+    )
+
+
+def _errors(total: Sums, squared: str, absolute: str) -> dict[str, float]:
+    """Return the errors on the rows for which a naive method has an answer, from two sums over them."""
+    mse = float(divide(total[squared], total["naive rows"]))
+    return {"mse": mse, "rmse": math.sqrt(mse), "mae": float(divide(total[absolute], total["naive rows"]))}
 
 
 def _best(columns: Mapping[str, np.ndarray], baselines: Mapping[str, BaselineScore], actual: np.ndarray) -> str | None:

@@ -61,6 +61,6 @@ def sections_of(evaluation: Evaluation) -> tuple[ScoreSection, ...]:
         found.append(ScoreSection(id="ahead", title=table.title, short="Ahead", chart_says=says, header=table.header, rows=table.rows))
     if "labels" in tables:
         table = tables["labels"]
-        worst = f"The worst label is {evaluation.worst_class!r}, by f1." if any(evaluation.support.values()) else ""
+        worst = f"The worst label is {evaluation.worst_class!r}, by f1." if evaluation.worst_class is not None else ""
         found.append(ScoreSection(id="labels", title=table.title, short="Labels", says=worst, header=table.header, rows=table.rows))
     return tuple(found)

@@ -151,11 +151,12 @@ def matrix_of(evaluation: Evaluation) -> Matrix:
 def classes_of(evaluation: Evaluation) -> Classes:
     """Return the section on single classes."""
     worst = evaluation.worst_class
-    lowest = evaluation.per_class[worst]["f1"]
+    lowest = evaluation.per_class[worst or max(evaluation.support, key=evaluation.support.__getitem__)]["f1"]
     interval = "" if lowest.interval is None else f" ({lowest.interval})"
+    told = f"The worst class is {short(worst)!r}, with F1" if worst is not None else "All classes have the same F1,"
     several = len(evaluation.per_class) > 2
     return Classes(
-        says=f"The worst class is {short(worst)!r}, with F1 {figure(lowest.value)}{interval}.",
+        says=f"{told} {figure(lowest.value)}{interval if worst is not None else ''}.",
         rows=tuple(
             ClassRow(
                 name=name,

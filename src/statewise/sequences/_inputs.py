@@ -106,7 +106,10 @@ def _block(table: Table, options: Options, names: Sequence[str]) -> tuple[np.nda
 
 def _told_rounding(name: str, values: np.ndarray) -> list[str]:
     lost = rounding_of(values)
-    return [] if lost is None else [f"column {name!r} holds {lost.told}: {lost.hint[0].lower()}{lost.hint[1:].rstrip('.')}"]
+    if lost is None:
+        return []
+    told, hint = lost
+    return [f"column {name!r} holds {told}: {hint[0].lower()}{hint[1:].rstrip('.')}"]
 
 
 def _feature_columns(table: Table, options: Options) -> tuple[dict[str, list[str]], tuple[str, ...]]:

@@ -7,7 +7,7 @@ here, by one rule for every format, and a bad value can be named with its line.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -307,20 +307,13 @@ def clean_text(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.when(pl.col(texts) != "").then(pl.col(texts)))
 
 
-class Rounding(NamedTuple):
-    """What float32, in which all is computed, loses of a column, and what to do about it."""
+def rounding_of(values: np.ndarray) -> tuple[str, str] | None:
+    """Return what float32 loses of numbers and what to do about it, where that is over a thousandth of their standard deviation.
 
-    told: str
-    hint: str
-
-
-def rounding_of(values: np.ndarray) -> Rounding | None:
-    """Return what float32 loses of numbers, where that is more than a thousandth of their standard deviation; NaN is passed over.
-
-    Numbers that differ by no more than float64 itself rounds are taken as one, and lose nothing.
+    NaN is passed over. Numbers that differ by no more than float64 itself rounds are taken as one, and lose nothing.
 
     Example:
-        >>> rounding_of(np.array([1.7e9 + 1, 1.7e9 + 2])).told
+        >>> rounding_of(np.array([1.7e9 + 1, 1.7e9 + 2]))[0]
         'numbers with a standard deviation of 0.5, which float32 changes by up to 2'
         >>> rounding_of(np.array([0.1, 1.7e9]))
     """
@@ -333,7 +326,7 @@ def rounding_of(values: np.ndarray) -> Rounding | None:
     if spread <= _NOISE * largest or lost <= _LOST * spread:
         return None
     hint = f"Subtract a constant such as {least:.15g} first." if largest > _TINY else "Multiply the numbers, by 1e30 for instance, first."
-    return Rounding(f"numbers with a standard deviation of {spread:.3g}, which float32 changes by up to {lost:.3g}", hint)
+    return f"numbers with a standard deviation of {spread:.3g}, which float32 changes by up to {lost:.3g}", hint
 
 
 def _parsed(values: pl.Series) -> pl.Series:

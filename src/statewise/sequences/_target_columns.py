@@ -185,7 +185,7 @@ def _values(table: Table, options: Options) -> _Column:
     values = table.numbers(name, option="target", may_miss=may_miss)
     lost = rounding_of(values)
     if lost is not None:
-        raise table.error(f"target, column {name!r}", lost.told, lost.hint)
+        raise table.error(f"target, column {name!r}", *lost)
     return _Column(values, ~np.isnan(values), table.frame[name])
 
 

@@ -185,7 +185,7 @@ def _worst_class(evaluation: Evaluation, metric: Metric) -> Iterator[str]:
     of = metric if metric in ("precision", "recall") else "f1"
     figures = {each: metrics[of].value for each, metrics in evaluation.per_class.items() if of in metrics}
     known = {each: value for each, value in figures.items() if not math.isnan(value)}
-    if known:
+    if len(set(known.values())) > 1:
         worst = min(known, key=lambda each: known[each])
         yield f"The worst {'label' if evaluation.holds == 'labels' else 'class'} is '{worst}', with {name(of)} {known[worst]:.3f}."
 
