@@ -24,6 +24,7 @@ WRITTEN = {
     "evaluation.json",
     "verdict.json",
     "provenance.json",
+    "seen.json",
     "example.safetensors",
     "report.html",
 }

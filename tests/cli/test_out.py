@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from statewise.cli._fit_options import SplitOptions
 from tests.cli.conftest import CLAIMS, QUICK, write_claims
 from tests.cli.test_bad_input import refused
 
@@ -141,3 +142,47 @@ def test_a_file_of_repeats_is_split_and_told_and_a_test_file_that_is_known_is_re
     refused(
         statewise, tmp_path, ("fit", "rnn", "--train", "words.csv", "--test", "words.csv", *columns, "--out", "other"), "trained on too"
     )
+
+
+def test_what_was_trained_on_is_told_when_it_is_scored_again(statewise: Any, folder: Path) -> None:
+    whole = statewise("evaluate", "run", "--data", "claims.csv")
+    text = " ".join(whole.out.split())
+    assert "of 60 sequences were trained on" in text
+    num_seen = int(text.split(" of 60 sequences were trained on")[0].rpartition(" ")[2])
+    assert 45 <= num_seen < 60, "all but the test part"
+    write_claims(folder / "new.csv", seed=5)
+    assert "were trained on" not in statewise("evaluate", "run", "--data", "new.csv").out
+
+
+def test_a_damaged_list_of_what_was_seen_is_told(statewise: Any, folder: Path) -> None:
+    (folder / "run" / "seen.json").write_text('{"schema":1,')
+    refused(statewise, folder, ("evaluate", "run", "--data", "claims.csv"), "seen.json", "damaged")
+
+
+# Before anything is read
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("gruu", "--out", "new"), "Did you mean 'gru'?"),
+        (("gru", "--lr", "-1", "--out", "new"), "lr"),
+        (("gru", "--out", "run"), "it is not empty"),
+        (("gru", "--out", "claims.csv"), "it is a file"),
+        (("gru", "--task", "forecast", "--target", "amount", "--out", "new"), "--horizon 24"),
+        (("models.py:make", "--hidden-size", "3", "--out", "new"), "--hidden-size"),
+    ],
+)
+def test_what_needs_no_data_is_told_before_they_are_read(statewise: Any, folder: Path, words: tuple[str, ...], says: str) -> None:
+    refused(statewise, folder, ("fit", *words, "--data", "no-such-file.csv"), says)
+
+
+@pytest.mark.parametrize("given", ["6h", "0.25d", "360 min", "21600"])
+def test_an_embargo_may_have_a_unit(given: str) -> None:
+    assert SplitOptions(embargo=given)._embargo() == 21600
+
+
+def test_an_embargo_of_no_known_unit_is_refused(statewise: Any, folder: Path) -> None:
+    columns = [word for word in CLAIMS if word not in ("--group", "owner")]
+    words = ("fit", "rnn", "--data", "claims.csv", *columns, "--by", "time", "--embargo", "6 moons", "--out", "new")
+    refused(statewise, folder, words, "--embargo", "'6 moons'")

@@ -13,7 +13,7 @@ from statewise.cli._finish import finish
 from statewise.cli._fit_options import ModelOptions, SplitOptions, TrainingOptions
 from statewise.cli._reading import Columns, Parts, read_parts, reading_of, require_apart
 from statewise.cli._show import console, heading, say, show
-from statewise.errors import OptionError
+from statewise.errors import OptionError, nearest
 from statewise.evaluation import Predictions, evaluate
 from statewise.models import build
 from statewise.runs import make_from_factory
@@ -75,6 +75,8 @@ def fit(
     """
     columns, cut, training = columns or Columns(), cut or SplitOptions(), training or TrainingOptions()
     read_policy(policy)  # a misspelt policy is told before the training, not after it
+    options = model_options or ModelOptions()
+    _require_before_reading(model, options, training, columns, out, resume=resume)
     parts = read_parts(data=data, train=train, valid=valid, test=test, columns=columns, cut=cut, seed=seed)
     if parts.train.holds == "classes":
         require_two_classes(parts.train, "statewise fit")
@@ -84,7 +86,7 @@ def fit(
     if shuffle_labels:
         parts = replace(parts, train=_shuffled(parts.train, seed), valid=_shuffled(parts.valid, seed + 1))
     _show_data(parts, shuffled=shuffle_labels)
-    module = _module(model, model_options or ModelOptions(), parts.train, seed)
+    module = _module(model, options, parts.train, seed)
     directory = out or _free_directory(model, data or train)
     with progress_bar(console()) as bar:
         run = fit_model(
@@ -148,21 +150,32 @@ def _shuffled(data: Sequences, seed: int) -> Sequences:
 def _module(model: str, options: ModelOptions, train: Sequences, seed: int) -> nn.Module:
     if model in _CORES:
         return build(model, data=train, seed=seed, **options.given())  # type: ignore[arg-type]  # one of _CORES
+    torch.manual_seed(seed)
+    return make_from_factory(model, asked="statewise fit")
+
+
+def _require_before_reading(
+    model: str, options: ModelOptions, training: TrainingOptions, columns: Columns, out: Path | None, *, resume: bool
+) -> None:
+    """Refuse what needs no data to be told: large files take minutes to read."""
+
+    def refuse(where: str, arrived: str, hint: str) -> None:
+        raise OptionError(asked="statewise fit", where=where, arrived=arrived, hint=hint)
+
+    training.check()
     if ":" in model:
         options.require_unused(model)
-    return _from_factory(model, seed)
-
-
-def _from_factory(target: str, seed: int) -> nn.Module:
-    if ":" not in target:
-        raise OptionError(
-            asked="statewise fit",
-            where="the model",
-            arrived=repr(target),
-            hint=f"Choose one of {', '.join(_CORES)}, or name a function that makes your module: models.py:make.",
-        )
-    torch.manual_seed(seed)
-    return make_from_factory(target, asked="statewise fit")
+    elif model not in _CORES:
+        near = nearest(model, _CORES)
+        close = f"{near} " if near.startswith("Did") else ""
+        hint = f"{close}Choose one of {', '.join(_CORES)}, or name a function that makes your module: models.py:make."
+        refuse("the model", repr(model), hint)
+    elif columns.task == "forecast" and options.horizon is None:
+        hint = "Give --horizon 24 (horizon=24) to predict the next 24 steps at each step."
+        refuse("--horizon", "nothing, and a forecast needs one", hint)
+    if out is not None and not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        arrived = "it is not empty" if out.is_dir() else "it is a file"
+        refuse(f"--out '{out}'", arrived, "Choose another folder, or go on with the run in it: --resume.")
 
 
 def _free_directory(model: str, source: Path | None) -> Path:

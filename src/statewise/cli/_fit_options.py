@@ -9,6 +9,8 @@ from cyclopts import Group, Parameter
 
 from statewise.errors import OptionError
 from statewise.sequences import Sequences, split
+from statewise.sequences._options import seconds_of
+from statewise.training import FitOptions
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -84,6 +86,10 @@ class TrainingOptions:
         """Return the options as `fit` takes them."""
         return asdict(self)
 
+    def check(self) -> None:
+        """Refuse values outside their range, before any data is read."""
+        FitOptions(**{name: value for name, value in self.given().items() if name in FitOptions.__struct_fields__})
+
 
 @Parameter(name="*", group=Group("Cut of the data", sort_key=4))
 @dataclass(frozen=True, kw_only=True)
@@ -92,14 +98,23 @@ class SplitOptions:
 
     by: Literal["sequence", "group", "time"] | None = None
     "What is never split; time cuts through sequences at a date. By default the group where there is one."
-    embargo: float = 0.0
-    "By time: how long after a cut nothing is scored, in the unit of the times (seconds for dates)."
+    embargo: float | str = 0.0
+    "By time: how long after a cut nothing is scored: a number in the unit of the times (seconds for dates), or such as 6h."
     warm_up: int | None = None
     "By time: how many steps before a cut warm the state up at most; by default all."
 
     def cut(self, data: Sequences, *, fractions: tuple[float, ...], seed: int) -> tuple[Sequences, ...]:
         """Return the parts."""
-        return split(data, by=self.by, fractions=fractions, seed=seed, embargo=self.embargo, warm_up=self.warm_up)
+        return split(data, by=self.by, fractions=fractions, seed=seed, embargo=self._embargo(), warm_up=self.warm_up)
+
+    def _embargo(self) -> float:
+        """Return the embargo as a number."""
+        if not isinstance(self.embargo, str):
+            return self.embargo
+        try:
+            return seconds_of(self.embargo, "statewise fit")
+        except OptionError as problem:
+            raise OptionError(asked=problem.asked, where="--embargo", arrived=problem.arrived, hint=problem.hint) from problem
 
     def require_unused(self) -> None:
         """Refuse options of the cut where every part has a file of its own."""

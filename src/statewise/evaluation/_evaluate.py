@@ -19,7 +19,7 @@ from statewise.evaluation._records import Counts, Evaluation, write_evaluation
 from statewise.evaluation._scored import scored_rows
 from statewise.evaluation._tokens import evaluate_tokens
 from statewise.evaluation._values import evaluate_values
-from statewise.runs import Run, RunFiles, record_data
+from statewise.runs import Run, RunFiles, count_seen, record_data
 from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -67,13 +67,25 @@ def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | 
     predictions = predict(subject, data)
     evaluation = _of_predictions(predictions, told)
     if isinstance(subject, Run):
-        seen = record_data(data).sha256
-        trained_on = next((name for name, record in subject.config.data.items() if record.sha256 == seen), None)
-        if trained_on is not None:
-            note = f"these sequences are the run's own {trained_on} part: the figures say nothing of new ones"
-            return msgspec.structs.replace(evaluation, notes=(*evaluation.notes, note))
-        _keep(subject, predictions, evaluation)
+        evaluation, is_new = _compared(subject, data, evaluation)
+        if is_new:
+            _keep(subject, predictions, evaluation)
     return evaluation
+
+
+def _compared(run: Run, data: Sequences, evaluation: Evaluation) -> tuple[Evaluation, bool]:
+    """Return the evaluation with a note where the run was trained on some of the data, and whether most of the data is new to it."""
+    sha256 = record_data(data).sha256
+    part = next((name for name, record in run.config.data.items() if record.sha256 == sha256), None)
+    num_seen = len(data) if part is not None else count_seen(run, data)
+    if num_seen == 0:
+        return evaluation, True
+    if part is not None:
+        note = f"these sequences are the run's own {part} part: the figures say nothing of new ones"
+    else:
+        says = "the figures say nothing of new ones" if num_seen == len(data) else "for new ones the figures are too good"
+        note = f"{num_seen} of {len(data)} sequences were trained on: {says}"
+    return msgspec.structs.replace(evaluation, notes=(*evaluation.notes, note)), part is None and 2 * num_seen <= len(data)
 
 
 def _keep(run: Run, predictions: Predictions, evaluation: Evaluation) -> None:

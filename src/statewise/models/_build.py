@@ -136,7 +136,7 @@ def _horizon(task: Task, horizon: int | None, data: Sequences | None) -> int:
     """Return how many steps ahead a forecast looks; only a forecast has a horizon, and its data must reach that far."""
     if (horizon is None) == (task == "forecast"):
         arrived = "nothing, and a forecast needs one" if horizon is None else f"{horizon}, beside task={task!r}"
-        hint = "Give horizon=24 to predict the next 24 steps at each step; leave it out for other tasks."
+        hint = "Give horizon=24 (--horizon 24) to predict the next 24 steps at each step; leave it out for other tasks."
         raise OptionError(asked="build", where="horizon", arrived=arrived, hint=hint)
     _require_sizes({"horizon": horizon})
     longest = 0 if data is None else int(data.lengths.max()) if len(data) else 0

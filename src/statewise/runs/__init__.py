@@ -17,6 +17,7 @@ from statewise.runs._run import (
     save_weights,
     write_provenance,
 )
+from statewise.runs._seen import SeenSequences, count_seen, write_seen
 
 __all__ = [
     "DataRecord",
@@ -29,9 +30,11 @@ __all__ = [
     "Run",
     "RunConfig",
     "RunFiles",
+    "SeenSequences",
     "Started",
     "Update",
     "add_to_provenance",
+    "count_seen",
     "encode_records",
     "keep_example",
     "load",
@@ -46,4 +49,5 @@ __all__ = [
     "save_weights",
     "write_document",
     "write_provenance",
+    "write_seen",
 ]

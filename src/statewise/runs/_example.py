@@ -65,5 +65,6 @@ def read_example(run: Run) -> Sequences:
     lengths = tensors["lengths"]
     inputs = {name.removeprefix("inputs/"): Ragged(values, lengths) for name, values in tensors.items() if name.startswith("inputs/")}
     names["categories"] = {name: tuple(labels) for name, labels in names["categories"].items()}
-    settled = {name: tuple(value) if isinstance(value, list) else value for name, value in names.items()}
-    return Sequences(inputs=inputs["x"] if set(inputs) == {"x"} else inputs, **{name: tensors.get(name) for name in _TENSORS}, **settled)
+    settled: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in names.items()}
+    settled |= {name: tensors.get(name) for name in _TENSORS}
+    return Sequences(inputs=inputs["x"] if set(inputs) == {"x"} else inputs, **settled)

@@ -31,6 +31,7 @@ class RunFiles:
         self.audit = self.directory / "audit.json"
         self.verdict = self.directory / "verdict.json"
         self.provenance = self.directory / "provenance.json"
+        self.seen = self.directory / "seen.json"
         self.example = self.directory / "example.safetensors"
         self.report = self.directory / "report.html"
 

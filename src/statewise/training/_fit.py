@@ -24,6 +24,7 @@ from statewise.runs import (
     save_weights,
     write_document,
     write_provenance,
+    write_seen,
 )
 from statewise.sequences import Sequences, target_scale
 from statewise.tasks import TASKS
@@ -175,6 +176,7 @@ def fit(
         config=config, history=history, model=model, directory=files.directory if files else None, call=call, contract=adapted.contract
     )
     if files is not None:
+        write_seen(files, train, valid)
         weights = save_weights(model.state_dict(), files.weights)
         write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
     return run
