@@ -106,11 +106,11 @@ def test_texts_arrays_and_series_are_read_later_as_they_were(tmp_path: Path) -> 
     assert data.feature_names == new.feature_names == ("channel_1", "channel_2", "channel_2_missing")
 
 
-def test_what_is_trained_with_is_cut_into_pieces_and_the_test_part_is_whole(tmp_path: Path) -> None:
+def test_what_is_trained_with_is_cut_into_pieces_and_all_else_is_whole(tmp_path: Path) -> None:
     for name, seed in (("train", 0), ("valid", 1), ("test", 2)):
         table(seed).write_csv(tmp_path / f"{name}.csv")
     columns = Columns(key="key", target=("p",), features=("load",), max_steps=3)
     paths = {name: tmp_path / f"{name}.csv" for name in ("train", "valid", "test")}
     parts = read_parts(data=None, columns=columns, cut=SplitOptions(), seed=0, **paths)
     assert parts.test is not None
-    assert [int(part.lengths.max()) for part in (parts.train, parts.valid, parts.test)] == [3, 3, 8]
+    assert [int(part.lengths.max()) for part in (parts.train, parts.valid, parts.test)] == [3, 8, 8]

@@ -188,7 +188,7 @@ def test_one_class_only_is_refused_where_two_are_needed(targets: list[str] | Non
 
 
 def test_no_target_at_all_is_refused_where_two_classes_are_needed() -> None:
-    with pytest.raises(DataError, match="no target at all"):
+    with pytest.raises(DataError, match="there are none"):
         require_two_classes(example(class_names=["a", "b"]).select([]), "fit")
 
 

@@ -163,6 +163,15 @@ def _place_sequences(classes: np.ndarray, shares: np.ndarray, generator: np.rand
         counts[more] += 1
         lacking[more] -= 1
         part_of[members] = np.repeat(np.arange(len(shares)), counts)
+    return _without_empty_parts(part_of, len(shares), generator)
+
+
+def _without_empty_parts(part_of: np.ndarray, num_parts: int, generator: np.random.Generator) -> np.ndarray:
+    """Give each empty part a sequence of the largest, where there are enough: a share of less than one still is one."""
+    for part in range(num_parts if len(part_of) >= num_parts else 0):
+        sizes = np.bincount(part_of, minlength=num_parts)
+        if not sizes[part]:
+            part_of[generator.choice(np.flatnonzero(part_of == sizes.argmax()))] = part
     return part_of
 
 
