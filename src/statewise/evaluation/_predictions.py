@@ -62,7 +62,8 @@ class Predictions:
         score_class: the class that `score` is the probability of; the last one when absent.
         probabilities: several classes or labels: `[rows, classes]`.
         nll: `"next"`: the negative logarithm, in nats, of the probability that was given to the class that came.
-        baselines: what naive methods answer, by name: values, or for `"next"` their nll. NaN where a method has no answer.
+        baselines: what naive methods answer, by name: values, NaN where a method has no answer; or for `"next"` their
+            nll, where each row needs one (`evaluate` refuses NaN).
         group: what must not be split, text.
         weight: a row of weight 0 is kept and never scored; no metric uses the other weights.
         amount: what each row is worth.

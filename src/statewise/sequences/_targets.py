@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from statewise.sequences._sequences import Sequences
 
 UNKNOWN = "<unknown>"
-"""The reserved token of the task `next`, for every one that the training part does not have."""
+"""The reserved token of the task `next`, for every one that is not in the file or folder that was read for training."""
 
 _USUAL: dict[tuple[Holds, Each], Task] = {
     ("classes", "sequence"): "classify",
