@@ -6,8 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 
 from statewise.runs import Epoch, Lags, encode_records
+from statewise.sequences import Ragged, Sequences
+from statewise.tracing import trace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,3 +46,21 @@ def test_a_history_without_it_is_told_how_it_is_had(tmp_path: Path, statewise: A
     ended = statewise("trace", "--history", str(path), "--gradients")
     assert ended.code == 2
     assert "--gradients-by-lag" in " ".join(ended.err.split())
+
+
+def test_a_sequence_with_steps_that_are_not_labelled_is_traced_and_reported(tmp_path: Path, statewise: Any) -> None:
+    rows = ["hive,t,temp,weight"]
+    rows += [f"h{hive},{step},{(hive * 7 + step * 3) % 11},{'' if step == 0 else hive + step}" for hive in range(20) for step in range(5)]
+    (tmp_path / "hives.csv").write_text("\n".join(rows) + "\n")
+    columns = ("--key", "hive", "--time", "t", "--target", "weight", "--task", "regress", "--unlabelled", "skip")
+    options = ("--epochs", "1", "--hidden-size", "3", "--out", "run")
+    assert statewise("fit", "rnn", "--data", "hives.csv", *columns, *options).code == 0
+    ended = statewise("trace", "run")
+    assert ended.code == 0, ended.err
+    assert "Trace of" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_names_that_would_break_a_line_are_quoted_in_every_table() -> None:
+    data = Sequences(inputs=Ragged(torch.zeros(2, 2), torch.tensor([2])), feature_names=("a\nb", "c"))
+    lines = str(trace(torch.nn.GRU(2, 3), data)).splitlines()
+    assert any("'a\\nb'" in line and line.endswith("c") for line in lines)

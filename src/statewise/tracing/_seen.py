@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from torch import Tensor, nn
 
 from statewise.models import Model
-from statewise.sequences import Sequences
+from statewise.sequences import Sequences, told
 from statewise.tasks import TASKS
 from statewise.tracing._records import Core
 from statewise.tracing._shapes import counted
@@ -67,9 +67,9 @@ class Seen:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the features of a single input, where they are known."""
+        """Names of the features of a single input as they can stand in a line, where they are known."""
         names = None if self.data is None else self.data.feature_names
-        return tuple(names) if isinstance(names, (list, tuple)) else ()
+        return tuple(map(told, names)) if isinstance(names, (list, tuple)) else ()
 
     def rows(self, values: Any) -> Tensor | None:
         """Return the rows `[1, k]` or `[time, k]` of the one sequence in a part's input or output, or None where they cannot be told."""
