@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from statewise.runs import Epoch, Lags, encode_records
-from statewise.sequences import Ragged, Sequences
+from statewise.sequences import Ragged, Sequences, describe
 from statewise.tracing import trace
 
 if TYPE_CHECKING:
@@ -64,3 +64,9 @@ def test_names_that_would_break_a_line_are_quoted_in_every_table() -> None:
     data = Sequences(inputs=Ragged(torch.zeros(2, 2), torch.tensor([2])), feature_names=("a\nb", "c"))
     lines = str(trace(torch.nn.GRU(2, 3), data)).splitlines()
     assert any("'a\\nb'" in line and line.endswith("c") for line in lines)
+
+
+def test_categories_that_would_break_a_line_are_quoted_before_a_training() -> None:
+    codes = Ragged(torch.tensor([0, 1]), torch.tensor([2]))
+    data = Sequences(inputs={"character": codes}, categories={"character": ("\n", "b")})
+    assert "'\\n', b" in str(describe(data))

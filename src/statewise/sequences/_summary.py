@@ -237,7 +237,7 @@ def _numbered(size: int) -> tuple[str, ...]:
 def _listed(names: Sequence[str]) -> str:
     """Return how many names there are, and the first of them."""
     more = ", ..." if len(names) > _MANY else ""
-    return f"{len(names)}: {', '.join(names[:_MANY])}{more}" if names else "none"
+    return f"{len(names)}: {', '.join(map(told, names[:_MANY]))}{more}" if names else "none"
 
 
 def _classes(classes: dict[str, int], each: Each) -> str:
