@@ -161,7 +161,7 @@ def test_fractions_that_are_no_shares_are_refused(fractions: tuple[float, ...]) 
 
 
 def test_a_part_that_would_be_empty_is_refused() -> None:
-    with pytest.raises(DataError, match=r"part \d of 3 \(fraction 0\.15\): it would be empty: the data has 2 sequences\. Give each part in a file"):
+    with pytest.raises(DataError, match=r"part \d of 3 \(fraction 0\.15\): it would be empty: the data has 2 sequences\. Give each part"):
         split(labelled([0, 0]))
     assert [len(part) for part in split(labelled([0, 0, 0]))] == [1, 1, 1], "a share of less than one still is one"
     with pytest.raises(DataError, match=r"part \d of 3 .*: it would be empty: the data has 2 groups"):
