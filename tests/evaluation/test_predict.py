@@ -184,3 +184,26 @@ def test_the_last_known_value_is_never_one_that_was_not_measured() -> None:
     rows = {"t": [0, 1, 2, 3], "v": [5.0, 6.0, None, 8.0], "x": [1.0, 2.0, 3.0, 4.0]}
     data = read(rows, time="t", target="v", features=["x"], task="forecast", unlabelled="skip", season=2)
     assert naive_forecasts(data, 1)["persistence"].flatten().tolist() == [5.0, 6.0, 6.0, 8.0]
+
+
+def test_swapped_features_are_refused_also_beside_categories() -> None:
+    lengths = torch.full((20,), 2)
+    kinds = Ragged(torch.arange(40) % 2, lengths)
+    numbers = torch.randn(40, 2)
+
+    def data(names: list[str]) -> Sequences:
+        inputs = {"x": Ragged(numbers, lengths), "kind": kinds}
+        return Sequences(inputs=inputs, targets=["a", "b"] * 10, feature_names={"x": names}, categories={"kind": ["m", "n"]})
+
+    run = fit(build("gru", data=data(["u", "v"]), hidden_size=4, seed=0), data(["u", "v"]), epochs=1)
+    predict(run, data(["u", "v"]))
+    with pytest.raises(DataError, match=r"another order: v, u\. Read them in the order of training"):
+        predict(run, data(["v", "u"]))
+
+
+@pytest.mark.parametrize(("each", "weights", "expected"), [("step", [0.0, 2.0], [0, 0, 0, 2, 2]), ("sequence", [1.0] * 5, None)])
+def test_weights_without_targets_go_to_the_rows_they_belong_to(each: Any, weights: list[float], expected: list[float] | None) -> None:
+    data = Sequences(inputs=Ragged(torch.randn(5, 2), torch.tensor([3, 2])), weights=weights)
+    task: Any = "tag" if each == "step" else "classify"
+    found = predict(build("gru", task=task, input_size=2, class_names=["a", "b"], seed=0), data)
+    assert (None if found.weight is None else found.weight.tolist()) == expected

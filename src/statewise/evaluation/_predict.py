@@ -90,8 +90,8 @@ def _belonging(data: Sequences, rows: np.ndarray, each: Each) -> dict[str, Any]:
         fields["step"] = first.positions.numpy()[rows]
         if data.times is not None:
             fields["more"] = {"time": data.times.cpu().numpy()[rows]}
-    if isinstance(data.weights, Tensor):
-        fields["weight"] = data.weights.numpy()[rows]
+    if isinstance(data.weights, Tensor) and (each == "step" or not data.weighs_steps):
+        fields["weight"] = data.weights.cpu().numpy()[rows if data.weighs_steps else sequence]
         if each == "step":
             fields["history"] = fields["step"]
     return fields
@@ -176,14 +176,17 @@ def _class_names(model: Run | nn.Module, data: Sequences, adapted: Adapted) -> t
 
 def _require_features(model: Run | nn.Module, data: Sequences) -> None:
     """Refuse the right number of features under other names, or in another order."""
-    wanted = model.config.feature_names if isinstance(model, Run) else None
-    given = data.feature_names
-    if wanted is None or not isinstance(given, (tuple, list)) or len(given) != len(wanted) or tuple(given) == wanted:
+    if not isinstance(model, Run):
         return
-    missing = [name for name in wanted if name not in given]
-    raise DataError(
-        asked="predict",
-        where=f"features of {data.source}",
-        arrived=f"no feature {missing[0]!r}" if missing else f"another order: {', '.join(given[:8])}",
-        hint=nearest(missing[0], given) if missing else f"Read them in the order of training: features={list(wanted)[:8]}.",
-    )
+    single = {} if model.config.feature_names is None else {next(iter(data.parts)): model.config.feature_names}
+    for name, wanted in (model.config.input_names or single).items():
+        given = data.feature_names_of(name) if name in data.parts else None
+        if given is None or len(given) != len(wanted) or given == wanted:
+            continue
+        missing = [feature for feature in wanted if feature not in given]
+        raise DataError(
+            asked="predict",
+            where=f"features of {data.source}",
+            arrived=f"no feature {missing[0]!r}" if missing else f"another order: {', '.join(given[:8])}",
+            hint=nearest(missing[0], given) if missing else f"Read them in the order of training: features={list(wanted)[:8]}.",
+        )

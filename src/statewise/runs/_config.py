@@ -28,6 +28,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
         model: how to build the model again, for one of ours.
         factory: `package.module:function` or `file.py:function` that makes the model, for a stranger's that came from one.
         model_name: the class of the model.
+        feature_names: the names of the features of a single input.
+        input_names: the names of the features of each input, where they have some.
         contract: the fields of the contract that were declared or found.
         uses_call: the model was called through a user's `call=`, which is needed again.
         options: of `fit`.
@@ -44,6 +46,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     class_names: tuple[str, ...]
     positive: str | None = None
     feature_names: tuple[str, ...] | None = None
+    input_names: dict[str, tuple[str, ...]] = {}
     contract: dict[str, Any] = {}
     uses_call: bool = False
     options: dict[str, Any] = {}

@@ -254,7 +254,7 @@ class Sequences:
         inputs = {name: part.select(index) for name, part in self.parts.items()}
         chosen = {
             "targets": (per_sequence if self.each == "sequence" else per_step, self.targets),
-            "weights": (per_step if self._weighs_steps else per_sequence, self.weights),
+            "weights": (per_step if self.weighs_steps else per_sequence, self.weights),
             "keys": (per_sequence, self.keys),
             "groups": (per_sequence, self.groups),
             "times": (per_step, self.times),
@@ -277,13 +277,13 @@ class Sequences:
             raise _error("kept", f"a shape of {tuple(kept.shape)} for {self.num_steps} steps", "Give a mask of one entry a step.")
         lengths = torch.zeros(len(self), dtype=torch.int64).index_add(0, next(iter(self.parts.values())).rows.cpu(), mask.long())
         inputs = {name: Ragged(part.values[mask.to(part.values.device)], lengths) for name, part in self.parts.items()}
-        of_steps = {"times": self.times, "weights": self.weights if self._weighs_steps else None}
+        of_steps = {"times": self.times, "weights": self.weights if self.weighs_steps else None}
         of_steps["targets"] = self.targets if self.each == "step" else None
         changed: dict[str, Any] = {name: values[mask] for name, values in of_steps.items() if isinstance(values, Tensor)}
         return replace(self, inputs=inputs["x"] if isinstance(self.inputs, Ragged) else inputs, **changed)
 
     @property
-    def _weighs_steps(self) -> bool:
+    def weighs_steps(self) -> bool:
         """Whether weights are one a step; without targets the shape tells, and weights of sequences win where both fit."""
         return self.each == "step" or (self.each is None and self.weights is not None and len(self.weights) != len(self))
 

@@ -158,6 +158,7 @@ def fit(
         class_names=class_names,
         positive=positive,
         feature_names=tuple(train.feature_names) if isinstance(train.feature_names, (tuple, list)) else None,
+        input_names={name: names for name in train.parts if (names := train.feature_names_of(name)) is not None},
         contract=_plain(adapted.contract),
         uses_call=call is not None,
         options=_as_json(msgspec.to_builtins(options) | own.told() | {"class_weights": class_weights, "own_loss": loss is not None}),
