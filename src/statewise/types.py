@@ -16,5 +16,6 @@ from typing import Any, Literal, TypeAlias
 State: TypeAlias = Any
 """Any tree of tensors: tuple, list, dict, dataclass, a tensor, or None."""
 
-Task: TypeAlias = Literal["classify", "tag", "regress", "forecast", "next", "multilabel", "other"]
+KnownTask: TypeAlias = Literal["classify", "tag", "multilabel", "regress", "forecast", "next"]
+Task: TypeAlias = KnownTask | Literal["other"]
 Each: TypeAlias = Literal["sequence", "step"]

@@ -420,8 +420,12 @@ def test_a_run_is_resumed_only_where_one_was_begun(tmp_path: Path) -> None:
 
 def test_class_weights_in_any_form_can_be_resumed(tmp_path: Path) -> None:
     for number, weights in enumerate(((1.0, 2.0), {"up": 2.0}, torch.tensor([1.0, 2.0]))):
-        for resume in (False, True):
+        begun, resumed = (
             fit(make_model(), TRAIN, VALID, class_weights=weights, directory=tmp_path / str(number), resume=resume, **QUICK)  # type: ignore[arg-type]
+            for resume in (False, True)
+        )
+        assert len(resumed.history.updates()) == len(begun.history.updates()), "nothing was left to be done"
+        assert same(weights_of(begun), weights_of(resumed))
 
 
 def test_numbers_that_are_none_and_classes_in_another_order_are_refused() -> None:

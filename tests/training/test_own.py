@@ -211,7 +211,7 @@ def test_how_far_back_the_loss_reaches_is_recorded_on_demand_and_changes_nothing
         ({"metrics": {"bad": lambda outputs, _: outputs}}, "metrics, 'bad': a Tensor. Return one number"),
         (
             {"class_weights": "balanced"},
-            "class_weights: for the task 'regress', targets that are values. Leave it out",
+            "class_weights: for the task 'regress', targets that are values. Leave class_weights (--class-weights) out",
         ),
         ({"label_smoothing": 0.1}, "label_smoothing: for the task 'regress', targets that are values"),
         ({"positive": "yes"}, "positive: for the task 'regress', targets that are values"),

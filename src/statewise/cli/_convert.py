@@ -12,15 +12,13 @@ import torch
 from statewise.cli._reading import Columns
 from statewise.errors import OptionError, missing_extra
 from statewise.files import write_atomically
-from statewise.sequences import Sequences, read
+from statewise.sequences import Sequences, are_dates, read
 
 if TYPE_CHECKING:
     import polars as pl
 
 SUFFIXES = (".parquet", ".csv")
 """The formats that are written."""
-_DATES = (3e8, 2e11)
-"""Times in this range are seconds since 1970 and are written as dates; numbers of steps do not reach it."""
 _KEPT = {"missing": "mean", "unlabelled": "skip", "ties": "keep"}
 """How a file is read for conversion where nothing else is asked for: with its gaps, which are written as empty values."""
 _FOR_TRAINING = ("are read as the mean of the training part", "fed to a model, and not scored")
@@ -94,7 +92,7 @@ def _order(sequences: Sequences, lengths: np.ndarray, rows: np.ndarray) -> tuple
     if sequences.times is None:
         return "step", pl.Series(np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths))
     times = sequences.times.cpu().numpy()
-    if len(times) and times.min() >= _DATES[0] and times.max() < _DATES[1]:
+    if are_dates(sequences.times):
         return "time", pl.Series(np.round(times * 1e6).astype(np.int64)).cast(pl.Datetime("us"))
     whole = bool((times == np.round(times)).all())
     return "time", pl.Series(times.astype(np.int64) if whole else times)

@@ -55,15 +55,15 @@ def evaluate(
     return 0
 
 
-def require_used(run: bool, data: Path | None, columns: Columns, threshold: float, command: str) -> None:  # noqa: FBT001  # which of two kinds
+def require_used(data: Path | None, columns: Columns, threshold: float, *, is_run: bool, command: str) -> None:
     """Refuse options that the target has no use for, rather than pass over them."""
-    unused = ["--threshold"] if run and threshold != _THRESHOLD else []
-    if command == "judge" and run:
+    unused = ["--threshold"] if is_run and threshold != _THRESHOLD else []
+    if command == "judge" and is_run:
         unused += [f"--{name}" for name in columns.given()]
-    if not run:
+    if not is_run:
         unused = [*(["--data"] if data is not None else []), *(f"--{name}" for name in columns.given() if name not in _OF_PREDICTIONS)]
     if unused:
-        kind = "a run, whose predictions are made" if run else "a predictions file, which holds its own columns"
+        kind = "a run, whose predictions are made" if is_run else "a predictions file, which holds its own columns"
         raise OptionError(
             asked=f"statewise {command}", where=unused[0], arrived=f"an option that means nothing for {kind}", hint="Leave it out."
         )
@@ -84,7 +84,7 @@ def evaluate_target(
     if four is not None:
         return evaluate_any(four, positive=positive)
     path = require_target(target, command, "a run directory or a predictions file")
-    require_used(is_run(path), data, columns, threshold, command)
+    require_used(data, columns, threshold, is_run=is_run(path), command=command)
     if not is_run(path):
         predictions = read_predictions(path, task=columns.task, season=columns.season, positive=positive, threshold=threshold)
         return evaluate_any(predictions, positive=positive)

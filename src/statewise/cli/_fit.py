@@ -14,7 +14,6 @@ from statewise.cli._fit_options import ModelOptions, SplitOptions, TrainingOptio
 from statewise.cli._reading import Columns, Parts, read_parts, reading_of, require_apart
 from statewise.cli._show import console, heading, say, show
 from statewise.errors import OptionError, nearest
-from statewise.evaluation import Predictions, evaluate
 from statewise.models import build
 from statewise.runs import make_from_factory
 from statewise.sequences import Sequences, describe, require_two_classes
@@ -81,8 +80,6 @@ def fit(
     if parts.train.holds == "classes":
         require_two_classes(parts.train, "statewise fit")
     require_apart(parts, cut=data is not None)
-    if positive is not None:
-        _require_class(positive, parts.train)
     if shuffle_labels:
         parts = replace(parts, train=_shuffled(parts.train, seed), valid=_shuffled(parts.valid, seed + 1))
     _show_data(parts, shuffled=shuffle_labels)
@@ -126,15 +123,6 @@ def _show_data(parts: Parts, *, shuffled: bool) -> None:
             show(describe(part))
     if shuffled:
         say("The labels of training and validation part were permuted (--shuffle-labels): expect no skill.\n")
-
-
-def _require_class(positive: str, train: Sequences) -> None:
-    """Refuse a positive class that the evaluation would refuse, before the training and not after it."""
-    if train.holds in ("values", "labels"):
-        arrived = f"{positive!r}, for a task of {train.holds} ({train.task})"
-        raise OptionError(asked="statewise fit", where="--positive", arrived=arrived, hint="Leave it out: only two classes have one.")
-    if train.class_names is not None:
-        evaluate(Predictions.from_columns({"target": train.class_names, "prediction": train.class_names}), positive=positive)
 
 
 def _shuffled(data: Sequences, seed: int) -> Sequences:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -13,6 +12,7 @@ from statewise.cli._reading import Columns
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import FourCounts, counts_of, is_run
 from statewise.runs import RunFiles, load
+from statewise.types import KnownTask
 from statewise.verdicts import judge as judge_any
 from statewise.verdicts import write_verdict
 
@@ -25,7 +25,7 @@ def judge(
     policy: str = "default",
     positive: str | None = None,
     threshold: float = 0.5,
-    task: Literal["classify", "tag", "multilabel", "regress", "forecast", "next"] | None = None,
+    task: KnownTask | None = None,
     season: int | None = None,
     out: Path | None = None,
     output_format: OutputFormat = "text",
@@ -49,7 +49,7 @@ def judge(
     require_writable(out, (target,), command="judge", writes="JSON", suffixes=(".json",), own="verdict.json")
     columns = Columns(task=task, season=season)
     if target is not None and target.is_dir() and is_run(target):
-        require_used(True, None, columns, threshold, "judge")  # noqa: FBT003  # a run
+        require_used(None, columns, threshold, is_run=True, command="judge")
         run = load(target)
         evaluation = None if positive is None else evaluate_target(target, None, Columns(), None, positive=positive, command="judge")
         verdict = judge_any(run, evaluation=evaluation, policy=policy)

@@ -13,6 +13,7 @@ from statewise.cli._show import warn
 from statewise.errors import DataError, OptionError
 from statewise.runs import Run
 from statewise.sequences import FILE_NAME, FOLDER_NAME, Sequences, column_names, fingerprints, in_pieces, read
+from statewise.types import KnownTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ class Columns:
     "Columns that hold one value for a whole sequence."
     weight: str | None = None
     "Column that says how much each target counts; 0 is fed and not scored."
-    task: Literal["classify", "tag", "multilabel", "regress", "forecast", "next"] | None = None
+    task: KnownTask | None = None
     "What is predicted; read off the data when absent: one label a sequence, or one a step."
     each: Literal["sequence", "step"] | None = None
     "What has a target, for regress and multilabel; read off the data when absent."

@@ -11,9 +11,10 @@ from statewise.evaluation._blocks import units_of
 from statewise.evaluation._intervals import Units, estimate_all, units_of_confusion, units_of_rows
 from statewise.evaluation._labels import choose_positive
 from statewise.evaluation._records import Confusion, Counts, Evaluation
+from statewise.types import KnownTask
 
 if TYPE_CHECKING:
-    from statewise.evaluation._predictions import PredictedTask, Predictions
+    from statewise.evaluation._predictions import Predictions
 
 _SHOWN_PER_CLASS = ("precision", "recall", "f1")
 
@@ -112,7 +113,7 @@ def _summarise(
     *,
     class_names: tuple[str, ...],
     positive: str | None,
-    task: PredictedTask,
+    task: KnownTask,
     source: str,
     num_sequences: int | None,
     notes: tuple[str, ...],

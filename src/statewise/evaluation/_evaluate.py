@@ -13,7 +13,7 @@ from statewise.errors import DataError, OptionError, RunError
 from statewise.evaluation._classes import evaluate_classes, evaluate_counts
 from statewise.evaluation._multilabel import evaluate_labels
 from statewise.evaluation._predict import predict
-from statewise.evaluation._predictions import PredictedTask, Predictions
+from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
 from statewise.evaluation._records import Counts, Evaluation, write_evaluation
 from statewise.evaluation._scored import scored_rows
@@ -21,6 +21,7 @@ from statewise.evaluation._tokens import evaluate_tokens
 from statewise.evaluation._values import evaluate_values
 from statewise.runs import Run, RunFiles, count_seen, record_data
 from statewise.tasks import TASKS
+from statewise.types import KnownTask
 
 if TYPE_CHECKING:
     from torch import nn
@@ -121,7 +122,7 @@ def _predictions_of_run(subject: Run | nn.Module, positive: str | None) -> Predi
     return read_predictions(path, task=_task(subject.config.task), positive=positive, class_names=names or None)
 
 
-def _task(task: Task) -> PredictedTask | None:
+def _task(task: Task) -> KnownTask | None:
     return None if task == "other" else task
 
 

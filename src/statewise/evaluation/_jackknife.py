@@ -53,7 +53,6 @@ class Metric(NamedTuple):
         name: its name in `Evaluation.metrics`.
         of: the figure, from sums of any shape; NaN where it is undefined.
         scale: on which its interval is made.
-        better: whether a larger or a smaller figure is better.
         is_share: how it is written.
         rests_on: the sum that is above 0 in each unit that it rests on.
     """
@@ -61,7 +60,6 @@ class Metric(NamedTuple):
     name: str
     of: Callable[[Sums], np.ndarray]
     scale: _Scale = "log"
-    better: Literal["high", "low"] = "low"
     is_share: bool = False
     rests_on: str = "rows"
 

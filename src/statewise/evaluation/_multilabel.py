@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from statewise.evaluation._predictions import Predictions
 
 SHARES = (
-    Metric("subset_accuracy", ratio("all right", "rows"), scale="logit", better="high", is_share=True),
-    Metric("hamming_accuracy", ratio("right", "labels"), scale="logit", better="high", is_share=True),
+    Metric("subset_accuracy", ratio("all right", "rows"), scale="logit", is_share=True),
+    Metric("hamming_accuracy", ratio("right", "labels"), scale="logit", is_share=True),
 )
 OF_LABELS = ("balanced_accuracy", "precision", "recall", "f1")
 
@@ -86,7 +86,7 @@ def _averages(actual: np.ndarray, predicted: np.ndarray, of_label: list[dict[str
     sums = sums_over(units.of_unit, columns, units.words)
     found = {}
     for name in OF_LABELS:
-        whole = estimate(Metric(name, _mean_over_labels(name, actual.shape[1]), scale="logit", better="high", is_share=True), sums)
+        whole = estimate(Metric(name, _mean_over_labels(name, actual.shape[1]), scale="logit", is_share=True), sums)
         always = np.asarray(actual.all(axis=0)).tolist() if name == "balanced_accuracy" else [False] * len(of_label)
         occurs = zip(of_label, np.asarray(actual.any(axis=0)).tolist(), always, strict=True)
         counted = [each[name] for each, some, every in occurs if some and not every]

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     from statewise.contracts import Contract
     from statewise.sequences import Sequences
-    from statewise.types import Task
+    from statewise.types import KnownTask
 
 Columns: TypeAlias = dict[str, np.ndarray]
 """Columns of equal length; `"row"` is the output (sequence or step of the batch) that each belongs to, where it is not each in turn."""
 
 
-def columns_of(task: Task) -> Callable[[Tensor, Sequences, Contract, Sequence[str]], Columns]:
+def columns_of(task: KnownTask) -> Callable[[Tensor, Sequences, Contract, Sequence[str]], Columns]:
     """Return the function that turns outputs `[rows, out]`, the batch, the contract and the class names into columns."""
-    return {"regress": _values, "forecast": _forecasts, "multilabel": _labels, "next": _next}.get(task, _classes)
+    return _OF_TASK[task]
 
 
 def _classes(values: Tensor, data: Sequences, contract: Contract, class_names: Sequence[str]) -> Columns:
@@ -138,3 +138,13 @@ def as_fields(columns: Columns, class_names: Sequence[str]) -> dict[str, Any]:
     if "probabilities" in found and len(class_names) == 2 and found["predicted"].ndim == 1:
         found |= {"score": found.pop("probabilities")[:, 1], "score_class": class_names[1]}
     return found
+
+
+_OF_TASK: dict[KnownTask, Callable[[Tensor, Sequences, Contract, Sequence[str]], Columns]] = {
+    "classify": _classes,
+    "tag": _classes,
+    "multilabel": _labels,
+    "regress": _values,
+    "forecast": _forecasts,
+    "next": _next,
+}

@@ -123,9 +123,10 @@ def _columns(adapted: Adapted, data: Sequences, class_names: Sequence[str]) -> d
                 outputs = adapted(batch)
                 _settle(adapted, outputs, batch, class_names)
                 _require_finite(outputs.values, adapted)
-                columns = columns_of(adapted.contract.task or "classify")(
-                    outputs.values.double().cpu(), batch, adapted.contract, class_names
-                )
+                task = adapted.contract.task
+                assert task is not None, "the first call has settled it"
+                assert task != "other", "refused before the first call"
+                columns = columns_of(task)(outputs.values.double().cpu(), batch, adapted.contract, class_names)
                 if "row" in columns:
                     columns["row"] = columns["row"] + begin
                 begin += len(outputs.values)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from statewise.errors import DataError, OptionError, ShapeError, missing_extra, 
 from statewise.evaluation._labels import numbered
 from statewise.files import write_atomically
 from statewise.tasks import TASKS
+from statewise.types import KnownTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from statewise.evaluation._records import Unit
     from statewise.tasks import Holds
 
-PredictedTask: TypeAlias = Literal["classify", "tag", "multilabel", "regress", "forecast", "next"]
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 _KINDS: dict[str, Any] = {
@@ -87,7 +87,7 @@ class Predictions:
         [1.5, 0.2]
     """
 
-    task: PredictedTask
+    task: KnownTask
     class_names: tuple[str, ...] = ()
     key: np.ndarray
     predicted: np.ndarray
@@ -150,7 +150,7 @@ class Predictions:
         cls,
         columns: Mapping[str, Any],
         *,
-        task: PredictedTask | None = None,
+        task: KnownTask | None = None,
         positive: str | None = None,
         threshold: float = 0.5,
         class_names: tuple[str, ...] | None = None,

@@ -14,11 +14,12 @@ from statewise.evaluation._answers import Answers
 from statewise.evaluation._columns import load_columns
 from statewise.evaluation._label_answers import read_labels
 from statewise.evaluation._labels import match_class, numbered
-from statewise.evaluation._predictions import PredictedTask, Predictions
+from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._rows import rows_of
 from statewise.evaluation._token_answers import read_tokens
 from statewise.evaluation._value_answers import Read, read_values
 from statewise.tasks import TASKS
+from statewise.types import KnownTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ _KNOWN = ("key", "step", "ahead", "target", "prediction", "score", "nll", "group
 def read_predictions(
     path: Path | str,
     *,
-    task: PredictedTask | None = None,
+    task: KnownTask | None = None,
     positive: str | None = None,
     threshold: float = 0.5,
     class_names: Sequence[str] | None = None,
@@ -79,7 +80,7 @@ def read_predictions(
 def predictions_of(
     table: Columns,
     *,
-    task: PredictedTask | None,
+    task: KnownTask | None,
     positive: str | None,
     threshold: float,
     class_names: Sequence[str] | None,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from statewise.errors import OptionError, RunError
-from statewise.evaluation._predictions import PredictedTask
 from statewise.files import write_atomically
 from statewise.tasks import TASKS, Holds
+from statewise.types import KnownTask
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -168,7 +168,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     schema: int = SCHEMA
-    task: PredictedTask
+    task: KnownTask
     source: str
     metrics: dict[str, Estimate]
     per_class: dict[str, dict[str, Estimate]] = {}

@@ -11,7 +11,7 @@ from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
     from statewise.evaluation._columns import Columns
-    from statewise.evaluation._predictions import PredictedTask
+    from statewise.types import KnownTask
 
 
 class Rows(NamedTuple):
@@ -24,13 +24,13 @@ class Rows(NamedTuple):
         notes: what was assumed.
     """
 
-    task: PredictedTask
+    task: KnownTask
     key: np.ndarray
     step: np.ndarray | None
     notes: list[str]
 
 
-def rows_of(table: Columns, task: PredictedTask | None) -> Rows:
+def rows_of(table: Columns, task: KnownTask | None) -> Rows:
     """Return the task and the sequences of a table; the task is read off the columns where it is not told.
 
     Raises:
@@ -43,7 +43,7 @@ def rows_of(table: Columns, task: PredictedTask | None) -> Rows:
         table.column("step", hint="The step at which each forecast was made. ")
     key, told = _keys(table, guess, order)
     each_step = _is_each_step(table, guess, key, order)
-    found: PredictedTask = guess or ("tag" if each_step else "classify")
+    found: KnownTask = guess or ("tag" if each_step else "classify")
     step = table.numbers_if_all("step") if "step" in table else None
     if "key" in table and not (each_step and order is None):
         _refuse_repeats(table, key, order if each_step else None)
@@ -56,9 +56,9 @@ def rows_of(table: Columns, task: PredictedTask | None) -> Rows:
     return Rows(found, key, step, [*notes, *told])
 
 
-def _task_of(table: Columns) -> tuple[PredictedTask | None, list[str]]:
+def _task_of(table: Columns) -> tuple[KnownTask | None, list[str]]:
     """Return the task that the columns speak of, None for classes, and what was assumed."""
-    by_column: dict[str, PredictedTask] = {"ahead": "forecast", "nll": "next"}
+    by_column: dict[str, KnownTask] = {"ahead": "forecast", "nll": "next"}
     told = next((task for name, task in by_column.items() if name in table), None)
     if told is None and "target" not in table and any(name.startswith("target_") for name in table.values):
         told = "multilabel"
@@ -73,7 +73,7 @@ def _task_of(table: Columns) -> tuple[PredictedTask | None, list[str]]:
     return "regress", [f"column {where!r} holds fractions: they are values to regress (task='classify' would read labels)"]
 
 
-def _keys(table: Columns, task: PredictedTask | None, order: str | None) -> tuple[np.ndarray, list[str]]:
+def _keys(table: Columns, task: KnownTask | None, order: str | None) -> tuple[np.ndarray, list[str]]:
     """Return the sequence of each row, and what was assumed."""
     if "key" in table:
         return table.words("key"), []
@@ -83,7 +83,7 @@ def _keys(table: Columns, task: PredictedTask | None, order: str | None) -> tupl
     return rows, ["no column 'key': each row is taken as a sequence of its own, independent of the others"]
 
 
-def _is_each_step(table: Columns, task: PredictedTask | None, key: np.ndarray, order: str | None) -> bool:
+def _is_each_step(table: Columns, task: KnownTask | None, key: np.ndarray, order: str | None) -> bool:
     """Whether a row is a step: the task says so, or where it leaves it open the columns do."""
     each = ("sequence", "step") if task is None else TASKS[task].each
     if len(each) == 1:

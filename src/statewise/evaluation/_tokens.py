@@ -29,7 +29,7 @@ CODE_LENGTHS = (
     Metric("bits", lambda sums: divide(sums["nll"], sums["rows"]) / math.log(2)),
     Metric("perplexity", lambda sums: np.exp(divide(sums["nll"], sums["rows"])), scale="log of log"),
 )
-SKILL = Metric("skill", lambda sums: 1 - divide(sums["nll"], sums["naive"]), scale="log of 1 - x", better="high", is_share=True)
+SKILL = Metric("skill", lambda sums: 1 - divide(sums["nll"], sums["naive"]), scale="log of 1 - x", is_share=True)
 
 
 def evaluate_tokens(predictions: Predictions, notes: tuple[str, ...]) -> Evaluation:

@@ -39,14 +39,12 @@ R2 = Metric(
     "r2",
     lambda sums: 1 - divide(sums["squared"], sums["target squared"] - divide(sums["target"] ** 2, sums["rows"])),
     scale="log of 1 - x",
-    better="high",
     is_share=True,
 )
 SKILL = Metric(
     "skill",
     lambda sums: 1 - divide(sums["shared"], sums["naive squared"]),
     scale="log of 1 - x",
-    better="high",
     is_share=True,
     rests_on="naive rows",
 )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, get_args
 import torch
 
 from statewise.errors import OptionError, nearest
-from statewise.models._config import BuiltTask, CoreName, ModelConfig, ReadoutName
+from statewise.models._config import CoreName, ModelConfig, ReadoutName
 from statewise.models._model import Model
 from statewise.sequences import fit_statistics
 from statewise.tasks import TASKS
+from statewise.types import KnownTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def build(
     core: CoreName,
     *,
-    task: BuiltTask | None = None,
+    task: KnownTask | None = None,
     input_size: int | None = None,
     num_classes: int | None = None,
     hidden_size: int = 64,
@@ -73,7 +74,7 @@ def build(
     """
     task = task or (None if data is None else data.task)  # type: ignore[assignment]  # checked in the next lines
     _require_name("core", core, get_args(CoreName))
-    _require_name("task", task, get_args(BuiltTask))
+    _require_name("task", task, get_args(KnownTask))
     assert task is not None, "None is no name of a task"
     each = _each(task, each, data)
     readout = readout or ("step" if each == "step" else "last")

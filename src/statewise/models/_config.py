@@ -7,11 +7,10 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from statewise.tasks import TASKS
-from statewise.types import Each
+from statewise.types import Each, KnownTask
 
 CoreName: TypeAlias = Literal["rnn", "lstm", "gru"]
 ReadoutName: TypeAlias = Literal["last", "mean", "max", "attention", "step"]
-BuiltTask: TypeAlias = Literal["classify", "tag", "multilabel", "regress", "forecast", "next"]
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +31,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     core: CoreName
-    task: BuiltTask
+    task: KnownTask
     numeric: dict[str, int]
     class_names: tuple[str, ...]
     hidden_size: int = 64

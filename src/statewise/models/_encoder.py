@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from statewise.errors import ShapeError
-from statewise.sequences import Ragged, Scale, Sequences, fit_statistics, recode, steps_ahead
+from statewise.sequences import Ragged, Scale, Sequences, fit_statistics, recode, standardize, steps_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Standardize(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Return `[rows, feature]` in units of the training part's spread."""
-        standard = (values - self.mean) / self.scale
+        standard = standardize(values, self.mean, self.scale)
         return torch.where(standard.isnan(), 0.0, standard) if self.fill else standard
 
     def undo(self, standard: Tensor) -> Tensor:

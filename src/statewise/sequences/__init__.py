@@ -14,6 +14,7 @@ from statewise.sequences._read import read
 from statewise.sequences._scaling import Scale, Statistics, fit_statistics, recode, standardize, target_scale
 from statewise.sequences._sequences import Sequences
 from statewise.sequences._split import folds, split
+from statewise.sequences._split_time import are_dates
 from statewise.sequences._summary import DataSummary, class_counts, describe, fingerprints, require_two_classes
 from statewise.sequences._targets import UNKNOWN, Aligned, aligned, steps_ahead
 
@@ -28,6 +29,7 @@ __all__ = [
     "Sequences",
     "Statistics",
     "aligned",
+    "are_dates",
     "batches",
     "class_counts",
     "column_names",

@@ -25,7 +25,7 @@ def files_of(path: Path, *, texts: bool, asked: str) -> list[Path]:
     Raises:
         DataError: nothing there, nothing that can be read, or files of several formats.
     """
-    found = _found(path, texts, asked)
+    found = _found(path, texts=texts, asked=asked)
     for file in found:
         if format_of(file) is None:
             arrived = f"the suffix {file.suffix!r}" if file.suffix else "no suffix"
@@ -56,7 +56,7 @@ def column_names(path: Path, *, asked: str) -> list[str] | None:
     return read_table([first], asked=asked).names if format_of(first) not in _NAMELESS else None
 
 
-def _found(path: Path, texts: bool, asked: str) -> list[Path]:  # noqa: FBT001  # told above
+def _found(path: Path, *, texts: bool, asked: str) -> list[Path]:
     """Return the files that a path names, of any format."""
     if path.is_file():
         return [path]

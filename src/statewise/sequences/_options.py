@@ -10,9 +10,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from statewise.errors import OptionError, nearest
 from statewise.tasks import TASKS
-from statewise.types import Each, Task
+from statewise.types import Each, KnownTask, Task
 
-ReadTask: TypeAlias = Literal["classify", "tag", "multilabel", "regress", "forecast", "next"]
 Missing: TypeAlias = Literal["error", "mean", "indicator"]
 Unlabelled: TypeAlias = Literal["error", "skip"]
 Ties: TypeAlias = Literal["error", "keep"]
@@ -102,7 +101,7 @@ def options_of(asked: str, **given: Any) -> Options:
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "task": get_args(ReadTask),
+    "task": get_args(KnownTask),
     "each": get_args(Each),
     "missing": get_args(Missing),
     "unlabelled": get_args(Unlabelled),

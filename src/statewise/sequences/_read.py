@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from statewise.sequences._options import Missing, ReadTask, Ties, Unlabelled
+    from statewise.sequences._options import Missing, Ties, Unlabelled
     from statewise.sequences._sequences import Sequences
     from statewise.sequences._table import Table
-    from statewise.types import Each
+    from statewise.types import Each, KnownTask
 
 
 def read(
@@ -39,7 +39,7 @@ def read(
     categorical: Sequence[str] = (),
     static: Sequence[str] = (),
     weight: str | None = None,
-    task: ReadTask | None = None,
+    task: KnownTask | None = None,
     each: Each | None = None,
     known: Sequence[str] = (),
     season: int | None = None,

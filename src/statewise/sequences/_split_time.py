@@ -16,8 +16,18 @@ from statewise.sequences._pieces import are_pieces
 if TYPE_CHECKING:
     from statewise.sequences._sequences import Sequences
 
-_LOOKS_LIKE_A_DATE = 3e8
-"""Times from here on are shown as dates: seconds since 1970 have passed it in 1979, and numbers of steps do not reach it."""
+_DATES = (3e8, 2e11)
+"""Times in this range are told as dates: seconds since 1970 have passed its beginning in 1979, and numbers of steps do not reach it."""
+
+
+def are_dates(times: Tensor) -> bool:
+    """Tell whether times are seconds since 1970 and no plain numbers.
+
+    Example:
+        >>> are_dates(torch.tensor([1.7e9])), are_dates(torch.tensor([0.0, 1e6])), are_dates(torch.tensor([]))
+        (True, False, False)
+    """
+    return bool(len(times)) and float(times.min()) >= _DATES[0] and float(times.max()) < _DATES[1]
 
 
 def split_by_time(data: Sequences, shares: np.ndarray, *, embargo: float, warm_up: int | None, asked: str) -> tuple[Sequences, ...]:
@@ -115,6 +125,6 @@ def _rows(data: Sequences) -> Tensor:
 
 
 def _listed(cuts: list[float]) -> str:
-    return ", ".join(
-        datetime.fromtimestamp(cut, UTC).strftime("%Y-%m-%d %H:%M:%S") if _LOOKS_LIKE_A_DATE <= cut < 2e11 else f"{cut:g}" for cut in cuts
-    )
+    if are_dates(torch.tensor(cuts, dtype=torch.float64)):
+        return ", ".join(datetime.fromtimestamp(cut, UTC).strftime("%Y-%m-%d %H:%M:%S") for cut in cuts)
+    return ", ".join(f"{cut:g}" for cut in cuts)

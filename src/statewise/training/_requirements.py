@@ -67,12 +67,12 @@ def require_used_options(
     refused = {
         "label_smoothing": label_smoothing > 0 and (own_loss or values or task == "other"),
         "class_weights": class_weights is not None and (values or task == "other" or (own_loss and train.holds == "labels")),
-        "positive": positive is not None and train.holds != "classes",
+        "positive": positive is not None and (train.holds != "classes" or len(train.class_names or ("", "")) != 2),
     }
     for name, does_nothing in refused.items():
         if does_nothing:
             why = "beside a loss of one's own" if own_loss and not values else f"for the task {task!r}"
-            hint = "Leave it out: it would do nothing here."
+            hint = f"Leave {name} (--{name.replace('_', '-')}) out: it would do nothing here."
             raise OptionError(asked="fit", where=name, arrived=f"{why}, targets that are {train.holds}", hint=hint)
     if positive is not None and train.class_names is not None:
         match_class(positive, train.class_names)
