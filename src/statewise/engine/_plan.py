@@ -1,18 +1,22 @@
-"""In which order are rows run, and where is time cut, so that no cell of a dense block is wasted?
+"""In which order are rows run, and where is time cut, so that little of a dense block is wasted?
 
-Pure integer arithmetic on lengths: no module, no values. Rows are sorted, longest first, and time is cut at each
-distinct length, where the batch narrows. The cells, block by block and in each block step by step, are in *packed order*:
-all rows of step 0, all rows that have a step 1, and so on.
+Pure arithmetic on lengths: no module, no values. Rows are sorted, longest first, and time is cut into blocks at which the batch
+narrows. A row that ends inside a block runs on to the block's end over its own last step again; these *run-on* cells are
+never read. The cells, block by block and in each block step by step, are in *cell order*. Without a cost time is cut
+wherever a row ends: then no cell is wasted, and cell order is the packed order of a `PackedSequence`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
+
+from statewise.engine._costs import Cost
 
 
 @dataclass(frozen=True)
@@ -23,25 +27,48 @@ class Block:
     width: int
 
 
+class Cells(NamedTuple):
+    """What each cell is, in cell order.
+
+    Attributes:
+        time: `[cells]`, the step of its row that it reads; a run-on cell reads the last one.
+        place: `[cells]`, its row, as a place in the plan's order.
+        is_real: `[cells]`, false for run-on cells.
+    """
+
+    time: Tensor
+    place: Tensor
+    is_real: Tensor
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """How rows of the given lengths are run.
 
     Args:
         lengths: `[n]`, int64 on the CPU, not negative.
+        cost: of a dense block, for which the cuts are chosen; None cuts wherever a row ends.
 
     Example:
         >>> plan = Plan(torch.tensor([1, 3, 0, 3]))
         >>> plan.order.tolist(), plan.blocks
         ([1, 3, 0, 2], (Block(time=1, width=3), Block(time=2, width=2)))
+        >>> Plan(torch.tensor([1, 3, 0, 3]), Cost(call=9.0, step=0.0, cell=1.0)).blocks
+        (Block(time=3, width=3),)
     """
 
     lengths: Int[Tensor, " n"]
+    cost: Cost | None = None
 
     @cached_property
     def order(self) -> Int[Tensor, " n"]:
         """The rows, longest first; equally long ones keep their order."""
         return self.lengths.argsort(descending=True, stable=True)
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether the rows come longest first as they are."""
+        return bool((self.lengths[:-1] >= self.lengths[1:]).all())
 
     @cached_property
     def inverse(self) -> Int[Tensor, " n"]:
@@ -49,54 +76,128 @@ class Plan:
         return self.order.argsort()
 
     @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        """The dense blocks, in time; rows without a step are in none."""
-        return cut_blocks(self.lengths[self.order].tolist())
+    def sorted_lengths(self) -> Int[Tensor, " n"]:
+        """The lengths, longest first."""
+        return self.lengths[self.order]
 
     @cached_property
-    def widths(self) -> Int[Tensor, " time"]:
-        """The number of rows that have a step at each time (`batch_sizes` of a `PackedSequence`)."""
-        times, widths = (torch.tensor([getattr(block, name) for block in self.blocks], dtype=torch.int64) for name in ("time", "width"))
-        return widths.repeat_interleave(times)
+    def blocks(self) -> tuple[Block, ...]:
+        """The dense blocks, in time; rows without a step are in none."""
+        return cut_blocks(self.sorted_lengths.tolist(), self.cost)
+
+    @property
+    def num_cells(self) -> int:
+        """Number of cells that are computed, run-on ones included."""
+        return sum(block.time * block.width for block in self.blocks)
 
     @property
     def is_whole(self) -> bool:
         """Whether all rows are equally long and have a step, so that one dense call does it."""
-        return len(self.blocks) == 1 and self.blocks[0].width == len(self.lengths)
+        return bool(self.blocks) and len(self.lengths) > 0 and int(self.lengths.min()) == int(self.lengths.max())
 
     @cached_property
-    def _cells(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The time and the place in `order` of each cell in packed order, and where each time begins."""
-        starts = self.widths.cumsum(0) - self.widths
+    def widths(self) -> Int[Tensor, " time"]:
+        """The number of rows that are run at each time (`batch_sizes` of a `PackedSequence`, without a cost)."""
+        times, widths = (torch.tensor([getattr(block, name) for block in self.blocks], dtype=torch.int64) for name in ("time", "width"))
+        return widths.repeat_interleave(times)
+
+    @cached_property
+    def starts(self) -> Int[Tensor, " time"]:
+        """The first cell of each time."""
+        return self.widths.cumsum(0) - self.widths
+
+    @cached_property
+    def cells(self) -> Cells:
+        """What each cell is."""
         times = torch.arange(len(self.widths)).repeat_interleave(self.widths)
-        return times, torch.arange(len(times)) - starts[times], starts
+        places = torch.arange(len(times)) - self.starts[times]
+        last = self.sorted_lengths[places] - 1
+        return Cells(torch.minimum(times, last), places, times <= last)
+
+    @cached_property
+    def run_on(self) -> Int[Tensor, " wasted"]:
+        """The cells that are computed and never read."""
+        return self.cells.is_real.logical_not().nonzero().flatten() if self.cost else torch.empty(0, dtype=torch.int64)
+
+    @cached_property
+    def last_cells(self) -> Int[Tensor, " rows"]:
+        """The cell of the last step of each row that has one, longest first."""
+        num_rows = self.blocks[0].width
+        return self.starts[self.sorted_lengths[:num_rows] - 1] + torch.arange(num_rows)
 
     def gather(self, first: Int[Tensor, " n"], stride: int) -> Int[Tensor, " cells"]:
-        """Return where the value of each cell is, when step t of row r is at `first[r] + t * stride`."""
-        times, places, _ = self._cells
-        return first[self.order][places] + times * stride
+        """Return where the value that each cell reads is, when step t of row r is at `first[r] + t * stride`."""
+        return first[self.order][self.cells.place] + self.cells.time * stride
 
     @cached_property
     def reversal(self) -> Int[Tensor, " cells"]:
-        """The permutation of packed cells that reverses each row in time; it is its own inverse."""
-        times, places, starts = self._cells
-        mirrored = self.lengths[self.order][places] - 1 - times
-        return starts[mirrored] + places
+        """The permutation of cells that reverses each row in time; it is its own inverse. Run-on cells stay."""
+        mirrored = self.sorted_lengths[self.cells.place] - 1 - self.cells.time
+        there = self.starts[mirrored] + self.cells.place
+        return torch.where(self.cells.is_real, there, torch.arange(len(there))) if self.cost else there
 
 
-def cut_blocks(descending: list[int]) -> tuple[Block, ...]:
-    """Return the blocks of rows of the given lengths, longest first: a cut wherever a row ends."""
-    blocks, done = [], 0
+def cut_blocks(descending: list[int], cost: Cost | None) -> tuple[Block, ...]:
+    """Return the blocks of rows of the given lengths, longest first.
+
+    Without a cost there is a cut wherever a row ends. With one, the cuts are those of least cost, by dynamic programming: a block
+    from time s to t costs `call + (t - s) * (step + cell * width(s))`, which for each s is a line in t. Lines come in falling
+    slope and are asked at growing t, so the lowest is found in one pass (convex hull trick).
+    """
+    times, widths = _narrowings(descending)
+    if cost is None:
+        return tuple(Block(time=end - begin, width=width) for begin, end, width in zip(times, times[1:], widths, strict=False))
+    slopes = [cost.step + cost.cell * width for width in widths]
+    least, came_from = [0.0], [0]
+    hull: list[int] = []  # places of lines that are lowest somewhere ahead, in falling slope
+    heights: list[float] = []  # their values at time 0
+    lowest = 0
+    for place in range(1, len(times)):
+        new = place - 1
+        height = least[new] - times[new] * slopes[new]
+        while len(hull) > lowest + 1 and _is_hidden(slopes, hull, heights, new, height):
+            hull.pop()
+            heights.pop()
+        hull.append(new)
+        heights.append(height)
+        lowest = min(lowest, len(hull) - 1)
+        time = times[place]
+        while (
+            lowest + 1 < len(hull)
+            and heights[lowest + 1] + slopes[hull[lowest + 1]] * time <= heights[lowest] + slopes[hull[lowest]] * time
+        ):
+            lowest += 1
+        least.append(cost.call + heights[lowest] + slopes[hull[lowest]] * time)
+        came_from.append(hull[lowest])
+    return _blocks_back(times, widths, came_from, cost.most_cells)
+
+
+def _narrowings(descending: list[int]) -> tuple[list[int], list[int]]:
+    """Return 0 and the times at which rows end, and the number of rows that go on from each."""
+    times, widths = [0], []
     for width in range(len(descending), 0, -1):
         end = descending[width - 1]
-        if end > done:
-            blocks.append(Block(time=end - done, width=width))
-            done = end
-    return tuple(blocks)
+        if end > times[-1]:
+            times.append(end)
+            widths.append(width)
+    return times, widths
 
 
-def inverse_of(permutation: Int[Tensor, " cells"]) -> Int[Tensor, " cells"]:
-    """Return the permutation that undoes another."""
-    undone = torch.empty_like(permutation)
-    undone[permutation] = torch.arange(len(permutation), device=permutation.device)
-    return undone
+def _is_hidden(slopes: list[float], hull: list[int], heights: list[float], new: int, height: float) -> bool:
+    """Whether the last line of the hull is nowhere lowest once a new one has come."""
+    before, last = slopes[hull[-2]], slopes[hull[-1]]
+    return (height - heights[-2]) * (before - last) <= (heights[-1] - heights[-2]) * (before - slopes[new])
+
+
+def _blocks_back(times: list[int], widths: list[int], came_from: list[int], most_cells: int) -> tuple[Block, ...]:
+    """Return the blocks that lead to the last time, those of too many cells cut evenly in time."""
+    blocks: list[Block] = []
+    place = len(times) - 1
+    while place:
+        begin = came_from[place]
+        time, width = times[place] - times[begin], widths[begin]
+        parts = min(time, -(-time * width // most_cells))
+        edges = [time * part // parts for part in range(parts + 1)]
+        blocks += [Block(time=edges[part] - edges[part - 1], width=width) for part in range(parts, 0, -1)]
+        place = begin
+    return tuple(reversed(blocks))
