@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from statewise.engine._plan import Plan, inverse_of
+from statewise.engine._kernels import kernel_for
+from statewise.engine._moves import moves_of
+from statewise.engine._plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,24 +20,28 @@ if TYPE_CHECKING:
     from benchmarks.peers.sequences import Module
 
 
-def blocks_of(lengths: Tensor) -> list[tuple[int, int]]:
-    """Return the time and the width of each dense block."""
-    return [(block.time, block.width) for block in Plan(lengths).blocks]
+def plan_of(module: Module, lengths: Tensor, *, gradient: bool = True) -> Plan:
+    """Return the plan that the engine makes for a module and a batch."""
+    values = torch.empty(0, module.input_size)
+    with torch.set_grad_enabled(gradient):
+        return kernel_for(module).plan(lengths, values)
 
 
-def plan_all(lengths: Tensor) -> None:
+def plan_all(module: Module, lengths: Tensor) -> None:
     """Do all of a step that depends on the lengths alone: the plan, and both indices."""
-    plan = Plan(lengths.clone())
+    plan = plan_of(module, lengths.clone())
     assert plan.blocks
-    inverse_of(plan.gather(lengths.cumsum(0) - lengths, 1))
+    index = plan.gather(lengths.cumsum(0) - lengths, 1)
+    moves_of(index, plan.cells.run_on, lengths.device)
 
 
-def described(lengths: Tensor) -> str:
+def described(module: Module, lengths: Tensor, *, gradient: bool) -> str:
     """Return what a reader must know of a batch and its plan."""
-    blocks = blocks_of(lengths)
-    steps, cells = int(lengths.sum()), sum(time * width for time, width in blocks)
+    plan = plan_of(module, lengths, gradient=gradient)
+    steps = int(lengths.sum())
     span = f"{int(lengths.min())}-{int(lengths.max())}"
-    return f"{steps:,} steps in {len(lengths)} sequences of {span}; {len(blocks)} blocks, {cells / steps:.2f} cells a real step"
+    blocks = f"{len(plan.blocks)} blocks, {plan.num_cells / steps:.2f} cells a real step"
+    return f"{steps:,} steps in {len(lengths)} sequences of {span}; {blocks}"
 
 
 def chained(module: Module, lengths: Tensor, *, gradient: bool) -> Callable[[], None]:
@@ -43,7 +49,10 @@ def chained(module: Module, lengths: Tensor, *, gradient: bool) -> Callable[[], 
 
     The blocks hold random numbers, since only their sizes matter here.
     """
-    blocks = [torch.randn(time, width, module.input_size, requires_grad=gradient) for time, width in blocks_of(lengths)]
+    blocks = [
+        torch.randn(block.time, block.width, module.input_size, requires_grad=gradient)
+        for block in plan_of(module, lengths, gradient=gradient).blocks
+    ]
     wanted = [torch.randn(*block.shape[:2], module.hidden_size) for block in blocks]
     begin = torch.zeros(1, blocks[0].shape[1], module.hidden_size)
 

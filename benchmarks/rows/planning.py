@@ -14,9 +14,9 @@ def _contest(lengths: str, seed: int) -> Contest:
     work = make_work(Case(core="lstm", lengths=lengths), seed)
     step = Contestant(name="step", figure=timed(partial(work.run, ours_without_state)))
     return Contest(
-        ours=Contestant(name="plan", figure=timed(partial(plan_all, work.lengths))),
+        ours=Contestant(name="plan", figure=timed(partial(plan_all, work.module, work.lengths))),
         peers=(Peer(name="step", says="the whole step, planning included", variants=(step,), rival=False),),
-        notes=described(work.lengths),
+        notes=described(work.module, work.lengths, gradient=True),
     )
 
 

@@ -164,7 +164,7 @@ def _contest(case: Case, seed: int) -> Contest:
     return Contest(
         ours=work.contestant("ours", ours if asks else ours_without_state),
         peers=tuple(peers),
-        notes=described(work.lengths),
+        notes=described(work.module, work.lengths, gradient=case.use != "inference"),
     )
 
 

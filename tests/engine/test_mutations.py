@@ -25,8 +25,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -53,10 +55,11 @@ HASH_LANES = HashCase(lengths=(9, 9, 9), reset_rate=0.3, seed=5)
 def off_by_one_in_time(patch: pytest.MonkeyPatch) -> None:
     right = _plan.Plan.gather
 
-    def gather(plan: _plan.Plan, first: Tensor, stride: int) -> Tensor:
+    def gather(plan: _plan.Plan, first: Tensor, stride: int) -> np.ndarray:
         index = Ragged(torch.arange(int(plan.lengths.sum())), plan.lengths)
         later = torch.cat([part.roll(-1) for part in index.to_list()])
-        return later[right(plan, first, stride)]
+        shifted: np.ndarray = later.numpy()[right(plan, first, stride)]
+        return shifted
 
     patch.setattr(_plan.Plan, "gather", gather)
 
@@ -99,14 +102,13 @@ def swapped_directions(patch: pytest.MonkeyPatch) -> None:
 
 
 def backward_direction_not_reversed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_plan.Plan, "reversal", property(lambda plan: torch.arange(plan.num_cells)))
+    patch.setattr(_plan.Plan, "reversal", property(lambda plan: np.arange(plan.num_cells)))
 
 
 def state_from_a_padded_end(patch: pytest.MonkeyPatch) -> None:
     def padded(step: Any, data: Tensor, state: State, _axes: Any, plan: _plan.Plan) -> tuple[Tensor, State]:
         lengths = plan.lengths[plan.order]
-        in_rows = torch.cat([torch.arange(width) for width in plan.widths.tolist()])
-        times = torch.arange(len(plan.widths)).repeat_interleave(plan.widths)
+        in_rows, times = torch.from_numpy(plan.cells.place), torch.from_numpy(plan.cells.time)
         dense = data.new_zeros((len(plan.widths), len(lengths), *data.shape[1:])).index_put((times, in_rows), data)
         outputs, final = step(dense, state)
         return outputs[times, in_rows], final
@@ -132,21 +134,18 @@ def batch_order_not_undone(patch: pytest.MonkeyPatch) -> None:
 def run_on_cell_read(patch: pytest.MonkeyPatch) -> None:
     right = _moves.moves_of
 
-    def moves_of(index: Tensor, is_real: Tensor, run_on: Tensor, device: torch.device) -> _moves.Moves:
-        moves = right(index, is_real, run_on, device)
-        return _moves.Moves(moves.index, moves.places.clone().index_fill_(0, moves.index[run_on[:1]], int(run_on[0])), run_on)
+    def moves_of(index: np.ndarray, run_on: np.ndarray, device: torch.device) -> _moves.Moves:
+        moves = right(index, run_on, device)
+        wrong = moves.places.clone()
+        wrong[index[run_on[0]]] = int(run_on[0])
+        return replace(moves, places=wrong)
 
     patch.setattr(_unroll, "moves_of", moves_of)
 
 
 def gradient_to_a_run_on_cell(patch: pytest.MonkeyPatch) -> None:
     right = _moves.moves_of
-
-    def moves_of(index: Tensor, is_real: Tensor, run_on: Tensor, device: torch.device) -> _moves.Moves:
-        moves = right(index, is_real, run_on, device)
-        return _moves.Moves(moves.index, moves.places, run_on[:0])
-
-    patch.setattr(_unroll, "moves_of", moves_of)
+    patch.setattr(_unroll, "moves_of", lambda *given: replace(right(*given), run_on=torch.empty(0, dtype=torch.int64)))
 
 
 def cell_state_of_an_earlier_step(patch: pytest.MonkeyPatch) -> None:

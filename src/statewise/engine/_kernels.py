@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from torch import Tensor, nn
 
 from statewise.engine._plan import Plan
@@ -48,7 +49,7 @@ class Kernel(Protocol):
         """Return how rows of these lengths are run."""
         ...
 
-    def ragged(self, data: Tensor, state: State, plan: Plan, ends: Tensor | None) -> tuple[Tensor, State]:
+    def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan of at least one block over its cells, from states that are longest row first.
 
         Return the outputs in cell order, and the state of the rows `ends` (places in the plan's order) each at its own end, or None.

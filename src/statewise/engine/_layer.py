@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from statewise.engine._chain import chain
 from statewise.engine._costs import Cost, Kind, Way, cost_of, way_of
 from statewise.engine._lstm_blocks import run_blocks
-from statewise.engine._moves import at_ends, is_transformed
+from statewise.engine._moves import at_ends
 from statewise.engine._plan import Plan
 from statewise.engine._scans import Weights, scan_gru, scan_rnn
+from statewise.engine._transforms import is_transformed
 from statewise.state import select
 from statewise.types import State
 
@@ -74,7 +76,7 @@ class Layer:
         cost = cost_of(data.device.type, self.kind, train=train)
         return None if cost is None else cost.for_size(self.weights[0].shape[1], self.weights[1].shape[1])
 
-    def run(self, data: Tensor, state: Leaves, plan: Plan, ends: Tensor | None) -> tuple[Tensor, Leaves | None]:
+    def run(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
         """Return the outputs `[cells, units]` and the state of the rows `ends`, each at its own end.
 
         Args:
@@ -100,10 +102,10 @@ class Layer:
             final = None if ends is None else (at_ends(outputs, state[0], plan, ends),)
         return outputs, final
 
-    def _chained(self, data: Tensor, state: Leaves, plan: Plan, ends: Tensor | None) -> tuple[Tensor, Leaves | None]:
+    def _chained(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
         """Call torch's function on each block."""
         outputs, final = chain(partial(self._call, self.weights), data, state, 0, plan)
-        return outputs, None if ends is None else select(final, ends, 0)
+        return outputs, None if ends is None else select(final, torch.from_numpy(ends), 0)
 
     def _call(self, weights: tuple[Tensor, ...], dense: Tensor, state: State) -> tuple[Tensor, State]:
         """Call torch's function of one layer on one dense block."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -23,7 +24,7 @@ _LSTM = 2
 
 
 def run_blocks(
-    data: Tensor, state: tuple[Tensor, Tensor], weights: Weights, plan: Plan, *, ends: Tensor | None, dtype: torch.dtype
+    data: Tensor, state: tuple[Tensor, Tensor], weights: Weights, plan: Plan, *, ends: np.ndarray | None, dtype: torch.dtype
 ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
     """Return the outputs `[cells, units]` in `dtype`, and h and c of the rows `ends` in the dtypes of the state.
 
@@ -193,29 +194,31 @@ class _Known(NamedTuple):
     carried: Tensor
 
 
-def _c_at_ends(known: _Known, weights: Weights, plan: Plan, ends: Tensor) -> Tensor:
+def _c_at_ends(known: _Known, weights: Weights, plan: Plan, ends: np.ndarray) -> Tensor:
     """Return c of the rows `ends` at their own ends.
 
     A row starts from the last c known of it, at a block's end or its beginning, and runs through the gates of the steps since.
     """
-    widths = torch.tensor([block.width for block in plan.blocks])
-    until = torch.tensor([block.time for block in plan.blocks]).cumsum(0)
+    widths = np.array([block.width for block in plan.blocks])
+    until = np.cumsum([block.time for block in plan.blocks])
     lengths = plan.sorted_lengths[ends]
-    inside = torch.searchsorted(until, lengths, right=True)  # the block in which the row ends, or the next one if it ends with it
-    since = functional.pad(until, (1, 0))[inside]  # the time at which c is last known
+    inside = np.searchsorted(until, lengths, side="right")  # the block in which the row ends, or the next one if it ends with it
+    since = np.concatenate([[0], until])[inside]  # the time at which c is last known
+    offsets = np.concatenate([[0], len(known.c) + np.cumsum(widths) - widths])
+    c = torch.cat([known.c, known.carried]).index_select(0, torch.from_numpy(offsets[inside] + ends))
     num_steps = lengths - since
-    offsets = functional.pad(len(known.c) + widths.cumsum(0) - widths, (1, 0))
-    c = torch.cat([known.c, known.carried]).index_select(0, offsets[inside] + ends)
-    if not bool(num_steps.any()):
+    if not num_steps.any():
         return c
-    rows = torch.arange(len(ends)).repeat_interleave(num_steps)
-    step = since[rows] + torch.arange(len(rows)) - (num_steps.cumsum(0) - num_steps)[rows]
+    rows = np.repeat(np.arange(len(ends)), num_steps)
+    step = since[rows] + np.arange(len(rows)) - (np.cumsum(num_steps) - num_steps)[rows]
     places = ends[rows]
-    h_before = known.outputs.index_select(0, (plan.starts[(step - 1).clamp(min=0)] + places))
+    h_before = known.outputs.index_select(0, torch.from_numpy(plan.starts[np.maximum(step - 1, 0)] + places))
     is_begin = step == 0
-    if bool(is_begin.any()):
-        h_before = torch.where(is_begin[:, None], known.h.index_select(0, places).to(h_before.dtype), h_before)
-    return _run_through(c, known.data.index_select(0, plan.starts[step] + places), h_before, weights, rows)
+    if is_begin.any():
+        begun = known.h.index_select(0, torch.from_numpy(places)).to(h_before.dtype)
+        h_before = torch.where(torch.from_numpy(is_begin)[:, None], begun, h_before)
+    data = known.data.index_select(0, torch.from_numpy(plan.starts[step] + places))
+    return _run_through(c, data, h_before, weights, torch.from_numpy(rows))
 
 
 def _run_through(c: Tensor, data: Tensor, h_before: Tensor, weights: Weights, rows: Tensor) -> Tensor:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from statewise.engine._plan import Plan
+from statewise.engine._transforms import is_transformed
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,26 +47,25 @@ class Moves:
         return moved
 
 
-def moves_of(index: Int[Tensor, " cells"], is_real: Tensor, run_on: Tensor, device: torch.device) -> Moves:
-    """Return the moves of a plan whose cells read the values `index`."""
-    places = torch.empty(len(index) - len(run_on), dtype=torch.int64)
-    cells = torch.arange(len(index))
-    if len(run_on):
-        places[index[is_real]] = cells[is_real]
-    else:
-        places[index] = cells
-    return Moves(index.to(device), places.to(device), run_on.to(device))
+def moves_of(index: np.ndarray, run_on: np.ndarray, device: torch.device) -> Moves:
+    """Return the moves of a plan whose cells read the values `index`; each value has one cell that is not run on."""
+    own = index if not len(run_on) else np.delete(index, run_on)
+    cells = np.arange(len(index)) if not len(run_on) else np.delete(np.arange(len(index)), run_on)
+    places = np.empty(len(own), dtype=np.int64)
+    places[own] = cells
+    return Moves(*(torch.from_numpy(part).to(device) for part in (index, places, run_on)))
 
 
-def at_ends(outputs: Tensor, begin: Tensor, plan: Plan, ends: Tensor) -> Tensor:
+def at_ends(outputs: Tensor, begin: Tensor, plan: Plan, ends: np.ndarray) -> Tensor:
     """Return h of the rows `ends` at their ends: the output of the last step, or for a row without one what it began with."""
     last = plan.last_cells
-    has_steps = ends < len(last)
-    cells = last[ends.clamp(max=len(last) - 1)].to(outputs.device)
+    cells = torch.from_numpy(last[np.minimum(ends, len(last) - 1)]).to(outputs.device)
     found = outputs.index_select(0, cells).to(begin.dtype)
-    if bool(has_steps.all()):
+    is_empty = ends >= len(last)
+    if not is_empty.any():
         return found
-    return torch.where(has_steps.to(outputs.device)[:, None], found, begin.index_select(0, ends.to(begin.device)))
+    rows = torch.from_numpy(ends).to(begin.device)
+    return torch.where(torch.from_numpy(is_empty).to(begin.device)[:, None], begin.index_select(0, rows), found)
 
 
 def permuted(cells: Shaped[Tensor, "cells *rest"], permutation: Int[Tensor, " cells"]) -> Shaped[Tensor, "cells *rest"]:
@@ -101,9 +102,3 @@ class _ToValues(torch.autograd.Function):
         index, run_on = ctx.saved_tensors
         moved = gradients[0].index_select(0, index)
         return (moved.index_fill(0, run_on, 0.0) if len(run_on) else moved), None, None, None
-
-
-def is_transformed() -> bool:
-    """Whether `torch.func` or forward-mode differentiation is at work, which know torch's own operations only."""
-    active: bool = torch._C._are_functorch_transforms_active()  # noqa: SLF001  # what autograd.Function.apply itself asks
-    return active or torch.autograd.forward_ad._current_level >= 0  # noqa: SLF001

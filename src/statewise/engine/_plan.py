@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
 from statewise.engine._costs import Cost
+from statewise.engine._transforms import is_transformed
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,19 @@ class Cells(NamedTuple):
     Attributes:
         time: `[cells]`, the step of its row that it reads; a run-on cell reads the last one.
         place: `[cells]`, its row, as a place in the plan's order.
-        is_real: `[cells]`, false for run-on cells.
+        run_on: the cells that are computed and never read.
     """
 
-    time: Tensor
-    place: Tensor
-    is_real: Tensor
+    time: np.ndarray
+    place: np.ndarray
+    run_on: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """How rows of the given lengths are run.
+
+    The arithmetic is numpy's, whose calls on a few hundred numbers cost a tenth of torch's.
 
     Args:
         lengths: `[n]`, int64 on the CPU, not negative.
@@ -61,24 +64,27 @@ class Plan:
     cost: Cost | None = None
 
     @cached_property
-    def order(self) -> Int[Tensor, " n"]:
-        """The rows, longest first; equally long ones keep their order."""
-        return self.lengths.argsort(descending=True, stable=True)
+    def order(self) -> np.ndarray:
+        """The rows, longest first; equally long ones keep their order: `[n]`."""
+        return np.argsort(-numbers(self.lengths), kind="stable")
 
     @property
     def is_sorted(self) -> bool:
         """Whether the rows come longest first as they are."""
-        return bool((self.lengths[:-1] >= self.lengths[1:]).all())
+        return bool((self.order[:-1] < self.order[1:]).all())
 
     @cached_property
-    def inverse(self) -> Int[Tensor, " n"]:
-        """The place of each row in `order`."""
-        return self.order.argsort()
+    def inverse(self) -> np.ndarray:
+        """The place of each row in `order`: `[n]`."""
+        inverse = np.empty_like(self.order)
+        inverse[self.order] = np.arange(len(inverse))
+        return inverse
 
     @cached_property
-    def sorted_lengths(self) -> Int[Tensor, " n"]:
-        """The lengths, longest first."""
-        return self.lengths[self.order]
+    def sorted_lengths(self) -> np.ndarray:
+        """The lengths, longest first: `[n]`."""
+        lengths: np.ndarray = numbers(self.lengths)[self.order]
+        return lengths
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -92,49 +98,58 @@ class Plan:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all rows are equally long and have a step, so that one dense call does it."""
-        return bool(self.blocks) and len(self.lengths) > 0 and int(self.lengths.min()) == int(self.lengths.max())
+        """Whether all rows are equally long and have a step, so that no row ends before the others."""
+        lengths = self.sorted_lengths
+        return bool(len(lengths)) and bool(lengths[0] == lengths[-1] > 0)
 
     @cached_property
-    def widths(self) -> Int[Tensor, " time"]:
-        """The number of rows that are run at each time (`batch_sizes` of a `PackedSequence`, without a cost)."""
-        times, widths = (torch.tensor([getattr(block, name) for block in self.blocks], dtype=torch.int64) for name in ("time", "width"))
-        return widths.repeat_interleave(times)
+    def widths(self) -> np.ndarray:
+        """The number of rows that are run at each time (`batch_sizes` of a `PackedSequence`, without a cost): `[time]`."""
+        widths: np.ndarray = np.repeat([block.width for block in self.blocks], [block.time for block in self.blocks]).astype(np.int64)
+        return widths
 
     @cached_property
-    def starts(self) -> Int[Tensor, " time"]:
-        """The first cell of each time."""
-        return self.widths.cumsum(0) - self.widths
+    def starts(self) -> np.ndarray:
+        """The first cell of each time: `[time]`."""
+        starts: np.ndarray = np.cumsum(self.widths) - self.widths
+        return starts
 
     @cached_property
     def cells(self) -> Cells:
         """What each cell is."""
-        times = torch.arange(len(self.widths)).repeat_interleave(self.widths)
-        places = torch.arange(len(times)) - self.starts[times]
+        times = np.repeat(np.arange(len(self.widths)), self.widths)
+        places = np.arange(len(times)) - np.repeat(self.starts, self.widths)
+        if self.cost is None:
+            return Cells(times, places, times[:0])
         last = self.sorted_lengths[places] - 1
-        return Cells(torch.minimum(times, last), places, times <= last)
+        return Cells(np.minimum(times, last), places, np.flatnonzero(times > last))
 
     @cached_property
-    def run_on(self) -> Int[Tensor, " wasted"]:
-        """The cells that are computed and never read."""
-        return self.cells.is_real.logical_not().nonzero().flatten() if self.cost else torch.empty(0, dtype=torch.int64)
-
-    @cached_property
-    def last_cells(self) -> Int[Tensor, " rows"]:
+    def last_cells(self) -> np.ndarray:
         """The cell of the last step of each row that has one, longest first."""
         num_rows = self.blocks[0].width
-        return self.starts[self.sorted_lengths[:num_rows] - 1] + torch.arange(num_rows)
+        cells: np.ndarray = self.starts[self.sorted_lengths[:num_rows] - 1] + np.arange(num_rows)
+        return cells
 
-    def gather(self, first: Int[Tensor, " n"], stride: int) -> Int[Tensor, " cells"]:
-        """Return where the value that each cell reads is, when step t of row r is at `first[r] + t * stride`."""
-        return first[self.order][self.cells.place] + self.cells.time * stride
+    def gather(self, first: Int[Tensor, " n"], stride: int) -> np.ndarray:
+        """Return where the value that each cell reads is, when step t of row r is at `first[r] + t * stride`: `[cells]`."""
+        begin = numbers(first)[self.order]
+        index: np.ndarray = begin[self.cells.place] + self.cells.time * stride
+        return index
 
     @cached_property
-    def reversal(self) -> Int[Tensor, " cells"]:
-        """The permutation of cells that reverses each row in time; it is its own inverse. Run-on cells stay."""
+    def reversal(self) -> np.ndarray:
+        """The permutation of cells that reverses each row in time; it is its own inverse. Run-on cells stay: `[cells]`."""
         mirrored = self.sorted_lengths[self.cells.place] - 1 - self.cells.time
-        there = self.starts[mirrored] + self.cells.place
-        return torch.where(self.cells.is_real, there, torch.arange(len(there))) if self.cost else there
+        there: np.ndarray = self.starts[mirrored] + self.cells.place
+        there[self.cells.run_on] = self.cells.run_on
+        return there
+
+
+def numbers(tensor: Int[Tensor, " n"]) -> np.ndarray:
+    """Return whole numbers as an array; those that torch.func made have no memory to share."""
+    found: np.ndarray = np.array(tensor.tolist(), dtype=np.int64) if is_transformed() else tensor.numpy()
+    return found
 
 
 def cut_blocks(descending: list[int], cost: Cost | None) -> tuple[Block, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -89,11 +90,11 @@ class RecurrentKernel:
         """Cut wherever a row ends: only there does a module of one's own hand out its state, and what it would do beyond is unknown."""
         return Plan(lengths)
 
-    def ragged(self, data: Tensor, state: State, plan: Plan, ends: Tensor | None) -> tuple[Tensor, State]:
+    def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan over its cells."""
         axes = self.axes(data)
         outputs, final = chain(self.dense, data, state, axes, plan)
-        return outputs, None if ends is None else select(final, ends, axes)
+        return outputs, None if ends is None else select(final, torch.from_numpy(ends), axes)
 
     def no_outputs(self, values: Tensor) -> Tensor:
         """Ask the module what an output looks like, and keep none of it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
@@ -96,7 +97,7 @@ class TorchKernel:
             return Plan(lengths)
         return Plan(lengths, self._layer(0, "").cost(values))
 
-    def ragged(self, data: Tensor, state: State, plan: Plan, ends: Tensor | None) -> tuple[Tensor, State]:
+    def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan over its cells."""
         if not (self._must_be_called or data.is_cuda):
             return self._layers(data, state, plan, ends)
@@ -109,7 +110,9 @@ class TorchKernel:
         else:
             outputs, final = chain(self.dense, data, state, 1, plan)
         # Under autocast torch hands out a state of less precision; what is carried keeps its own.
-        return outputs, None if ends is None else map_tensors(lambda leaf, begun: leaf.to(begun.dtype), select(final, ends), state)
+        return outputs, None if ends is None else map_tensors(
+            lambda leaf, begun: leaf.to(begun.dtype), select(final, torch.from_numpy(ends)), state
+        )
 
     def no_outputs(self, values: Tensor) -> Tensor:
         """Return `[0, out]`."""
@@ -127,13 +130,13 @@ class TorchKernel:
     def _packed(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
         """Call the module on torch's own packed layout, which is the packed order of the plan."""
         running, empty = split_rows(state, plan.blocks[0].width, 1)
-        outputs, final = self.module(PackedSequence(data, plan.widths), running)
+        outputs, final = self.module(PackedSequence(data, torch.from_numpy(plan.widths)), running)
         return outputs.data, join_rows([final, empty], 1)
 
-    def _layers(self, data: Tensor, state: State, plan: Plan, ends: Tensor | None) -> tuple[Tensor, State]:
+    def _layers(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run layer after layer, each in its directions, with dropout between layers as torch has it."""
         leaves = state if isinstance(state, tuple) else (state,)
-        reversal = plan.reversal.to(data.device) if self.module.bidirectional else None
+        reversal = torch.from_numpy(plan.reversal).to(data.device) if self.module.bidirectional else None
         finals: list[tuple[Tensor, ...]] = []
         for number in range(self.module.num_layers):
             if number:
@@ -151,7 +154,7 @@ class TorchKernel:
         return data, final_state if isinstance(state, tuple) else final_state[0]
 
     def _one_direction(  # noqa: PLR0917  # one call, whose arguments are told apart by their types
-        self, data: Tensor, state: Leaves, plan: Plan, ends: Tensor | None, number: int, suffix: str, reversal: Tensor | None
+        self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None, number: int, suffix: str, reversal: Tensor | None
     ) -> tuple[Tensor, Leaves]:
         """Run one layer in one direction; backwards, over rows that are reversed each at its own end."""
         layer = self._layer(number, suffix)

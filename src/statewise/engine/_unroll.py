@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any, overload
 
+import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from statewise.engine._checks import check_dense, check_flags
 from statewise.engine._kernels import Kernel, kernel_for
 from statewise.engine._moves import moves_of
+from statewise.engine._plan import numbers
 from statewise.engine._recurrent import Recurrent
 from statewise.engine._segments import Segments, of_lanes, of_sequences
 from statewise.engine._torch_kernel import TorchRNN
@@ -107,10 +109,10 @@ def _run(kernel: Kernel, values: Tensor, segments: Segments, begin: State, *, re
     plan = kernel.plan(segments.lengths, values)
     if not plan.blocks:
         return kernel.no_outputs(values), begin if return_state else None
-    sorted_begin = begin if plan.is_sorted else select(begin, plan.order, kernel.axes(values))
-    ends = plan.inverse[segments.last] if return_state else None
+    sorted_begin = begin if plan.is_sorted else select(begin, torch.from_numpy(plan.order), kernel.axes(values))
+    ends = plan.inverse[numbers(segments.last)] if return_state else None
     if plan.is_whole and segments.stride == len(segments.row):  # lanes that no reset cuts lie in cell order already
         return kernel.ragged(values, sorted_begin, plan, ends)
-    moves = moves_of(plan.gather(segments.first, segments.stride), plan.cells.is_real, plan.run_on, values.device)
+    moves = moves_of(plan.gather(segments.first, segments.stride), plan.cells.run_on, values.device)
     cells, final = kernel.ragged(moves.to_cells(values), sorted_begin, plan, ends)
     return moves.to_values(cells), final
