@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from statewise.engine._chain import chain
-from statewise.engine._costs import Kind, Way, cost_of, way_of
+from statewise.engine._costs import Cost, Kind, Way, cost_of, way_of
 from statewise.engine._lstm_blocks import run_blocks
 from statewise.engine._moves import at_ends
 from statewise.engine._plan import Plan
@@ -68,18 +68,13 @@ class Layer:
             return "chain"
         return usual
 
-    def plan(self, lengths: Tensor, data: Tensor) -> Plan:
-        """Return how rows of these lengths are run: only blocks may waste cells, and only they are run by teams."""
-        usual = cost_of(data.device.type, self.kind, train=self._trains(data)) if self.way(data) == "blocks" else None
-        if usual is None:
-            return Plan(lengths)
-        cost = usual.for_size(self.weights[0].shape[1], self.weights[1].shape[1])
-        num_threads = torch.get_num_threads()
-        num_teams = cost.num_teams(len(lengths), int(lengths.sum()), num_threads)
-        return Plan(lengths, cost.for_threads(num_threads // num_teams), num_teams)
-
-    def _trains(self, data: Tensor) -> bool:
-        return torch.is_grad_enabled() and (data.requires_grad or any(weight.requires_grad for weight in self.weights))
+    def cost(self, data: Tensor) -> Cost | None:
+        """Return what a dense block costs, where blocks may waste cells; None where they may not."""
+        if self.way(data) != "blocks":
+            return None
+        train = torch.is_grad_enabled() and (data.requires_grad or any(weight.requires_grad for weight in self.weights))
+        cost = cost_of(data.device.type, self.kind, train=train)
+        return None if cost is None else cost.for_size(self.weights[0].shape[1], self.weights[1].shape[1])
 
     def run(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
         """Return the outputs `[cells, units]` and the state of the rows `ends`, each at its own end.
@@ -87,7 +82,7 @@ class Layer:
         Args:
             data: `[cells, features]`, in the plan's cell order.
             state: one row a row of the plan, longest first.
-            plan: at least one block, as `plan` makes it.
+            plan: at least one block; made with `cost(data)`.
             ends: places in the plan's order; None asks for no state.
         """
         way = self.way(data)

@@ -95,7 +95,7 @@ class TorchKernel:
         """Return where time is cut: by cost where blocks may waste cells, else wherever a row ends."""
         if self._must_be_called or values.is_cuda:
             return Plan(lengths)
-        return self._layer(0, "").plan(lengths, values)
+        return Plan(lengths, self._layer(0, "").cost(values))
 
     def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan over its cells."""
