@@ -221,22 +221,21 @@ def _prepare(directory: Path | str | None, config: RunConfig, *, resume: bool) -
     files = RunFiles(directory)
     if resume and files.config.is_file():
         _require_same(read_document(files.config, RunConfig), config, files)
-        for left in files.directory.rglob(".*.part"):  # half a file, of a process that was killed while it wrote
-            left.unlink(missing_ok=True)
-    elif resume:
+    elif resume and not (files.directory.exists() and files.is_unused()):
         raise RunError(
             asked="resume a run",
             where=f"folder '{files.directory}'",
             arrived="no config.json in it",
             hint="Name the folder of the run that was begun, or leave --resume (resume=True) away.",
         )
-    elif files.directory.exists() and (not files.directory.is_dir() or any(files.directory.iterdir())):
+    elif not files.is_unused():
         raise RunError(
             asked="fit",
             where=f"folder '{files.directory}'",
             arrived="it is not empty" if files.directory.is_dir() else "it is a file",
             hint="Choose another folder, or go on with the run in it: --resume (resume=True).",
         )
+    files.remove_halves()
     write_document(files.config, config)
     return files
 
