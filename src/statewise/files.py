@@ -9,7 +9,6 @@ from pathlib import Path
 
 from statewise.errors import RunError
 
-
 PART = ".part"
 """How the name of a temporary file ends; it begins with a dot."""
 
