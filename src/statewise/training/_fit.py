@@ -88,7 +88,7 @@ def fit(
         batch_steps: real steps in a batch, about; by default a sixteenth of the training part, at most 20,000.
         lr: the largest learning rate of AdamW.
         weight_decay: of AdamW.
-        schedule: `"cosine"` (up over a tenth of the epochs, then down to a hundredth) or `"constant"`.
+        schedule: `"cosine"` (up over a tenth of the epochs, then down to a hundredth), or `"constant"`, which leaves the rates alone.
         clip: largest norm of all gradients together; 0 switches clipping off.
         label_smoothing: share of each label spread evenly over all classes.
         patience: stop after so many epochs without a lower validation loss; 0 never stops.
