@@ -39,8 +39,8 @@ check: $(VENV)/.installed-test ## The gates without the tests: ruff, mypy, impor
 	@echo '==> import-linter'
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-run ## Measure against peers and floors (ROWS="help" for some rows)
-	@$(BIN)/python -m benchmarks.run $(ROWS)
+bench: $(VENV)/.installed-bench ## Measure against peers and floors (ROWS="lstm-64 gru-*" for some rows, QUICK=1 to try)
+	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(foreach row,$(ROWS),'$(row)')
 
 accuracy: $(VENV)/.installed-run ## The recipe of make run over seeds 0, 1, 2 beside the published rows (minutes)
 	@$(BIN)/python -m benchmarks.vowels -- $(MODEL) $(RECIPE)
@@ -69,6 +69,7 @@ format: $(VENV)/.installed-test ## Mend what can be mended without thought
 # print errors alone: its warnings (places it looks for files, its own age) hide the line that matters.
 EXTRAS_run := all
 EXTRAS_test := all,dev
+EXTRAS_bench := bench
 LOCK := $(shell command -v flock >/dev/null 2>&1 && echo 'flock .venv.lock')
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from torch import Tensor, nn
 
 from statewise.engine._plan import Plan
@@ -44,12 +45,15 @@ class Kernel(Protocol):
         """Return the state in which `rows` sequences begin."""
         ...
 
-    def dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
-        """Run one dense block of at least one cell."""
+    def plan(self, lengths: Tensor, values: Tensor) -> Plan:
+        """Return how rows of these lengths are run."""
         ...
 
-    def ragged(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
-        """Run a plan of at least one block over cells in packed order, from states that are longest row first."""
+    def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
+        """Run a plan of at least one block over its cells, from states that are longest row first.
+
+        Return the outputs in cell order, and the state of the rows `ends` (places in the plan's order) each at its own end, or None.
+        """
         ...
 
     def no_outputs(self, values: Tensor) -> Tensor:
