@@ -36,7 +36,7 @@ class Scorer:
         """Return the outputs `[rows, out]` of a batch, and what each is held against."""
         device = device_of(self.adapted.module)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16"):
-            outputs = self.adapted(batch)
+            outputs = self.adapted(batch, return_state=False)
         contract = self.adapted.contract
         items = aligned(batch, contract.task or "classify", contract.horizon or 1)
         return outputs.values.float(), Aligned(targets=items.targets.to(device), weights=items.weights.to(device))
