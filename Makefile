@@ -14,7 +14,7 @@ ARGS ?=
 OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench accuracy folds stories fuzz docs format
+.PHONY: help run test check bench accuracy folds stories fuzz kills docs format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -54,6 +54,9 @@ stories: $(VENV)/.installed-run ## Every kind of task and file on whole data set
 fuzz: $(VENV)/.installed-test ## Read 2,000 files broken at random, and give some of them to the commands (minutes)
 	@$(BIN)/python -m tests.sequences.fuzz
 	@$(BIN)/python -m tests.cli.fuzz --files 200
+
+kills: $(VENV)/.installed-test ## Kill trainings at 50 random moments and resume them: each must end identically (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.kills
 
 docs: $(VENV)/.installed-test ## Write the pages that are made from the code
 	@$(BIN)/python docs/make_options.py

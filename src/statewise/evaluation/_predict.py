@@ -120,7 +120,7 @@ def _columns(adapted: Adapted, data: Sequences, class_names: Sequence[str]) -> d
     try:
         with torch.no_grad():
             for batch in batches(data, seed=None):
-                outputs = adapted(batch)
+                outputs = adapted(batch, return_state=False)
                 _settle(adapted, outputs, batch, class_names)
                 _require_finite(outputs.values, adapted)
                 task = adapted.contract.task

@@ -101,6 +101,7 @@ class Model(nn.Module):
         *,
         static: Tensor | None = None,
         categories: Mapping[str, tuple[str, ...]] | None = None,
+        return_state: bool = True,
     ) -> tuple[Tensor | Ragged, State]:
         """Return `(outputs, state)`.
 
@@ -110,6 +111,7 @@ class Model(nn.Module):
             state: the state each sequence continues from; None begins anew.
             static: `[n, static]`, for a model that was built with static features.
             categories: the labels behind the codes of categorical inputs, where they are not the model's own.
+            return_state: with False None stands in the place of the final state, which takes time to find for an LSTM.
 
         Returns:
             Logits `[n, classes]` or `[n, labels]`, values `[n, 1]`; where there is one output a step, one row a step in the form of
@@ -128,7 +130,7 @@ class Model(nn.Module):
                 hint="Leave it out with .select(...): there is nothing to read in it.",
             )
         begin = self.initial_state(len(encoded), dtype=encoded.values.dtype) if state is None else state
-        outputs, final = unroll(self.core, encoded, begin)
+        outputs, final = unroll(self.core, encoded, begin, return_state=return_state)
         features = self._read_out(outputs, encoded, parts, static)
         given = self.head(self.dropout(features))
         if self.target is not None:
@@ -166,8 +168,8 @@ class Model(nn.Module):
         rows: Tensor = self.encoder.static(static.to(encoded.values.dtype))
         return rows if self.config.each == "sequence" else rows.index_select(0, encoded.rows)
 
-    def run_sequences(self, data: Sequences, state: State = None) -> Outputs:
-        """Return the outputs for all sequences, flat.
+    def run_sequences(self, data: Sequences, state: State = None, *, return_state: bool = True) -> Outputs:
+        """Return the outputs for all sequences, flat, and the state after them where it is asked for.
 
         Raises:
             ShapeError: an input has another number of features than the model was built for; the source of the data is named.
@@ -179,7 +181,7 @@ class Model(nn.Module):
         parts = {name: part.to(device) for name, part in data.parts.items()}
         static = None if data.static is None or not self.config.num_static else data.static.to(device)
         categories = {name: tuple(labels) for name, labels in data.categories.items()}
-        given, final = self(parts, state, static=static, categories=categories)
+        given, final = self(parts, state, static=static, categories=categories, return_state=return_state)
         return Outputs(given.values if isinstance(given, Ragged) else given, self.config.each, final)
 
     def contract(self) -> Contract:

@@ -28,6 +28,7 @@ from statewise.runs import (
 )
 from statewise.sequences import Sequences, target_scale
 from statewise.tasks import TASKS
+from statewise.training._generators import drawn_apart
 from statewise.training._objective import Objective, resolve_class_weights
 from statewise.training._options import FitOptions, resolve_device
 from statewise.training._own import OwnParts
@@ -87,7 +88,7 @@ def fit(
         batch_steps: real steps in a batch, about; by default a sixteenth of the training part, at most 20,000.
         lr: the largest learning rate of AdamW.
         weight_decay: of AdamW.
-        schedule: `"cosine"` (up over a tenth of the epochs, then down to a hundredth) or `"constant"`.
+        schedule: `"cosine"` (up over a tenth of the epochs, then down to a hundredth), or `"constant"`, which leaves the rates alone.
         clip: largest norm of all gradients together; 0 switches clipping off.
         label_smoothing: share of each label spread evenly over all classes.
         patience: stop after so many epochs without a lower validation loss; 0 never stops.
@@ -99,7 +100,8 @@ def fit(
             `lr` and `weight_decay` are then its own, and `schedule` starts from its rates.
         sampler: `sampler(train, epoch)` yields the rows of each batch of an epoch, instead of every sequence once.
         class_weights: `"balanced"`, one a class, or a dict by name; of several labels, how much a present one counts.
-        seed: of the order of batches and of dropout; the weights are the model's own.
+        seed: of the order of batches, of dropout, and of all else that draws random numbers (of torch, NumPy or Python) while it
+            trains; the weights are the model's own.
         device: `"auto"`, or any torch device.
         precision: `"float32"`, or `"bfloat16"` under autocast.
         gradients_by_lag: after each epoch, measure on up to 32 training sequences how far back in time the loss reaches.
@@ -170,14 +172,15 @@ def fit(
     session = Session(
         adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with drawn_apart(seed):
         history = session.run()
     run = Run(
         config=config, history=history, model=model, directory=files.directory if files else None, call=call, contract=adapted.contract
     )
     if files is not None:
         write_seen(files, train, valid)
+        # Before the weights that it vouches for: between the two writes, weights without a hash can be loaded, other weights cannot.
+        files.provenance.unlink(missing_ok=True)
         weights = save_weights(model.state_dict(), files.weights)
         write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
     return run
@@ -218,22 +221,21 @@ def _prepare(directory: Path | str | None, config: RunConfig, *, resume: bool) -
     files = RunFiles(directory)
     if resume and files.config.is_file():
         _require_same(read_document(files.config, RunConfig), config, files)
-        for left in files.directory.rglob(".*.part"):  # half a file, of a process that was killed while it wrote
-            left.unlink(missing_ok=True)
-    elif resume:
+    elif resume and not (files.directory.exists() and files.is_unused()):
         raise RunError(
             asked="resume a run",
             where=f"folder '{files.directory}'",
             arrived="no config.json in it",
             hint="Name the folder of the run that was begun, or leave --resume (resume=True) away.",
         )
-    elif files.directory.exists() and (not files.directory.is_dir() or any(files.directory.iterdir())):
+    elif not files.is_unused():
         raise RunError(
             asked="fit",
             where=f"folder '{files.directory}'",
             arrived="it is not empty" if files.directory.is_dir() else "it is a file",
             hint="Choose another folder, or go on with the run in it: --resume (resume=True).",
         )
+    files.remove_halves()
     write_document(files.config, config)
     return files
 
