@@ -17,6 +17,7 @@ from statewise.sequences._split import folds, split
 from statewise.sequences._split_time import are_dates
 from statewise.sequences._summary import DataSummary, class_counts, describe, fingerprints, require_two_classes
 from statewise.sequences._targets import UNKNOWN, Aligned, aligned, steps_ahead
+from statewise.sequences._windows import Window, Windows, windows
 
 __all__ = [
     "FILE_NAME",
@@ -28,6 +29,8 @@ __all__ = [
     "Scale",
     "Sequences",
     "Statistics",
+    "Window",
+    "Windows",
     "aligned",
     "are_dates",
     "batches",
@@ -50,4 +53,5 @@ __all__ = [
     "steps_ahead",
     "target_scale",
     "told",
+    "windows",
 ]
