@@ -28,6 +28,7 @@ from statewise.runs import (
 )
 from statewise.sequences import Sequences, target_scale
 from statewise.tasks import TASKS
+from statewise.training._generators import drawn_apart
 from statewise.training._objective import Objective, resolve_class_weights
 from statewise.training._options import FitOptions, resolve_device
 from statewise.training._own import OwnParts
@@ -99,7 +100,8 @@ def fit(
             `lr` and `weight_decay` are then its own, and `schedule` starts from its rates.
         sampler: `sampler(train, epoch)` yields the rows of each batch of an epoch, instead of every sequence once.
         class_weights: `"balanced"`, one a class, or a dict by name; of several labels, how much a present one counts.
-        seed: of the order of batches and of dropout; the weights are the model's own.
+        seed: of the order of batches, of dropout, and of all else that draws random numbers (of torch, NumPy or Python) while it
+            trains; the weights are the model's own.
         device: `"auto"`, or any torch device.
         precision: `"float32"`, or `"bfloat16"` under autocast.
         gradients_by_lag: after each epoch, measure on up to 32 training sequences how far back in time the loss reaches.
@@ -170,14 +172,15 @@ def fit(
     session = Session(
         adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with drawn_apart(seed):
         history = session.run()
     run = Run(
         config=config, history=history, model=model, directory=files.directory if files else None, call=call, contract=adapted.contract
     )
     if files is not None:
         write_seen(files, train, valid)
+        # Before the weights that it vouches for: between the two writes, weights without a hash can be loaded, other weights cannot.
+        files.provenance.unlink(missing_ok=True)
         weights = save_weights(model.state_dict(), files.weights)
         write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
     return run
