@@ -1,18 +1,22 @@
 """Which sequence lies on which lane, and where? Streams are laid end to end on lanes that are about equally long.
 
-What is cut out of the lanes, and how it is handed on, is `_windows`'.
+What a window is, is `_windows`'.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+
+from statewise.sequences._ragged import Ragged
+from statewise.sequences._sequences import Sequences
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -176,6 +180,45 @@ def laid(lengths: Int[Tensor, " n"], *, lanes: int, seed: int | None = 0, epoch:
     begins = torch.nn.functional.pad(flat[:, 0].cumsum(0), (1, 0))
     counts = torch.tensor([len(lane) for lane in queue], dtype=torch.int64)
     return Lanes(first=flat[:, 1], row=flat[:, 2], begins=begins, offsets=begins[torch.nn.functional.pad(counts.cumsum(0), (1, 0))])
+
+
+def side_by_side(lengths: Int[Tensor, " n"], rows: Int[Tensor, " lanes"], *, most: int | None = None) -> Lanes:
+    """Return some sequences, none of them empty, each on a lane of its own, in the order asked.
+
+    Args:
+        lengths: of all sequences.
+        rows: those that are laid down.
+        most: steps of each at most, from its beginning.
+    """
+    chosen = lengths[rows] if most is None else lengths[rows].clamp(max=most)
+    begins = torch.nn.functional.pad(chosen.cumsum(0), (1, 0))
+    return Lanes(first=(lengths.cumsum(0) - lengths)[rows], row=rows, begins=begins, offsets=begins)
+
+
+def pieces_of(data: Sequences, runs: Runs, *, beyond: int = 0) -> Sequences:
+    """Return the runs as sequences of their own, without targets, weights and times.
+
+    Args:
+        data: what the runs are of.
+        runs: at least one.
+        beyond: so many steps that follow each run, as far as its sequence reaches, come after it.
+    """
+    lengths = runs.lengths
+    if beyond:
+        lengths = torch.minimum(lengths + beyond, data.lengths.cumsum(0)[runs.row] - runs.first)
+    places = replace(runs, lengths=lengths).places
+    inputs: Any = {name: Ragged(part.values[places.to(part.values.device)], lengths) for name, part in data.parts.items()}
+    rows = runs.row.tolist()
+    return replace(
+        data,
+        inputs=inputs["x"] if isinstance(data.inputs, Ragged) else inputs,
+        keys=None if data.keys is None else [data.keys[row] for row in rows],
+        groups=None,
+        static=None if data.static is None else data.static[runs.row],
+        targets=None,
+        weights=None,
+        times=None,
+    )
 
 
 def _dealt(lengths: list[int], order: list[int], lanes: int) -> list[list[int]]:

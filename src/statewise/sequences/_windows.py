@@ -44,7 +44,7 @@ class Window:
         times: the time of each step, or None.
         number: which window this is, from 0.
         burn_in: so many steps at the beginning run without gradient.
-        carry: the next window begins so many steps after the beginning of this one.
+        carry: the next window begins so many steps after the beginning of this one; after the last one the lanes end.
     """
 
     inputs: Shaped[Tensor, "time lanes *feature"] | dict[str, Tensor]
@@ -108,7 +108,7 @@ class Span(NamedTuple):
     scored: int
     end: int
     following: int
-    """Where the next window is read from."""
+    """Where the next window is read from; the end of the lanes after the last one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +154,7 @@ class Strides:
             begin=begin,
             scored=begin + self.window - self.stride if number else 0,
             end=min(begin + self.window, self.time),
-            following=max(begin + self.stride - self.burn_in, 0),
+            following=min(max(begin + self.stride - self.burn_in, 0), self.time),
         )
 
 
