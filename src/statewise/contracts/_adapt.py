@@ -62,6 +62,7 @@ class ReadsSequences(Protocol):
         ...
 
 
+@runtime_checkable
 class _Runs(Protocol):
     """Calls a module on sequences."""
 
