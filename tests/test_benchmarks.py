@@ -18,7 +18,7 @@ from benchmarks.peak import peak_of
 from benchmarks.peers.lanes import CELLS, dense
 from benchmarks.peers.lanes import ours as ours_on_lanes
 from benchmarks.peers.sequences import FLIPPED, PACKED, PADDED, ours
-from benchmarks.plans import blocks_of, described
+from benchmarks.plans import described, plan_of
 from benchmarks.rows.lanes import make_window
 from benchmarks.rows.sequences import Case, make_work
 from benchmarks.run import HERE, find_rows, main, run
@@ -232,8 +232,9 @@ def test_all_ways_over_lanes_agree_and_a_lost_reset_would_be_seen() -> None:
 
 def test_the_blocks_of_a_plan_hold_every_step() -> None:
     lengths = torch.tensor([3, 0, 5, 5, 1])
-    assert sum(time * width for time, width in blocks_of(lengths)) >= int(lengths.sum())
-    assert "14 steps in 5 sequences of 0-5" in described(lengths)
+    module = torch.nn.LSTM(2, 3)
+    assert plan_of(module, lengths).num_cells >= int(lengths.sum())
+    assert "14 steps in 5 sequences of 0-5" in described(module, lengths, gradient=True)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak since a moment is read from /proc")

@@ -29,7 +29,7 @@ def _contest(axis: Axis, size: int, *, memory: bool, seed: int) -> Contest:
     return Contest(
         ours=contestant("ours"),
         peers=tuple(Peer(name=name, says=f"{name}, converted by index", variants=(contestant(name),)) for name in others),
-        notes=described(work.lengths),
+        notes=described(work.module, work.lengths, gradient=True),
     )
 
 
