@@ -308,6 +308,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--full", type=int, default=3, help="disks that are full")
     parser.add_argument("--stride", type=int, default=1, help="kill around every so-manieth write of a small run")
     parser.add_argument("--size", type=int, default=96, help="hidden units")
+    parser.add_argument("--epochs", type=int, default=8, help="of a run")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(words)
     inside = given.kills // 5 if given.inside is None else given.inside
@@ -330,7 +331,7 @@ def main(words: list[str] | None = None) -> int:
     for number, (name, make) in enumerate(JOBS.items()):
         kills = given.kills // len(JOBS) + (number < given.kills % len(JOBS))
         with tempfile.TemporaryDirectory() as folder:
-            large, place = make(n=240, hidden=given.size, epochs=8, seconds_between=0.0), Path(folder)
+            large, place = make(n=240, hidden=given.size, epochs=given.epochs, seconds_between=0.0), Path(folder)
             expected, seconds = whole_run(large, place)
             updates = sum(record["record"] == "update" for record in expected["history"])
             say(f"{name}: {updates} updates, {seconds:.1f} s a run, a checkpoint after each")

@@ -59,6 +59,7 @@ class ReadsSequences(Protocol):
         ...
 
 
+@runtime_checkable
 class _Runs(Protocol):
     """Calls a module on sequences."""
 
