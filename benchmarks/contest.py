@@ -74,6 +74,7 @@ class Row:
         warm_up: rounds that do not count, before the others.
         repeats: rounds that count.
         tolerance: by how much answers may differ, as a share of the largest number in ours.
+        notes_by_seed: whether the notes of each seed are shown, and not those of the first alone.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Row:
     warm_up: int = 5
     repeats: int = 15
     tolerance: float = 1e-4
+    notes_by_seed: bool = False
 
 
 def timed(work: Callable[[], Any]) -> Figure:
@@ -112,11 +114,11 @@ def require_agreement(contest: Contest, tolerance: float) -> None:
     """
     if contest.ours.answer is None:
         return
-    wanted = contest.ours.answer()
+    wanted = [tensor.detach() for tensor in contest.ours.answer()]
     for peer in contest.peers:
         for variant in peer.variants:
             if variant.answer is not None:
-                _require_equal(f"{peer.name}, {variant.name}", variant.answer(), wanted, tolerance)
+                _require_equal(f"{peer.name}, {variant.name}", [tensor.detach() for tensor in variant.answer()], wanted, tolerance)
 
 
 def _require_equal(name: str, given: Sequence[Tensor], wanted: Sequence[Tensor], tolerance: float) -> None:

@@ -124,10 +124,7 @@ def judge(measured: Measured, floors: Floors) -> Judged:
 def _compare(seeds: Sequence[Taken], names: Sequence[str], peer: str, floor: float | None) -> Comparison:
     """Return ours beside the best of `names`, which is chosen seed by seed."""
     best = [min(names, key=lambda name: statistics.median(taken.peers[name])) for taken in seeds]
-    ratios = [
-        _spread([theirs / ours for theirs, ours in zip(taken.peers[name], taken.ours, strict=True)])
-        for taken, name in zip(seeds, best, strict=True)
-    ]
+    ratios = [_spread(_ratios(taken.peers[name], taken.ours)) for taken, name in zip(seeds, best, strict=True)]
     place = _median_place([ratio.median for ratio in ratios])
     taken, name = seeds[place], best[place]
     return Comparison(
@@ -140,6 +137,13 @@ def _compare(seeds: Sequence[Taken], names: Sequence[str], peer: str, floor: flo
         by_seed=tuple(ratio.median for ratio in ratios),
         floor=floor,
     )
+
+
+def _ratios(theirs: Sequence[float], ours: Sequence[float]) -> list[float]:
+    """Return their figures to ours, round by round; one that was taken once, because it was hopeless, to the median of ours."""
+    if len(theirs) == 1:
+        return [theirs[0] / statistics.median(ours)]
+    return [their / our for their, our in zip(theirs, ours, strict=True)]
 
 
 def _median_place(figures: Sequence[float]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HEATS = 3
-"""Rounds in which the variants of a peer are compared, after one that does not count; the fastest goes on."""
+"""Rounds in which the variants of a peer are compared, after a first one that does not count; the fastest goes on."""
+
+
+HOPELESS = 25.0
+"""A variant that takes so many times ours at first is not measured again; where a peer has no other, that figure stands for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,7 @@ class Taken:
     Attributes:
         seed: of the data.
         ours: our figures.
-        peers: those of each peer that could be measured.
+        peers: those of each peer that could be measured; a single one where that was hopeless.
         variants: the variant of each peer that was the best.
         notes: about the data.
     """
@@ -82,24 +87,30 @@ def measure(row: Row, effort: Effort = FULL) -> Measured:
 
 
 def _take(contest: Contest, seed: int, warm_up: int, repeats: int) -> Taken:
-    best = {peer.name: _best(peer.variants) for peer in contest.peers if peer.variants}
-    names = ["", *best]  # ours has no name
-    figures = _rounds([contest.ours, *best.values()], warm_up, repeats)
-    by_name = dict(zip(names, figures, strict=True))
-    return Taken(
-        seed=seed,
-        ours=by_name.pop(""),
-        peers=by_name,
-        variants={name: contestant.name for name, contestant in best.items()},
-        notes=contest.notes,
-    )
+    first = {peer.name: [variant.figure() for variant in peer.variants] for peer in contest.peers if peer.variants}
+    limit = HOPELESS * min(contest.ours.figure() for _ in range(2)) if repeats > 1 else math.inf
+    best: dict[str, Contestant] = {}
+    once: dict[str, list[float]] = {}
+    variants: dict[str, str] = {}
+    for peer in contest.peers:
+        figures = first.get(peer.name, [])
+        able = [variant for variant, figure in zip(peer.variants, figures, strict=True) if figure <= limit]
+        if able:
+            best[peer.name] = _best(able)
+            variants[peer.name] = best[peer.name].name
+        elif figures:
+            once[peer.name] = [min(figures)]
+            variants[peer.name] = peer.variants[figures.index(min(figures))].name
+    ours, *others = _rounds([contest.ours, *best.values()], warm_up, repeats)
+    taken = dict(zip(best, others, strict=True)) | once
+    return Taken(seed=seed, ours=ours, peers={name: taken[name] for name in first}, variants=variants, notes=contest.notes)
 
 
 def _best(variants: Sequence[Contestant]) -> Contestant:
     """Return the variant with the least median."""
     if len(variants) == 1:
         return variants[0]
-    medians = [statistics.median(figures) for figures in _rounds(variants, 1, HEATS)]
+    medians = [statistics.median(figures) for figures in _rounds(variants, 0, HEATS)]
     return variants[medians.index(min(medians))]
 
 

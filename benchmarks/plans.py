@@ -61,11 +61,12 @@ def chained(module: Module, lengths: Tensor, *, gradient: bool) -> Callable[[], 
             tensor.grad = None
         state: tuple[Tensor, ...] = (begin, begin) if isinstance(module, nn.LSTM) else (begin,)
         outputs = []
-        for block in blocks:
-            state = tuple(part.narrow(1, 0, block.shape[1]) for part in state)
-            out, final = module(block, state if isinstance(module, nn.LSTM) else state[0])
-            state = final if isinstance(module, nn.LSTM) else (final,)
-            outputs.append(out)
+        with torch.set_grad_enabled(gradient):
+            for block in blocks:
+                state = tuple(part.narrow(1, 0, block.shape[1]) for part in state)
+                out, final = module(block, state if isinstance(module, nn.LSTM) else state[0])
+                state = final if isinstance(module, nn.LSTM) else (final,)
+                outputs.append(out)
         if gradient:
             torch.autograd.backward(outputs, wanted)
 

@@ -26,9 +26,8 @@ def lines_of(judged: Judged) -> Iterator[str]:
     row = measured.row
     yield ""
     yield f"{row.name}: {row.says}"
-    notes = next((taken.notes for taken in measured.seeds if taken.notes), "")
-    if notes:
-        yield f"  {notes}"
+    told = [taken.notes for taken in measured.seeds if taken.notes]
+    yield from (f"  {notes}" for notes in (told if row.notes_by_seed else told[:1]))
     if judged.limit is not None or not judged.comparisons:
         own = f"{shown(judged.ours.lower, row.unit)}-{shown(judged.ours.upper, row.unit)}"
         limit = "" if judged.limit is None else f"<= {shown(judged.limit, row.unit)}"

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
-from benchmarks.contest import Contest, Contestant, Peer, Row, needing
+from benchmarks.contest import Contest, Contestant, Peer, Row, needing, require_agreement
 from benchmarks.judging import AT_MOST, BEST, Floors, Judged, judge
-from benchmarks.measuring import HEATS, Effort, Measured, Taken, measure
+from benchmarks.measuring import HEATS, HOPELESS, Effort, Measured, Taken, measure
+from benchmarks.peak import peak_of
+from benchmarks.peers.lanes import CELLS, dense
+from benchmarks.peers.lanes import ours as ours_on_lanes
+from benchmarks.peers.sequences import FLIPPED, PACKED, PADDED, ours
+from benchmarks.plans import described, plan_of
+from benchmarks.rows.lanes import make_window
+from benchmarks.rows.sequences import Case, make_work
 from benchmarks.run import HERE, find_rows, main, run
+from benchmarks.stateful import Streams, train_stateful
 from benchmarks.table import lines_of, shown
+from statewise.engine import unroll
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,9 +107,9 @@ def test_contestants_are_measured_in_turn_and_each_goes_first() -> None:
 
     contest = Contest(ours=named("o"), peers=(peer("p", named("p")), peer("q", named("q"))))
     measured = measure(Row(name="x", says="", contest=lambda _: contest, is_drawn=False, warm_up=1, repeats=3))
-    assert "".join(calls) == "opq" + "pqo" + "qop" + "opq"
-    assert measured.seeds[0].ours == [6.0, 8.0, 10.0]
-    assert measured.seeds[0].peers == {"p": [4.0, 9.0, 11.0], "q": [5.0, 7.0, 12.0]}
+    assert "".join(calls) == "pqoo" + "opq" + "pqo" + "qop" + "opq"
+    assert measured.seeds[0].ours == [10.0, 12.0, 14.0]
+    assert measured.seeds[0].peers == {"p": [8.0, 13.0, 15.0], "q": [9.0, 11.0, 16.0]}
 
 
 def test_variants_run_a_few_heats_and_only_the_best_meets_ours() -> None:
@@ -113,7 +123,21 @@ def test_variants_run_a_few_heats_and_only_the_best_meets_ours() -> None:
         return Contestant(name=name, figure=once)
 
     measure(row(counted("ours", 1.0), peer("p", counted("bad", 3.0), counted("good", 2.0)), repeats=7))
-    assert counts == {"ours": 7, "bad": HEATS + 1, "good": HEATS + 1 + 7}
+    assert counts == {"ours": 2 + 7, "bad": 1 + HEATS, "good": 1 + HEATS + 7}
+
+
+def test_what_is_hopeless_at_first_is_measured_once_and_its_figure_stands() -> None:
+    calls: list[str] = []
+
+    def slow() -> float:
+        calls.append("slow")
+        return 2 * HOPELESS
+
+    contest = row(constant("ours", 1.0), peer("p", Contestant(name="slow", figure=slow)), peer("q", constant("q", HOPELESS)))
+    slowest, near, best = judge(measure(contest), {}).comparisons
+    assert calls == ["slow"]
+    assert (slowest.variant, slowest.ratio.median, slowest.theirs) == ("slow", 2 * HOPELESS, 2 * HOPELESS)
+    assert (near.ratio.median, best.variant) == (HOPELESS, "q")
 
 
 def test_each_seed_has_data_of_its_own_where_a_seed_changes_them() -> None:
@@ -172,6 +196,65 @@ def test_the_table_says_what_who_how_much_and_whether() -> None:
     assert lines[3].split() == ["kernel", "(beside)", "2", "ms", "1", "ms", "0.50", "[0.50-0.50]", ">=", "0.4", "ok"]
     assert shown(0.0123, "s") == "12.3 ms"
     assert shown(3 * 2**20, "B") == "3 MiB"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(core="lstm", lengths="short", use="states"),
+        Case(core="rnn", lengths="short"),
+        Case(core="gru", lengths="short", use="inference"),
+        Case(core="gru", lengths="short", bidirectional=True),
+        Case(core="lstm", lengths="short", num_layers=2),
+    ],
+    ids=lambda case: case.name,
+)
+def test_all_ways_over_sequences_agree_and_each_gets_its_gradients(case: Case) -> None:
+    work = make_work(case, seed=3)
+    ways = {"ours": ours, **PACKED, **(FLIPPED if case.bidirectional else PADDED if case.use != "states" else {})}
+    answers = {name: work.run(way) for name, way in ways.items()}
+    contestants = tuple(Contestant(name=name, figure=float, answer=lambda name=name: answers[name]) for name in ways)  # type: ignore[misc]
+    require_agreement(Contest(ours=contestants[0], peers=(peer("all", *contestants),)), 1e-4)
+    num_gradients = 0 if case.use == "inference" else 1 + len(list(work.module.parameters()))
+    num_states = 2 if case.use == "states" else 0
+    assert {len(answer) for answer in answers.values()} == {1 + num_states + num_gradients}
+
+
+def test_all_ways_over_lanes_agree_and_a_lost_reset_would_be_seen() -> None:
+    window = make_window(seed=3)
+    answers = {name: window.run(way) for name, way in {"ours": ours_on_lanes, **CELLS}.items()}
+    contestants = tuple(Contestant(name=name, figure=float, answer=lambda name=name: answers[name]) for name in answers)  # type: ignore[misc]
+    require_agreement(Contest(ours=contestants[0], peers=(peer("cells", *contestants),)), 1e-4)
+    without = Contestant(name="dense", figure=float, answer=lambda: window.run(dense))
+    with pytest.raises(AssertionError, match="dense, dense answers otherwise"):
+        require_agreement(Contest(ours=contestants[0], peers=(peer("dense", without),)), 1e-4)
+
+
+def test_the_blocks_of_a_plan_hold_every_step() -> None:
+    lengths = torch.tensor([3, 0, 5, 5, 1])
+    module = torch.nn.LSTM(2, 3)
+    assert plan_of(module, lengths).num_cells >= int(lengths.sum())
+    assert "14 steps in 5 sequences of 0-5" in described(module, lengths, gradient=True)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak since a moment is read from /proc")
+def test_the_peak_is_what_was_taken_meanwhile_even_if_it_is_given_back() -> None:
+    size = 64 * 2**20
+    assert 0.9 * size < peak_of(lambda: torch.ones(size // 4).sum()) < 1.5 * size
+    assert peak_of(lambda: None) < size // 4
+
+
+def test_streams_are_trained_on_with_the_state_carried_and_its_graph_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def noted(module: Any, inputs: Any, state: Any) -> Any:
+        given.append(state)
+        return unroll(module, inputs, state)
+
+    monkeypatch.setattr("benchmarks.stateful.unroll", noted)
+    last = train_stateful(Streams.of(7), window=3)
+    assert [state is None for state in given] == [True, False, False]
+    assert all(bool(part.any()) and part.grad_fn is None for state in [*given[1:], last] for part in state)
 
 
 def test_every_row_has_a_name_of_its_own_and_every_floor_a_row() -> None:

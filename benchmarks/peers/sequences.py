@@ -83,6 +83,32 @@ def pad_by_index(module: Module, values: Tensor, lengths: Tensor) -> tuple[Tenso
     return Ragged.from_padded(outputs, lengths, batch_first=False).values, None
 
 
+def pad_and_flip(module: Module, values: Tensor, lengths: Tensor) -> tuple[Tensor, Any]:
+    """Run both directions over the padded tensor, the backward one over sequences that are flipped each at its own end."""
+    outputs = pad_both_ways(module, pad_sequence(list(torch.split(values, lengths.tolist()))), lengths)
+    return _real(outputs, lengths), None
+
+
+def pad_both_ways(module: Module, padded: Tensor, lengths: Tensor) -> Tensor:
+    """Return the outputs `[time, batch, 2 * hidden]` of a layer of two directions on a padded `[time, batch, feature]`."""
+    times = torch.arange(len(padded))[:, None]
+    flipped = torch.where(times < lengths, lengths - 1 - times, times)
+    rows = torch.arange(len(lengths))
+    ahead, back = _one_direction(module, padded, ""), _one_direction(module, padded[flipped, rows], "_reverse")
+    return torch.cat([ahead, back[flipped, rows]], -1)
+
+
+def _one_direction(module: Module, padded: Tensor, suffix: str) -> Tensor:
+    """Call the function that nn.LSTM and its like call, with the weights of one direction."""
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    weights = [getattr(module, f"{kind}_l0{suffix}") for kind in kinds]
+    zeros = padded.new_zeros(1, padded.shape[1], module.hidden_size)
+    begin = (zeros, zeros) if isinstance(module, nn.LSTM) else zeros
+    function = getattr(torch, module.mode.lower())  # lstm, gru, rnn_tanh
+    outputs: Tensor = function(padded, begin, weights, True, 1, 0.0, module.training, False, False)[0]  # noqa: FBT003
+    return outputs
+
+
 PACKED: dict[str, Way] = {
     "pack_padded_sequence": pack_padded,
     "the same, sorted by hand": pack_padded_sorted,
@@ -90,6 +116,7 @@ PACKED: dict[str, Way] = {
     "packed by index": pack_by_index,
 }
 PADDED: dict[str, Way] = {"mask": pad_and_mask, "batch first, mask": pad_batch_first, "by index": pad_by_index}
+FLIPPED: dict[str, Way] = {"flipped": pad_and_flip}
 
 
 def _mask(lengths: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.contest import Contest, Contestant, Peer, Row, timed
-from benchmarks.peers.sequences import PACKED, PADDED, Module, Way, ours, ours_without_state
+from benchmarks.peers.sequences import FLIPPED, PACKED, PADDED, Module, Way, ours, ours_without_state
 from benchmarks.plans import chained, described
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Core = Literal["lstm", "gru", "rnn"]
 CORES: dict[Core, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+Use = Literal["train", "states", "state-gradient", "inference"]
 Draw = Callable[[torch.Generator], Tensor]
 
 
@@ -64,7 +65,7 @@ class Case:
 
     core: Core
     lengths: str
-    use: Literal["train", "states", "state-gradient", "inference"] = "train"
+    use: Use = "train"
     num_layers: int = 1
     bidirectional: bool = False
 
@@ -102,7 +103,7 @@ class Work:
     values: Tensor
     lengths: Tensor
     gradient: Tensor
-    use: str
+    use: Use
 
     def run(self, way: Way) -> list[Tensor]:
         """Do the work once; return the outputs, where asked the final state, and the gradients of inputs and weights."""
@@ -132,18 +133,21 @@ class Work:
 
 def make_work(case: Case, seed: int) -> Work:
     """Return the work of a case on the data of a seed."""
-    source = torch.Generator().manual_seed(seed)
-    sizes = LENGTHS[case.lengths]
-    lengths = sizes.draw(source)
-    steps = int(lengths.sum())
     torch.manual_seed(seed)
-    module = case.build()
+    return work_on(case.build(), LENGTHS[case.lengths].draw, case.use, seed)
+
+
+def work_on(module: Module, draw: Draw, use: Use, seed: int) -> Work:
+    """Return the work of a layer on lengths, values and gradients that are drawn from a seed."""
+    source = torch.Generator().manual_seed(seed)
+    lengths = draw(source)
+    steps = int(lengths.sum())
     return Work(
-        module=module.train(case.use != "inference"),
-        values=torch.randn(steps, sizes.inputs, generator=source).requires_grad_(case.use != "inference"),
+        module=module.train(use != "inference"),
+        values=torch.randn(steps, module.input_size, generator=source).requires_grad_(use != "inference"),
         lengths=lengths,
-        gradient=torch.randn(steps, sizes.hidden * (1 + case.bidirectional), generator=source),
-        use=case.use,
+        gradient=torch.randn(steps, module.hidden_size * (1 + module.bidirectional), generator=source),
+        use=use,
     )
 
 
@@ -151,8 +155,9 @@ def _contest(case: Case, seed: int) -> Contest:
     work = make_work(case, seed)
     asks = case.use in {"states", "state-gradient"}
     peers = [work.peer("packed", "pack_padded_sequence and its like", PACKED.items())]
-    if not (asks or case.bidirectional):  # padding has no final state, and backwards it is read before the steps
-        peers.append(work.peer("padded", "padding run along and dropped", PADDED.items()))
+    if not asks:  # of padding there is no final state
+        ways = FLIPPED if case.bidirectional else PADDED
+        peers.append(work.peer("padded", "padding run along and dropped", ways.items()))
     if case.use == "states":
         without = Work(**{**vars(work), "use": "train"}).contestant("without", ours_without_state)
         peers.append(Peer(name="without", says="ours, without asking for the final state", variants=(_no_answer(without),), rival=False))

@@ -53,9 +53,9 @@ def test_a_plan_is_whole_when_one_dense_call_does_it(lengths: list[int]) -> None
 COSTS = st.builds(Cost, call=st.floats(0, 50), step=st.floats(0, 5), cell=st.floats(0.01, 3), most_cells=st.sampled_from([1, 7, 40, 10**9]))
 
 
-@given(LENGTHS, COSTS, st.integers(1, 3))
-def test_with_a_cost_every_step_has_one_cell_of_its_own_and_others_repeat_a_last_step(lengths: list[int], cost: Cost, teams: int) -> None:
-    plan = Plan(torch.tensor(lengths, dtype=torch.int64), cost, teams)
+@given(LENGTHS, COSTS)
+def test_with_a_cost_every_step_has_one_cell_of_its_own_and_others_repeat_a_last_step(lengths: list[int], cost: Cost) -> None:
+    plan = Plan(torch.tensor(lengths, dtype=torch.int64), cost)
     first = torch.tensor([1000 * row for row in range(len(lengths))], dtype=torch.int64)
     cells = plan.gather(first, 1)
     assert len(cells) == plan.num_cells == sum(block.time * block.width for block in plan.blocks)
@@ -65,9 +65,9 @@ def test_with_a_cost_every_step_has_one_cell_of_its_own_and_others_repeat_a_last
     assert np.array_equal(plan.reversal[plan.reversal], np.arange(plan.num_cells))
 
 
-@given(LENGTHS, COSTS, st.integers(1, 3))
-def test_values_go_to_cells_and_back(lengths: list[int], cost: Cost, teams: int) -> None:
-    plan = Plan(torch.tensor(lengths, dtype=torch.int64), cost, teams)
+@given(LENGTHS, COSTS)
+def test_values_go_to_cells_and_back(lengths: list[int], cost: Cost) -> None:
+    plan = Plan(torch.tensor(lengths, dtype=torch.int64), cost)
     values = torch.arange(float(sum(lengths))).requires_grad_()
     index = plan.gather(plan.lengths.cumsum(0) - plan.lengths, 1)
     moves = moves_of(index, plan.cells.run_on, torch.device("cpu"))

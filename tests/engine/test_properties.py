@@ -6,8 +6,6 @@ import pytest
 import torch
 from hypothesis import example, given
 
-from statewise.engine import _costs
-from statewise.engine._kernels import kernel_for
 from tests.engine import properties
 from tests.engine.cases import Case, HashCase, cases, examples, hash_cases, many_sequences
 
@@ -30,31 +28,6 @@ def test_each_sequence_equals_itself_alone_in_float64(case: Case) -> None:
 @example(many_sequences(F32))
 @examples(16)
 def test_each_sequence_equals_itself_alone_in_float32(case: Case) -> None:
-    properties.assert_each_sequence_equals_itself_alone(case)
-
-
-def test_teams_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_costs, "_WORTH_A_THREAD", 0.0)
-    monkeypatch.setattr(_costs, "_ROWS_OF_A_TEAM", 1)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-
-    @given(cases(F32))
-    @example(many_sequences(F32, bidirectional=True))
-    @examples(16)
-    def holds(case: Case) -> None:
-        properties.assert_each_sequence_equals_itself_alone(case)
-        properties.assert_permuting_rows_permutes_results(case)
-
-    holds()
-    lengths = torch.tensor([30, 2, 0, 7, 7])
-    assert kernel_for(torch.nn.LSTM(2, 3)).plan(lengths, torch.zeros(46, 2)).num_teams == 3
-
-
-@pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
-@pytest.mark.parametrize("count", [64, 512])
-def test_the_batches_that_the_benchmark_times_are_exact(kind: str, count: int) -> None:
-    drawn = torch.empty(count).log_normal_(3.5, 0.9, generator=torch.Generator().manual_seed(0)).round().clamp(3, 800)
-    case = Case(kind=kind, input_size=128, hidden_size=128, lengths=tuple(drawn.long().tolist()[:count:8]), dtype=F32, seed=1)
     properties.assert_each_sequence_equals_itself_alone(case)
 
 

@@ -50,8 +50,11 @@ class Outputs:
 class ReadsSequences(Protocol):
     """A module that takes `Sequences` as they are."""
 
-    def run_sequences(self, data: Sequences, state: State = None, *, return_state: bool = True) -> Outputs:
-        """Return the outputs for all sequences, and the state after them where it is asked for."""
+    def run_sequences(self, data: Sequences, state: State = None, *, return_state: bool = True, beyond: Sequences | None = None) -> Outputs:
+        """Return the outputs for all sequences, and the state after them where it is asked for.
+
+        `beyond` is given where features are known beforehand, with the steps that follow.
+        """
         ...
 
     def contract(self) -> Contract:
@@ -81,13 +84,29 @@ class Adapted:
         self.module, self.contract, self.notes = module, contract, notes
         self._run = run
 
-    def __call__(self, data: Sequences, state: State = None, *, return_state: bool = True) -> Outputs:
+    @property
+    def pads(self) -> bool:
+        """Whether the module is called on padded tensors."""
+        return isinstance(self._run, _Padded)
+
+    @property
+    def takes_state(self) -> bool:
+        """Whether a state that is given reaches the module; of a `call=` nobody knows, so it is believed."""
+        return not isinstance(self._run, _Padded) or self._run.call is not None or "state" in (self.contract.takes or ())
+
+    @property
+    def sees_beyond(self) -> bool:
+        """Whether the module can read features that are known beforehand of steps after those that it is given."""
+        return isinstance(self.module, ReadsSequences) and not self.pads
+
+    def __call__(self, data: Sequences, state: State = None, *, return_state: bool = True, beyond: Sequences | None = None) -> Outputs:
         """Return the outputs for some sequences, none of them empty.
 
         Args:
             data: the sequences.
-            state: what they continue from; None begins anew.
+            state: the state that each goes on from; None begins anew.
             return_state: without it the state is left out where finding it costs time.
+            beyond: the same sequences with the steps that follow each, for a module that `sees_beyond`.
 
         Raises:
             ShapeError: the module reads another number of features.
@@ -103,6 +122,8 @@ class Adapted:
         if isinstance(self.module, (nn.RNNBase, nn.RNNCellBase)):
             check_features(self.module, data)
         try:
+            if beyond is not None and isinstance(self.module, ReadsSequences):
+                return self.module.run_sequences(data, state, return_state=return_state, beyond=beyond)
             return self._run(data, state, return_state=return_state)
         except StatewiseError:
             raise
@@ -217,6 +238,7 @@ class _Padded:
     def __call__(self, data: Sequences, state: State, *, return_state: bool) -> Outputs:  # noqa: ARG002  # it comes as it comes
         if self.sees_lengths or len(set(data.lengths.tolist())) <= 1:
             return self._call_once(data, state)
+        assert state is None, "a state goes on in pieces of one length: see `Carrier`"
         groups = [torch.nonzero(data.lengths == length).flatten() for length in sorted(set(data.lengths.tolist()))]
         parts = [self._call_once(data.select(rows), state) for rows in groups]
         back = torch.cat(groups).argsort()

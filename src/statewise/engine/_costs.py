@@ -6,7 +6,7 @@ The figures decide only where time is cut and which path is taken, never what co
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -17,13 +17,11 @@ Kind: TypeAlias = Literal["lstm", "gru", "rnn"]
 TABLE = Path(__file__).with_name("costs.toml")
 _REFERENCE = 128 * (128 + 128)
 """The size of the cells that the table speaks of: units times what each of them reads."""
-_WORTH_A_THREAD = 2000.0
-_ROWS_OF_A_TEAM = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a dense block costs on one thread, in microseconds.
+    """What a dense block costs, in microseconds.
 
     Args:
         call: whatever its size.
@@ -50,16 +48,6 @@ class Cost:
             cell=self.cell * (0.68 * work + 0.32 * units),
             most_cells=max(64, int(self.most_cells / units)),
         )
-
-    def for_threads(self, number: int) -> Cost:
-        """Return the cost with several threads, which share the cells and little else."""
-        return self if number <= 1 else replace(self, cell=self.cell / number**0.8)
-
-    def num_teams(self, num_rows: int, num_steps: int, num_threads: int) -> int:
-        """Return how many teams are worth their while: one a thread, none of few rows, one where all is done in no time."""
-        if num_steps * self.cell < _WORTH_A_THREAD:
-            return 1
-        return max(1, min(num_threads, num_rows // _ROWS_OF_A_TEAM))
 
 
 def way_of(device: str, kind: Kind) -> Way:

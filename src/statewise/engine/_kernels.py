@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor, nn
 
+from statewise.engine._cell_kernel import CellKernel
 from statewise.engine._plan import Plan
 from statewise.engine._recurrent import Recurrent
 from statewise.engine._recurrent_kernel import RecurrentKernel
@@ -69,12 +70,14 @@ def kernel_for(module: Any) -> Kernel:
     """
     if isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
         return TorchKernel(module)
+    if isinstance(module, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
+        return CellKernel(module)
     if isinstance(module, Recurrent):
         return RecurrentKernel(module)
     raise ContractError(
         asked="unroll(module, inputs)",
         where="module",
         arrived=f"a {type(module).__name__}",
-        hint="Give an nn.RNN, nn.LSTM or nn.GRU, or wrap the module in a class with two methods: "
+        hint="Give an nn.RNN, nn.LSTM or nn.GRU, one of their cells, or wrap the module in a class with two methods: "
         "initial_state(batch_size, *, device, dtype) -> state, and forward(inputs [time, batch, feature], state) -> (outputs, state).",
     )

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from statewise.engine._chain import chain
 from statewise.engine._costs import Kind, Way, cost_of, way_of
@@ -69,17 +69,12 @@ class Layer:
         return usual
 
     def plan(self, lengths: Tensor, data: Tensor) -> Plan:
-        """Return how rows of these lengths are run: only blocks may waste cells, and only they are run by teams."""
-        usual = cost_of(data.device.type, self.kind, train=self._trains(data)) if self.way(data) == "blocks" else None
-        if usual is None:
+        """Return how rows of these lengths are run on such data: only blocks may waste cells."""
+        if self.way(data) != "blocks":
             return Plan(lengths)
-        cost = usual.for_size(self.weights[0].shape[1], self.weights[1].shape[1])
-        num_threads = torch.get_num_threads()
-        num_teams = cost.num_teams(len(lengths), int(lengths.sum()), num_threads)
-        return Plan(lengths, cost.for_threads(num_threads // num_teams), num_teams)
-
-    def _trains(self, data: Tensor) -> bool:
-        return torch.is_grad_enabled() and (data.requires_grad or any(weight.requires_grad for weight in self.weights))
+        train = torch.is_grad_enabled() and (data.requires_grad or any(weight.requires_grad for weight in self.weights))
+        cost = cost_of(data.device.type, self.kind, train=train)
+        return Plan(lengths, None if cost is None else cost.for_size(self.weights[0].shape[1], self.weights[1].shape[1]))
 
     def run(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
         """Return the outputs `[cells, units]` and the state of the rows `ends`, each at its own end.
@@ -129,3 +124,10 @@ def _onednn_takes(data: Tensor) -> bool:
     if torch.is_autocast_enabled("cpu"):
         return torch.get_autocast_dtype("cpu") == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
     return data.dtype == torch.float32
+
+
+def is_more_than_its_weights(module: nn.Module) -> bool:
+    """Whether a call of one of torch's modules is more than its weights: it has hooks, or a forward of its own."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)  # noqa: SLF001
+    own_forward = "forward" in vars(module) or not type(module).forward.__module__.startswith("torch.nn.")
+    return own_forward or any(hooks)

@@ -101,4 +101,6 @@ class _ToValues(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         index, run_on = ctx.saved_tensors
         moved = gradients[0].index_select(0, index)
-        return (moved.index_fill(0, run_on, 0.0) if len(run_on) else moved), None, None, None
+        if len(run_on):
+            moved = moved.index_fill(0, run_on, 0.0) if torch.is_grad_enabled() else moved.index_fill_(0, run_on, 0.0)
+        return moved, None, None, None

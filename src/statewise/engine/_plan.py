@@ -2,9 +2,8 @@
 
 Pure arithmetic on lengths: no module, no values. Rows are sorted, longest first, and time is cut into blocks at which the batch
 narrows. A row that ends inside a block runs on to the block's end over its own last step again; these *run-on* cells are
-never read. Rows may be dealt out to several *teams*, each with blocks of its own, that run side by side. The cells, team by team,
-block by block and in each block step by step, are in *cell order*. Without a cost there is one team and time is cut wherever a row
-ends: then no cell is wasted, and cell order is the packed order of a `PackedSequence`.
+never read. The cells, block by block and in each block step by step, are in *cell order*. Without a cost time is cut
+wherever a row ends: then no cell is wasted, and cell order is the packed order of a `PackedSequence`.
 """
 
 from __future__ import annotations
@@ -52,7 +51,6 @@ class Plan:
     Args:
         lengths: `[n]`, int64 on the CPU, not negative.
         cost: of a dense block, for which the cuts are chosen; None cuts wherever a row ends.
-        num_teams: into how many teams the sorted rows are dealt, in turn.
 
     Example:
         >>> plan = Plan(torch.tensor([1, 3, 0, 3]))
@@ -64,7 +62,6 @@ class Plan:
 
     lengths: Int[Tensor, " n"]
     cost: Cost | None = None
-    num_teams: int = 1
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -90,14 +87,9 @@ class Plan:
         return lengths
 
     @cached_property
-    def teams(self) -> tuple[tuple[Block, ...], ...]:
-        """The dense blocks of each team, in time; rows without a step are in none."""
-        return tuple(cut_blocks(self.sorted_lengths[team :: self.num_teams].tolist(), self.cost) for team in range(self.num_teams))
-
-    @property
     def blocks(self) -> tuple[Block, ...]:
-        """The dense blocks of all teams."""
-        return tuple(block for team in self.teams for block in team)
+        """The dense blocks, in time; rows without a step are in none."""
+        return cut_blocks(self.sorted_lengths.tolist(), self.cost)
 
     @property
     def num_cells(self) -> int:
@@ -110,53 +102,34 @@ class Plan:
         lengths = self.sorted_lengths
         return bool(len(lengths)) and bool(lengths[0] == lengths[-1] > 0)
 
-    @property
+    @cached_property
     def widths(self) -> np.ndarray:
         """The number of rows that are run at each time (`batch_sizes` of a `PackedSequence`, without a cost): `[time]`."""
-        return _widths(self.blocks)
+        widths: np.ndarray = np.repeat([block.width for block in self.blocks], [block.time for block in self.blocks]).astype(np.int64)
+        return widths
 
     @cached_property
-    def num_team_cells(self) -> list[int]:
-        """The number of cells of each team."""
-        return [sum(block.time * block.width for block in team) for team in self.teams]
-
-    @cached_property
-    def _starts(self) -> np.ndarray:
-        """The first cell of each time of each team: `[teams, time]`."""
-        widths = [_widths(team) for team in self.teams]
-        starts = np.zeros((len(widths), max(map(len, widths))), dtype=np.int64)
-        begin = 0
-        for row, of_team, cells in zip(starts, widths, self.num_team_cells, strict=True):
-            row[: len(of_team)] = begin + np.cumsum(of_team) - of_team
-            begin += cells
+    def starts(self) -> np.ndarray:
+        """The first cell of each time: `[time]`."""
+        starts: np.ndarray = np.cumsum(self.widths) - self.widths
         return starts
-
-    def cell_of(self, time: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Return the cell of a time and a place in the plan's order, elementwise."""
-        team, row = (0, place) if self.num_teams == 1 else (place % self.num_teams, place // self.num_teams)
-        cells: np.ndarray = self._starts[team, time] + row
-        return cells
 
     @cached_property
     def cells(self) -> Cells:
         """What each cell is."""
-        times, places = [], []
-        for team, blocks in enumerate(self.teams):
-            widths = _widths(blocks)
-            begin = np.cumsum(widths) - widths
-            times.append(np.repeat(np.arange(len(widths)), widths))
-            places.append((np.arange(len(times[-1])) - np.repeat(begin, widths)) * self.num_teams + team)
-        time, place = (np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in (times, places))
+        times = np.repeat(np.arange(len(self.widths)), self.widths)
+        places = np.arange(len(times)) - np.repeat(self.starts, self.widths)
         if self.cost is None:
-            return Cells(time, place, time[:0])
-        last = self.sorted_lengths[place] - 1
-        return Cells(np.minimum(time, last), place, np.flatnonzero(time > last))
+            return Cells(times, places, times[:0])
+        last = self.sorted_lengths[places] - 1
+        return Cells(np.minimum(times, last), places, np.flatnonzero(times > last))
 
     @cached_property
     def last_cells(self) -> np.ndarray:
         """The cell of the last step of each row that has one, longest first."""
-        num_rows = int(np.count_nonzero(self.sorted_lengths))
-        return self.cell_of(self.sorted_lengths[:num_rows] - 1, np.arange(num_rows))
+        num_rows = self.blocks[0].width
+        cells: np.ndarray = self.starts[self.sorted_lengths[:num_rows] - 1] + np.arange(num_rows)
+        return cells
 
     def gather(self, first: Int[Tensor, " n"], stride: int) -> np.ndarray:
         """Return where the value that each cell reads is, when step t of row r is at `first[r] + t * stride`: `[cells]`."""
@@ -168,14 +141,9 @@ class Plan:
     def reversal(self) -> np.ndarray:
         """The permutation of cells that reverses each row in time; it is its own inverse. Run-on cells stay: `[cells]`."""
         mirrored = self.sorted_lengths[self.cells.place] - 1 - self.cells.time
-        there = self.cell_of(mirrored, self.cells.place)
+        there: np.ndarray = self.starts[mirrored] + self.cells.place
         there[self.cells.run_on] = self.cells.run_on
         return there
-
-
-def _widths(blocks: tuple[Block, ...]) -> np.ndarray:
-    widths: np.ndarray = np.repeat([block.width for block in blocks], [block.time for block in blocks]).astype(np.int64)
-    return widths
 
 
 def numbers(tensor: Int[Tensor, " n"]) -> np.ndarray:

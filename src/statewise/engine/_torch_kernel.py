@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from statewise.engine._chain import chain, join_rows, split_rows
-from statewise.engine._layer import Layer, Leaves
+from statewise.engine._layer import Layer, Leaves, is_more_than_its_weights
 from statewise.engine._moves import permuted
 from statewise.engine._plan import Plan
 from statewise.errors import ShapeError
@@ -122,10 +122,7 @@ class TorchKernel:
     @property
     def _must_be_called(self) -> bool:
         """Whether a call of the module is more than its weights: it has hooks, or a forward of its own."""
-        module = self.module
-        hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)  # noqa: SLF001
-        own_forward = "forward" in vars(module) or not type(module).forward.__module__.startswith("torch.nn.")
-        return own_forward or any(hooks)
+        return is_more_than_its_weights(self.module)
 
     def _packed(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
         """Call the module on torch's own packed layout, which is the packed order of the plan."""

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
+from statewise.engine._cell_kernel import TorchCell
 from statewise.engine._checks import check_dense, check_flags
 from statewise.engine._kernels import Kernel, kernel_for
 from statewise.engine._moves import moves_of
@@ -26,11 +27,11 @@ from statewise.types import State
 
 @overload
 def unroll(
-    module: TorchRNN | Recurrent, inputs: Ragged, state: State = None, *, is_first: None = None, return_state: bool = True
+    module: TorchRNN | TorchCell | Recurrent, inputs: Ragged, state: State = None, *, is_first: None = None, return_state: bool = True
 ) -> tuple[Ragged, State]: ...
 @overload
 def unroll(
-    module: TorchRNN | Recurrent,
+    module: TorchRNN | TorchCell | Recurrent,
     inputs: Shaped[Tensor, "time batch *feature"],
     state: State = None,
     *,
@@ -41,7 +42,8 @@ def unroll(module: Any, inputs: Any, state: State = None, *, is_first: Any = Non
     """Run a recurrent module over sequences, each exactly as if it ran alone, and return `(outputs, final_state)`.
 
     Args:
-        module: an `nn.RNN`, `nn.LSTM` or `nn.GRU` (its own `batch_first` does not matter to a `Ragged`), or a `Recurrent`.
+        module: an `nn.RNN`, `nn.LSTM` or `nn.GRU` (its own `batch_first` does not matter to a `Ragged`), one of their cells (whose state
+            has no axis of layers), or a `Recurrent`.
         inputs: a `Ragged` `[steps, *feature]`, or dense lanes, always `[time, batch, *feature]`.
         state: one row a sequence or lane; None begins from the module's initial state (zeros for torch's modules).
         is_first: `[time, batch]`, true at each step that begins a new sequence in its lane, from the initial state; a lane

@@ -10,13 +10,14 @@ import torch
 from statewise.errors import RunError
 from statewise.models import Model
 from statewise.runs import History, Started, read_history
-from statewise.sequences import Sequences
+from statewise.sequences import Sequences, in_pieces
 from statewise.training._checkpoint import Checkpoint, Progress
 from statewise.training._interrupts import Interrupts
 from statewise.training._recorder import Recorder
 from statewise.training._scoring import Scorer
 from statewise.training._trainer import NotFiniteError, Trainer, copy_weights
 from statewise.training._validation import Validation
+from statewise.training._windows import LaneWindows
 from statewise.training._work import Batches
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from statewise.training._options import FitOptions
     from statewise.training._own import OwnParts
     from statewise.training._recorder import Consumer
+    from statewise.training._work import Work
 
 
 class Session:
@@ -91,7 +93,8 @@ class Session:
             objective=self.objective,
             options=self.options,
             train=train,
-            work=Batches(train=train, options=self.options, own=self.own, scorer=self.scorer),
+            work=self._work(train),
+            by_lag=train if self.options.window is None or not self.options.gradients_by_lag else in_pieces(train, self.options.window),
             validation=None if valid is None else Validation(data=valid, steps=steps, own=self.own, scorer=self.scorer),
             recorder=self.recorder,
             progress=Progress(phase=phase),
@@ -102,6 +105,12 @@ class Session:
             checkpoint=self.path,
             interrupts=self.interrupts,
         )
+
+    def _work(self, train: Sequences) -> Work:
+        """Return what an epoch consists of: windows of lanes, or batches of whole sequences."""
+        if self.options.window is not None:
+            return LaneWindows.of(train, self.options, self.scorer)
+        return Batches(train=train, options=self.options, own=self.own, scorer=self.scorer)
 
     def _phase(self, trainer: Trainer) -> bool:
         """Run one phase, from the checkpoint where there is one of it; return whether it came to its own end."""

@@ -55,6 +55,7 @@ class Trainer:
         objective: what is made smaller.
         options: how.
         train: the part trained on.
+        by_lag: the sequences of it on which gradients by lag are measured.
         work: the items of an epoch of it.
         validation: scores the part that chooses the best weights, or None: then the last ones are kept.
         recorder: takes the records.
@@ -73,6 +74,7 @@ class Trainer:
     objective: Objective
     options: FitOptions
     train: Sequences
+    by_lag: Sequences
     work: Work
     validation: Validation | None
     recorder: Recorder
@@ -162,7 +164,7 @@ class Trainer:
         progress.stale = 0 if better else progress.stale + 1
         self.recorder(self._record(epoch, validated, better=better))
         if self.options.gradients_by_lag:
-            self.recorder(through_time(self.adapted, self.objective, self.train, epoch=epoch, phase=self.phase))
+            self.recorder(through_time(self.adapted, self.objective, self.by_lag, epoch=epoch, phase=self.phase))
         progress.epoch, progress.cursor, progress.sums, self.state = epoch, 0, Sums(), None
         self._save(always=self._is_over())
 

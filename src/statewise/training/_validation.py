@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from statewise.evaluation import accuracy_over_units
-from statewise.sequences import batches
 from statewise.training._gradients import finite
 
 if TYPE_CHECKING:
@@ -53,15 +52,15 @@ class Validation:
         """Score the whole part in eval mode; `check` is called after each batch and may raise."""
         self.scorer.adapted.module.eval()
         loss_sum = weight_sum = 0.0
-        correct, scored_rows, kept = [], [], []
+        correct, right_rows, kept = [], [], []
         with torch.no_grad():
-            for batch in batches(self.data, self.steps, seed=None):
-                values, items = self.scorer.outputs(batch)
+            for values, items, at in self.scorer.answers(self.data, self.steps):
                 scored = self.scorer.objective(values, items.targets, items.weights)
                 loss_sum += float(scored.loss_sum)
                 weight_sum += float(scored.weight_sum)
-                scored_rows.append(scored.scored.cpu())
-                correct += [] if scored.correct is None else [scored.correct.cpu()]
+                if scored.correct is not None:
+                    correct.append(scored.correct.cpu())
+                    right_rows.append(at[scored.scored.cpu()])
                 if self.own.metrics:
                     whole = scored.scored.reshape(len(values), -1).all(dim=1)
                     kept.append((values[whole].cpu(), items.targets[whole].cpu()))
@@ -69,7 +68,7 @@ class Validation:
         found = Validated(loss=loss_sum / weight_sum if weight_sum else math.nan, metrics=self.own.measure(kept))
         if not correct:
             return found
-        estimate = accuracy_over_units(torch.cat(correct).numpy(), self._units[torch.cat(scored_rows).numpy()])
+        estimate = accuracy_over_units(torch.cat(correct).numpy(), self._units[torch.cat(right_rows).numpy()])
         return replace(found, accuracy=finite(estimate.value), accuracy_low=estimate.low, accuracy_high=estimate.high)
 
     @cached_property

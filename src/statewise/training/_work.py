@@ -1,4 +1,4 @@
-"""What does an epoch consist of? A sequence of items, each of which gives one update: today batches of whole sequences.
+"""What does an epoch consist of? A sequence of items, each of which gives one update: batches of whole sequences, or windows (`_windows`).
 
 The trainer knows no more of it than the protocol `Work`, so that it can stop and go on between any two items:
 
