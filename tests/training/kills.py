@@ -44,6 +44,8 @@ from tests.training._strangers import Noisy, Odd, rounds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from statewise.types import Each
+
 _FULL = 3  # the exit code of a child whose disk was full
 
 
@@ -60,14 +62,14 @@ class Job:
     seconds_between: float = 0.0
 
 
-def make_data(n: int) -> Sequences:
-    """Sequences whose class is the sign of their first step, a few of them mislabelled."""
+def make_data(n: int, *, each: Each = "sequence") -> Sequences:
+    """Sequences whose class is the sign of their first step, a few of them mislabelled; each sequence or each step has one."""
     generator = torch.Generator().manual_seed(0)
     lengths = torch.randint(5, 40, (n,), generator=generator)
     values = torch.randn(int(lengths.sum()), 3, generator=generator)
     inputs = Ragged(values, lengths)
     targets = (values[inputs.offsets[:-1], 0] > 0).long() ^ (torch.rand(n, generator=generator) < 0.05).long()
-    return Sequences(inputs=inputs, targets=targets, class_names=["down", "up"])
+    return Sequences(inputs=inputs, targets=targets if each == "sequence" else targets[inputs.rows], class_names=["down", "up"], each=each)
 
 
 def whole_sequences(*, n: int, hidden: int, epochs: int, seconds_between: float) -> Job:
@@ -98,7 +100,21 @@ def strangers(*, n: int, hidden: int, epochs: int, seconds_between: float) -> Jo
     return Job(train=run, seconds_between=seconds_between)
 
 
-JOBS: dict[str, Callable[..., Job]] = {"ours, with a refit": whole_sequences, "strangers": strangers}
+def carried(*, n: int, hidden: int, epochs: int, seconds_between: float) -> Job:
+    """Windows of lanes, with the state carried from one to the next and two steps of burn-in; then a refit."""
+    train, valid = split(make_data(n, each="step"), fractions=(0.7, 0.3))
+
+    def run(folder: Path, resume: bool, callbacks: list[Any]) -> object:  # noqa: FBT001
+        model = build("lstm", data=train, hidden_size=hidden, dropout=0.3, seed=0)
+        return fit(
+            model, train, valid, epochs=epochs, refit=True, seed=1, window=max(4, n // 2), lanes=4, burn_in=2, stride=max(3, n // 3),
+            directory=folder, resume=resume, callbacks=callbacks,
+        )  # fmt: skip
+
+    return Job(train=run, seconds_between=seconds_between)
+
+
+JOBS: dict[str, Callable[..., Job]] = {"ours, with a refit": whole_sequences, "strangers": strangers, "windows": carried}
 
 
 def start(job: Job, folder: Path, *, inside: Callable[[], list[Any]] = list) -> int:
@@ -308,6 +324,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--full", type=int, default=3, help="disks that are full")
     parser.add_argument("--stride", type=int, default=1, help="kill around every so-manieth write of a small run")
     parser.add_argument("--size", type=int, default=96, help="hidden units")
+    parser.add_argument("--epochs", type=int, default=8, help="of a run")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(words)
     inside = given.kills // 5 if given.inside is None else given.inside
@@ -330,7 +347,7 @@ def main(words: list[str] | None = None) -> int:
     for number, (name, make) in enumerate(JOBS.items()):
         kills = given.kills // len(JOBS) + (number < given.kills % len(JOBS))
         with tempfile.TemporaryDirectory() as folder:
-            large, place = make(n=240, hidden=given.size, epochs=8, seconds_between=0.0), Path(folder)
+            large, place = make(n=240, hidden=given.size, epochs=given.epochs, seconds_between=0.0), Path(folder)
             expected, seconds = whole_run(large, place)
             updates = sum(record["record"] == "update" for record in expected["history"])
             say(f"{name}: {updates} updates, {seconds:.1f} s a run, a checkpoint after each")

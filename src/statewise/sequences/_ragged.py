@@ -109,9 +109,13 @@ class Ragged:
             ShapeError: a row that does not exist, or a mask of another length.
         """
         index = as_rows(rows, len(self), asked="Ragged.select(rows)").to(self.lengths.device)
-        lengths = self.lengths[index]
-        source = self.offsets[:-1][index].repeat_interleave(lengths) + _layouts.positions_of(lengths)
-        return Ragged(self.values.index_select(0, source.to(self.values.device)), lengths)
+        steps = self.steps_of(index).to(self.values.device)
+        return Ragged(self.values.index_select(0, steps), self.lengths[index])
+
+    def steps_of(self, rows: Int[Tensor, " k"]) -> Int[Tensor, " steps"]:
+        """Return the numbers of the steps of the given sequences, in the order asked."""
+        lengths = self.lengths[rows]
+        return self.offsets[:-1][rows].repeat_interleave(lengths) + _layouts.positions_of(lengths)
 
     def to(self, device: torch.device | str) -> Ragged:
         """Return the same sequences on another device."""

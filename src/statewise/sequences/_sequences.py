@@ -5,6 +5,7 @@ Reading files is `_read`'s, cutting into parts `_split`'s, the forms of targets 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -244,14 +245,19 @@ class Sequences:
             ShapeError: a sequence that does not exist, or a mask of another length.
         """
         index = as_rows(rows, len(self), asked="Sequences.select(rows)")
+        numbers = index.tolist()
+        inputs = {name: part.select(index) for name, part in self.parts.items()}
+        steps: Tensor | None = None
 
         def per_sequence(values: Any) -> Any:
-            return values[index.to(values.device)] if isinstance(values, Tensor) else tuple(values[row] for row in index.tolist())
+            return values[index.to(values.device)] if isinstance(values, Tensor) else tuple([values[row] for row in numbers])
 
         def per_step(values: Any) -> Any:
-            return Ragged(values, self.lengths).select(index).values
+            nonlocal steps
+            if steps is None:
+                steps = next(iter(self.parts.values())).steps_of(index)
+            return values[steps.to(values.device)]
 
-        inputs = {name: part.select(index) for name, part in self.parts.items()}
         chosen = {
             "targets": (per_sequence if self.each == "sequence" else per_step, self.targets),
             "weights": (per_step if self.weighs_steps else per_sequence, self.weights),
@@ -261,7 +267,12 @@ class Sequences:
             "static": (per_sequence, self.static),
         }
         changed: dict[str, Any] = {name: None if values is None else pick(values) for name, (pick, values) in chosen.items()}
-        return replace(self, inputs=inputs["x"] if isinstance(self.inputs, Ragged) else inputs, **changed)
+        changed["inputs"] = inputs["x"] if isinstance(self.inputs, Ragged) else inputs
+        # Some of what was found to fit together fits together: a batch is not looked at again, which would take longer than to cut it.
+        made = copy.copy(self)
+        for name, values in changed.items():
+            object.__setattr__(made, name, values)
+        return made
 
     def select_steps(self, kept: Tensor) -> Sequences:
         """Return the same sequences with some of their steps, in order; one that keeps none has the length 0.

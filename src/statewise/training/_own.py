@@ -41,7 +41,9 @@ class OwnParts:
             OptionError: `optimizer` made something else.
         """
         if self.optimizer is None:
-            return torch.optim.AdamW(parameters, lr=options.lr, weight_decay=options.weight_decay)
+            # One pass over each parameter instead of ten.
+            fused = all(parameter.device.type in {"cpu", "cuda"} and parameter.is_floating_point() for parameter in parameters)
+            return torch.optim.AdamW(parameters, lr=options.lr, weight_decay=options.weight_decay, fused=fused)
         made: object = self.optimizer(parameters)
         if not isinstance(made, torch.optim.Optimizer):
             hint = "Give a function of the parameters: optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1)."
