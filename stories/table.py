@@ -39,7 +39,7 @@ POWER = (
     "week_sin week_cos --baselines last_hour last_minute day_before week_before"
 )
 TEXT = "--train {data}/text{part}/train/*.txt --valid {data}/text{part}/valid/*.txt --test {data}/text{part}/test/*.txt --task next"
-LARGE = "--hidden-size 512 --embedding-size 64 --dropout 0.1 --lr 0.004 --precision bfloat16 --epochs 6"
+LARGE = "--hidden-size 384 --embedding-size 32 --lr 0.004 --precision bfloat16 --epochs 4"
 
 STORIES = (
     Story(

@@ -93,7 +93,6 @@ def test_power_beats_what_the_house_itself_would_say(data: Path, tmp_path: Path)
 def test_power_by_week_begins_each_week_anew(data: Path, tmp_path: Path) -> None:
     evaluation, _ = told(BY_NAME["power-weeks"], data, tmp_path)
     assert evaluation.metrics["skill"].value > 0
-    assert evaluation.num_sequences >= 1
     assert load(tmp_path / "power-weeks").config.data["train"].num_sequences >= 4
 
 
