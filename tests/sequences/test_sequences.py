@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -246,6 +247,12 @@ def test_what_a_naive_method_answers_stays_with_its_target(kept: list[bool], row
         assert torch.equal(torch.as_tensor(part.baselines["minus"]), -part.targets)
 
 
+def test_without_targets_there_are_no_naive_answers() -> None:
+    data = example(targets=torch.arange(3.0), baselines={"now": [0.0, 0.0, 0.0]})
+    assert list(data.baselines) == ["now"]
+    assert replace(data, targets=None, each=None).baselines == {}
+
+
 def test_sets_with_other_baselines_are_not_joined() -> None:
     data = example(targets=torch.arange(3.0), baselines={"now": [0.0, 0.0, 0.0]})
     with pytest.raises(DataError, match=r"baselines: now and none\. Give the same ones to both"):
@@ -256,7 +263,6 @@ def test_sets_with_other_baselines_are_not_joined() -> None:
     ("change", "kind", "told"),
     [
         ({"baselines": {"now": [0.0] * 3}}, OptionError, "baselines: the task 'classify'. They hold what could be answered instead of"),
-        ({"targets": None, "baselines": {"now": [0.0] * 3}}, OptionError, "baselines: no targets."),
         (
             {"targets": torch.zeros(3), "baselines": {"now": [0.0] * 5}},
             ShapeError,

@@ -33,7 +33,7 @@ class Sequences:
             labels at once. For the tasks that look ahead (`forecast`, `next`) the series itself, one a step.
         weights: how much each target counts in the loss, one a target, or one a sequence. 0: fed to the model, but not scored.
         baselines: what naive methods would answer instead of the values of `regress`, by name, one a target; NaN where one has no answer.
-            A model never reads them: an evaluation holds it against the best of them.
+            They go with the targets, and without these there are none. A model never reads them: an evaluation holds it against the best.
         keys: the identity of each sequence; numbered when absent.
         groups: what must not be split (person, engine, account), one a sequence.
         times: `[steps]`, seconds or plain numbers, of each step.

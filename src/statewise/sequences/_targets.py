@@ -122,19 +122,18 @@ def as_weights(weights: Any, *, each: Each | None, lengths: Tensor) -> Float[Ten
 
 
 def as_baselines(baselines: Mapping[str, Any], targets: Any, task: Task | None) -> dict[str, Float[Tensor, " targets"]]:
-    """Return what naive methods answer, by name: float32, one a target; NaN where one has no answer.
+    """Return what naive methods answer, by name: float32, one a target; NaN where one has no answer. Without targets there is nothing.
 
     Raises:
-        OptionError: targets that are not those of `regress`, or none at all.
+        OptionError: targets that are not those of `regress`.
         ShapeError: not one a target.
         DataError: an infinite answer.
     """
-    if not baselines:
+    if not baselines or targets is None:
         return {}
-    if task != "regress" or targets is None:
-        arrived = "no targets" if targets is None else f"the task {task!r}"
+    if task != "regress":
         hint = "They hold what could be answered instead of the values of 'regress': leave them out."
-        raise OptionError(asked="Sequences(...)", where="baselines", arrived=arrived, hint=hint)
+        raise OptionError(asked="Sequences(...)", where="baselines", arrived=f"the task {task!r}", hint=hint)
     found = {str(name): torch.as_tensor(values, dtype=torch.float32) for name, values in baselines.items()}
     for name, values in found.items():
         where = f"baselines[{name!r}]"

@@ -172,7 +172,7 @@ def _look_through_contract(seen: Seen, given: Given, contract: Contract | None, 
     given = _single(given, row, batch_first=_order_of_axes(module, contract, call), seen=seen)
     assert given.data is not None
     # A tensor [time] of tokens, and targets that would say "one a step", are no part of what is asked here.
-    data = seen.data = replace(given.data, targets=None, each=None, baselines={})
+    data = seen.data = replace(given.data, targets=None, each=None)
     seen.sequence = {name: part.values for name, part in data.parts.items()}
     ours = isinstance(module, Model)
     if isinstance(module, Recurrent) and not ours and call is None and contract is None:
