@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from statewise.sequences import is_first_from_done as is_first_from_done
     from statewise.sequences import read as read
     from statewise.sequences import split as split
+    from statewise.sequences import windows as windows
     from statewise.tracing import Trace as Trace
     from statewise.tracing import trace as trace
     from statewise.training import fit as fit
@@ -55,7 +56,7 @@ _NAMES = {
     "models": ("Model", "build"),
     "reporting": ("report",),
     "runs": ("Run", "load"),
-    "sequences": ("Ragged", "Sequences", "batches", "folds", "is_first_from_done", "read", "split"),
+    "sequences": ("Ragged", "Sequences", "batches", "folds", "is_first_from_done", "read", "split", "windows"),
     "tracing": ("Trace", "trace"),
     "training": ("fit", "training_trace"),
     "verdicts": ("Policy", "Reason", "Verdict", "judge", "read_policy"),

@@ -216,8 +216,8 @@ def test_what_the_operating_system_says_of_a_path_is_no_crash_of_ours(statewise:
 OFTEN = """
 import sys
 from statewise.cli import main
-from statewise.training import _trainer
-_trainer._SECONDS_BETWEEN_CHECKPOINTS = 0.0
+from statewise.training import _pace
+_pace._SECONDS_BETWEEN = 0.0
 sys.exit(main())
 """
 

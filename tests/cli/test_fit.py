@@ -194,10 +194,10 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(statewise: Any, tmp_path: Pa
             raise KeyboardInterrupt
         return score(self, batch)
 
-    from statewise.training._trainer import Trainer
+    from statewise.training._scoring import Scorer
 
-    score: Any = Trainer._score
-    monkeypatch.setattr(Trainer, "_score", press)
+    score: Any = Scorer.score
+    monkeypatch.setattr(Scorer, "score", press)
     ended = statewise("fit", "rnn", "--data", "A.ts", "--epochs", "50", "--out", "run")
     assert ended.code == 130
     assert re.search(r"--out run --resume", ended.out)

@@ -107,7 +107,7 @@ class StopError(Exception):
 @pytest.mark.parametrize("refit", [False, True])
 @pytest.mark.parametrize("stop_at", [1, 3, 5])
 def test_resuming_equals_never_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int, refit: bool) -> None:  # noqa: FBT001
-    monkeypatch.setattr("statewise.training._trainer._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("statewise.training._pace._SECONDS_BETWEEN", 0.0)
     options: dict[str, Any] = {**QUICK, "refit": refit, "seed": 3}
     whole = fit(make_model(dropout=0.4), TRAIN, VALID, directory=tmp_path / "whole", **options)
     seen = 0
@@ -134,7 +134,7 @@ class _nothing:  # noqa: N801  # reads as the context it is
 
 
 def test_ctrl_c_leaves_a_run_that_can_be_used_and_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("statewise.training._trainer._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("statewise.training._pace._SECONDS_BETWEEN", 0.0)
 
     def press(record: Record) -> None:
         if isinstance(record, Update) and record.epoch == 3:
@@ -382,7 +382,7 @@ def test_a_module_that_does_not_fit_is_told_before_training() -> None:
 
 
 def test_an_interrupted_refit_leaves_the_weights_that_validation_chose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("statewise.training._trainer._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("statewise.training._pace._SECONDS_BETWEEN", 0.0)
     chosen = weights_of(fit(make_model(), TRAIN, VALID, **QUICK))
 
     def press(record: Record) -> None:

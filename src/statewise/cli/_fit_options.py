@@ -77,6 +77,14 @@ class TrainingOptions:
     "Let each class count the same in total."
     gradients_by_lag: Flag = False
     "After each epoch, measure how far back in time the loss reaches."
+    window: int | None = None
+    "Train in windows of so many steps, with the state carried from one to the next."
+    lanes: int | None = None
+    "Streams beside one another in a window; 64 by default."
+    stride: int | None = None
+    "How far apart windows start; by default the window."
+    burn_in: int = 0
+    "Steps before a window that run without gradient."
     device: str = "auto"
     "auto, cpu, cuda, ..."
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -2,16 +2,20 @@
 
 from statewise.contracts._adapt import Adapted, Outputs, ReadsSequences, adapt, check_features, device_of, resolved, wrong_features
 from statewise.contracts._batch import Batch
+from statewise.contracts._carry import Carrier, answers, carrier_of
 from statewise.contracts._classes import class_probabilities, require_outputs
 from statewise.contracts._contract import Contract
 
 __all__ = [
     "Adapted",
     "Batch",
+    "Carrier",
     "Contract",
     "Outputs",
     "ReadsSequences",
     "adapt",
+    "answers",
+    "carrier_of",
     "check_features",
     "class_probabilities",
     "device_of",

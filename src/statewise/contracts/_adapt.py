@@ -50,8 +50,8 @@ class Outputs:
 class ReadsSequences(Protocol):
     """A module that takes `Sequences` as they are."""
 
-    def run_sequences(self, data: Sequences, state: State = None) -> Outputs:
-        """Return the outputs for all sequences."""
+    def run_sequences(self, data: Sequences, state: State = None, *, beyond: Sequences | None = None) -> Outputs:
+        """Return the outputs for all sequences; `beyond` is given where features are known beforehand, with the steps that follow."""
         ...
 
     def contract(self) -> Contract:
@@ -68,14 +68,32 @@ class Adapted:
         notes: what a user should know about how it is called.
     """
 
-    def __init__(
-        self, module: nn.Module, contract: Contract, run: Callable[[Sequences, State], Outputs], notes: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, module: nn.Module, contract: Contract, run: Callable[..., Outputs], notes: tuple[str, ...] = ()) -> None:
         self.module, self.contract, self.notes = module, contract, notes
         self._run = run
 
-    def __call__(self, data: Sequences, state: State = None) -> Outputs:
+    @property
+    def pads(self) -> bool:
+        """Whether the module is called on padded tensors."""
+        return isinstance(self._run, _Padded)
+
+    @property
+    def takes_state(self) -> bool:
+        """Whether a state that is given reaches the module; of a `call=` nobody knows, so it is believed."""
+        return not isinstance(self._run, _Padded) or self._run.call is not None or "state" in (self.contract.takes or ())
+
+    @property
+    def sees_beyond(self) -> bool:
+        """Whether the module can read features that are known beforehand of steps after those that it is given."""
+        return isinstance(self.module, ReadsSequences) and not self.pads
+
+    def __call__(self, data: Sequences, state: State = None, *, beyond: Sequences | None = None) -> Outputs:
         """Return the outputs for some sequences, none of them empty.
+
+        Args:
+            data: the sequences.
+            state: the state that each goes on from; None begins anew.
+            beyond: the same sequences with the steps that follow each, for a module that `sees_beyond`.
 
         Raises:
             ShapeError: the module reads another number of features.
@@ -91,7 +109,7 @@ class Adapted:
         if isinstance(self.module, (nn.RNNBase, nn.RNNCellBase)):
             check_features(self.module, data)
         try:
-            return self._run(data, state)
+            return self._run(data, state) if beyond is None else self._run(data, state, beyond=beyond)
         except StatewiseError:
             raise
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError) as problem:
@@ -205,6 +223,7 @@ class _Padded:
     def __call__(self, data: Sequences, state: State) -> Outputs:
         if self.sees_lengths or len(set(data.lengths.tolist())) <= 1:
             return self._call_once(data, state)
+        assert state is None, "a state goes on in pieces of one length: see `Carrier`"
         groups = [torch.nonzero(data.lengths == length).flatten() for length in sorted(set(data.lengths.tolist()))]
         parts = [self._call_once(data.select(rows), state) for rows in groups]
         back = torch.cat(groups).argsort()

@@ -26,7 +26,7 @@ class Batch:
         lengths: `[batch]`, int64.
         mask: `[batch, time]`, True at real steps.
         state: the state that the batch begins from, or None.
-        is_first: `[batch, time]`, True at the first real step of each row.
+        is_first: `[batch, time]`, True at the first real step of each row; nowhere where there is a state: then the rows go on.
         static: `[batch, static]`, or None.
     """
 
@@ -72,7 +72,7 @@ def make_batch(data: Sequences, padding: Padding, state: State = None, device: t
         lengths=padding.lengths.to(device),
         mask=padding.mask.to(device),
         state=state,
-        is_first=padding.is_first.to(device),
+        is_first=(padding.is_first if state is None else torch.zeros_like(padding.is_first)).to(device),
         static=None if data.static is None else data.static.to(device),
     )
 

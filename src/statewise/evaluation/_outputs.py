@@ -23,49 +23,59 @@ if TYPE_CHECKING:
     from statewise.types import KnownTask
 
 Columns: TypeAlias = dict[str, np.ndarray]
-"""Columns of equal length; `"row"` is the output (sequence or step of the batch) that each belongs to, where it is not each in turn."""
+"""Columns of equal length; `"row"` is the sequence or step of the data that each belongs to."""
+Made: TypeAlias = "Callable[[Tensor, Sequences, Tensor, Contract, Sequence[str]], Columns]"
 
 
-def columns_of(task: KnownTask) -> Callable[[Tensor, Sequences, Contract, Sequence[str]], Columns]:
-    """Return the function that turns outputs `[rows, out]`, the batch, the contract and the class names into columns."""
-    return _OF_TASK[task]
+def columns_of(task: KnownTask) -> Made:
+    """Return the function that turns outputs `[rows, out]` of some sequences or steps into columns.
+
+    It takes the outputs, the data, the places `[rows]` in it that they belong to, the contract and the class names.
+    """
+    made = _OF_TASK[task]
+
+    def columns(values: Tensor, data: Sequences, at: Tensor, contract: Contract, class_names: Sequence[str]) -> Columns:
+        found = made(values, data, at, contract, class_names)
+        return found if "row" in found else found | {"row": at.numpy()}
+
+    return columns
 
 
-def _classes(values: Tensor, data: Sequences, contract: Contract, class_names: Sequence[str]) -> Columns:
+def _classes(values: Tensor, data: Sequences, at: Tensor, contract: Contract, class_names: Sequence[str]) -> Columns:
     probabilities = class_probabilities(values, contract.output)
     found = {"predicted": probabilities.argmax(dim=1).numpy(), "probabilities": probabilities.numpy()}
     if isinstance(data.targets, Tensor):
-        found["actual"] = _renumbered(data.targets.numpy(), data, class_names)
+        found["actual"] = _renumbered(data.targets[at].numpy(), data, class_names)
     return found
 
 
-def _labels(values: Tensor, data: Sequences, contract: Contract, class_names: Sequence[str]) -> Columns:
+def _labels(values: Tensor, data: Sequences, at: Tensor, contract: Contract, class_names: Sequence[str]) -> Columns:
     probabilities = values if contract.output == "probabilities" else values.sigmoid()
     found = {"predicted": (probabilities >= 0.5).numpy(), "probabilities": probabilities.numpy()}
     if isinstance(data.targets, Tensor):
         _require_same_labels(data, class_names)
-        found["actual"] = data.targets.numpy()
+        found["actual"] = data.targets[at].numpy()
     return found
 
 
-def _values(values: Tensor, data: Sequences, contract: Contract, class_names: Sequence[str]) -> Columns:
+def _values(values: Tensor, data: Sequences, at: Tensor, contract: Contract, class_names: Sequence[str]) -> Columns:
     _require_width(values, 1, contract)
     assert not class_names, "values have no classes"
     found = {"predicted": values[:, 0].numpy()}
-    return found | ({"actual": data.targets.numpy()} if isinstance(data.targets, Tensor) else {})
+    return found | ({"actual": data.targets[at].numpy()} if isinstance(data.targets, Tensor) else {})
 
 
-def _forecasts(values: Tensor, data: Sequences, contract: Contract, class_names: Sequence[str]) -> Columns:
+def _forecasts(values: Tensor, data: Sequences, at: Tensor, contract: Contract, class_names: Sequence[str]) -> Columns:
     """Return one row a step and step ahead; steps beyond the end have no target, and with features known beforehand no row."""
     horizon = contract.horizon or values.shape[1]
     _require_width(values, horizon, contract)
     assert not class_names, "values have no classes"
-    _, inside = steps_ahead(data.lengths, horizon)
+    _, inside = steps_ahead(data.lengths, horizon, at=at)
     kept = inside if data.known else torch.ones_like(inside)
     row, place = (index.numpy() for index in kept.nonzero(as_tuple=True))
-    found = {"row": row, "ahead": place + 1, "predicted": values.numpy()[row, place]}
+    found = {"row": at.numpy()[row], "ahead": place + 1, "predicted": values.numpy()[row, place]}
     if isinstance(data.targets, Tensor):
-        items = aligned(data, "forecast", horizon)
+        items = aligned(data, "forecast", horizon, at=at)
         actual = torch.where(inside, items.targets, torch.nan).double().numpy()
         found |= {"actual": actual[row, place]}
         if data.weights is not None:
@@ -73,7 +83,7 @@ def _forecasts(values: Tensor, data: Sequences, contract: Contract, class_names:
     return found
 
 
-def _next(values: Tensor, data: Sequences, contract: Contract, class_names: Sequence[str]) -> Columns:
+def _next(values: Tensor, data: Sequences, at: Tensor, contract: Contract, class_names: Sequence[str]) -> Columns:
     """Return one row for each step that has a step after it; without targets one for every step."""
     if contract.output == "probabilities":
         logs = class_probabilities(values, "probabilities").clamp_min(torch.finfo(values.dtype).tiny).log()
@@ -84,11 +94,11 @@ def _next(values: Tensor, data: Sequences, contract: Contract, class_names: Sequ
     found = {"predicted": logs.argmax(dim=1).numpy()}
     if not isinstance(data.targets, Tensor):
         return found
-    items = aligned(data, "next")
-    _, inside = steps_ahead(data.lengths, 1)
+    items = aligned(data, "next", at=at)
+    _, inside = steps_ahead(data.lengths, 1, at=at)
     row = inside[:, 0].nonzero()[:, 0]
     actual = torch.from_numpy(_renumbered(items.targets.numpy(), data, class_names))[row]
-    found = {"row": row.numpy(), "predicted": found["predicted"][row.numpy()], "actual": actual.numpy()}
+    found = {"row": at[row].numpy(), "predicted": found["predicted"][row.numpy()], "actual": actual.numpy()}
     found["nll"] = -logs[row, actual].numpy()
     if data.weights is not None:
         found["weight"] = items.weights[row].numpy()
@@ -140,7 +150,7 @@ def as_fields(columns: Columns, class_names: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-_OF_TASK: dict[KnownTask, Callable[[Tensor, Sequences, Contract, Sequence[str]], Columns]] = {
+_OF_TASK: dict[KnownTask, Made] = {
     "classify": _classes,
     "tag": _classes,
     "multilabel": _labels,

@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from statewise.contracts import adapt, require_outputs, resolved
+from statewise.contracts import Outputs, adapt, answers, require_outputs, resolved
 from statewise.errors import ContractError, DataError, nearest
 from statewise.evaluation._baselines import naive_answers, naive_forecasts
 from statewise.evaluation._outputs import as_fields, columns_of
 from statewise.evaluation._predictions import Predictions
 from statewise.runs import Run
-from statewise.sequences import Sequences, batches
+from statewise.sequences import Sequences
 from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from statewise.contracts import Adapted, Contract, Outputs
+    from statewise.contracts import Adapted, Contract
     from statewise.types import Each
 
 
@@ -62,7 +62,7 @@ def predict(
     class_names = _class_names(model, data, adapted)
     columns = _columns(adapted, data, class_names)
     each = adapted.contract.each or "sequence"
-    rows = columns.get("row", np.arange(data.num_steps if each == "step" else len(data)))
+    rows = columns["row"]
     notes = (f"{num_empty} sequences without a step have no prediction",) if num_empty else ()
     fields = {**_belonging(data, rows, each), **as_fields(columns, class_names)}
     if "ahead" in fields and isinstance(data.targets, Tensor):
@@ -114,28 +114,24 @@ def _module(run: Run) -> nn.Module:
 
 
 def _columns(adapted: Adapted, data: Sequences, class_names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the columns of predictions of all sequences, one batch after another."""
+    """Return the columns of predictions of all sequences, in the order of the data."""
     training = adapted.module.training
     adapted.module.eval()
     parts: list[dict[str, np.ndarray]] = []
-    begin = 0
     try:
         with torch.no_grad():
-            for batch in batches(data, seed=None):
-                outputs = adapted(batch)
-                _settle(adapted, outputs, batch, class_names)
+            for outputs, at in answers(adapted, data):
+                _settle(adapted, outputs, data, class_names)
                 _require_finite(outputs.values, adapted)
                 task = adapted.contract.task
                 assert task is not None, "the first call has settled it"
                 assert task != "other", "refused before the first call"
-                columns = columns_of(task)(outputs.values.double().cpu(), batch, adapted.contract, class_names)
-                if "row" in columns:
-                    columns["row"] = columns["row"] + begin
-                begin += len(outputs.values)
-                parts.append(columns)
+                parts.append(columns_of(task)(outputs.values.double().cpu(), data, at, adapted.contract, class_names))
     finally:
         adapted.module.train(training)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(columns["row"], kind="stable")
+    return {name: column[order] for name, column in columns.items()}
 
 
 def _settle(adapted: Adapted, outputs: Outputs, batch: Sequences, class_names: Sequence[str]) -> None:

@@ -103,17 +103,22 @@ class Encoder(nn.Module):
         first = next(iter(parts.values()))
         return first.with_values(torch.cat(columns, dim=1))
 
-    def known_ahead(self, parts: Mapping[str, Ragged]) -> Tensor:
+    def known_ahead(self, parts: Mapping[str, Ragged], beyond: Mapping[str, Ragged] | None = None) -> Tensor:
         """Return what is known beforehand of the steps that each forecast is about: `[steps, horizon * known]`.
 
         Where a sequence ends before, its last step stands in; `predict` gives no forecast there.
+
+        Args:
+            parts: the inputs by name.
+            beyond: the same with the steps that follow each sequence, where it is a piece of a longer one.
         """
-        first = next(iter(parts.values()))
-        steps, _ = steps_ahead(first.lengths, self.config.horizon)
+        own, first = next(iter(parts.values())), next(iter((beyond or parts).values()))
+        at = None if beyond is None else first.offsets[own.rows] + own.positions
+        steps, _ = steps_ahead(first.lengths, self.config.horizon, at=at)
         columns = []
         for (name, places), layer in zip(self.config.known.items(), self.numeric.values(), strict=True):
             if places:
-                columns.append(layer(parts[name].values.to(self._dtype))[:, list(places)])
+                columns.append(layer((beyond or parts)[name].values.to(self._dtype))[:, list(places)])
         return torch.cat(columns, dim=1)[steps].flatten(1)
 
     def _blanked(self, values: Tensor, part: Ragged) -> Tensor:

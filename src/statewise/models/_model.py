@@ -101,6 +101,7 @@ class Model(nn.Module):
         *,
         static: Tensor | None = None,
         categories: Mapping[str, tuple[str, ...]] | None = None,
+        beyond: Mapping[str, Ragged] | None = None,
     ) -> tuple[Tensor | Ragged, State]:
         """Return `(outputs, state)`.
 
@@ -110,6 +111,8 @@ class Model(nn.Module):
             state: the state each sequence continues from; None begins anew.
             static: `[n, static]`, for a model that was built with static features.
             categories: the labels behind the codes of categorical inputs, where they are not the model's own.
+            beyond: the inputs with the steps that follow each sequence, where these are pieces of longer ones and features are known
+                beforehand.
 
         Returns:
             Logits `[n, classes]` or `[n, labels]`, values `[n, 1]`; where there is one output a step, one row a step in the form of
@@ -129,7 +132,9 @@ class Model(nn.Module):
             )
         begin = self.initial_state(len(encoded), dtype=encoded.values.dtype) if state is None else state
         outputs, final = unroll(self.core, encoded, begin)
-        features = self._read_out(outputs, encoded, parts, static)
+        features = self._read_out(outputs, encoded, static)
+        if self.config.num_known:
+            features = torch.cat([features, self.encoder.known_ahead(parts, beyond)], dim=1)
         given = self.head(self.dropout(features))
         if self.target is not None:
             given = self.target.undo(given)
@@ -139,7 +144,7 @@ class Model(nn.Module):
             return given.view(len(encoded), -1, given.shape[1]), final
         return encoded.with_values(given), final
 
-    def _read_out(self, outputs: Ragged, encoded: Ragged, parts: Mapping[str, Ragged], static: Tensor | None) -> Tensor:
+    def _read_out(self, outputs: Ragged, encoded: Ragged, static: Tensor | None) -> Tensor:
         """Return what the head reads: the outputs read out, and beside them what else it may know."""
         if self.attention is not None:
             columns = [self.attention(outputs)]
@@ -149,8 +154,6 @@ class Model(nn.Module):
             columns.append(self._static_rows(static, encoded))
         if self.config.task == "forecast":
             columns.append(encoded.values)
-        if self.config.num_known:
-            columns.append(self.encoder.known_ahead(parts))
         return torch.cat(columns, dim=1) if len(columns) > 1 else columns[0]
 
     def _static_rows(self, static: Tensor | None, encoded: Ragged) -> Tensor:
@@ -166,8 +169,13 @@ class Model(nn.Module):
         rows: Tensor = self.encoder.static(static.to(encoded.values.dtype))
         return rows if self.config.each == "sequence" else rows.index_select(0, encoded.rows)
 
-    def run_sequences(self, data: Sequences, state: State = None) -> Outputs:
+    def run_sequences(self, data: Sequences, state: State = None, *, beyond: Sequences | None = None) -> Outputs:
         """Return the outputs for all sequences, flat.
+
+        Args:
+            data: the sequences.
+            state: the state that each goes on from; None begins anew.
+            beyond: the same sequences with the steps that follow each, for features that are known beforehand.
 
         Raises:
             ShapeError: an input has another number of features than the model was built for; the source of the data is named.
@@ -179,7 +187,8 @@ class Model(nn.Module):
         parts = {name: part.to(device) for name, part in data.parts.items()}
         static = None if data.static is None or not self.config.num_static else data.static.to(device)
         categories = {name: tuple(labels) for name, labels in data.categories.items()}
-        given, final = self(parts, state, static=static, categories=categories)
+        later = None if beyond is None else {name: part.to(device) for name, part in beyond.parts.items()}
+        given, final = self(parts, state, static=static, categories=categories, beyond=later)
         return Outputs(given.values if isinstance(given, Ragged) else given, self.config.each, final)
 
     def contract(self) -> Contract:

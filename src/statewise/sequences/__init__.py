@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from statewise.sequences._batches import batches
+from statewise.sequences._batches import batch_rows, batches
 from statewise.sequences._files import column_names
 from statewise.sequences._is_first import is_first_from_done
 from statewise.sequences._labels import natural, told
+from statewise.sequences._lanes import Lanes, Runs, laid, pieces_of, side_by_side
 from statewise.sequences._loading import read_table
 from statewise.sequences._options import FILE_NAME, FOLDER_NAME
 from statewise.sequences._pieces import in_pieces
@@ -17,6 +18,7 @@ from statewise.sequences._split import folds, split
 from statewise.sequences._split_time import are_dates
 from statewise.sequences._summary import DataSummary, class_counts, describe, fingerprints, require_two_classes
 from statewise.sequences._targets import UNKNOWN, Aligned, aligned, steps_ahead
+from statewise.sequences._windows import Span, Strides, Window, Windows, windows
 
 __all__ = [
     "FILE_NAME",
@@ -24,12 +26,19 @@ __all__ = [
     "UNKNOWN",
     "Aligned",
     "DataSummary",
+    "Lanes",
     "Ragged",
+    "Runs",
     "Scale",
     "Sequences",
+    "Span",
     "Statistics",
+    "Strides",
+    "Window",
+    "Windows",
     "aligned",
     "are_dates",
+    "batch_rows",
     "batches",
     "class_counts",
     "column_names",
@@ -39,15 +48,19 @@ __all__ = [
     "folds",
     "in_pieces",
     "is_first_from_done",
+    "laid",
     "mean_per_sequence",
     "natural",
+    "pieces_of",
     "read",
     "read_table",
     "recode",
     "require_two_classes",
+    "side_by_side",
     "split",
     "standardize",
     "steps_ahead",
     "target_scale",
     "told",
+    "windows",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -40,7 +41,7 @@ def batch_rows(lengths: Tensor, steps: int, *, seed: int | None = None, epoch: i
         yield order[begin:]
 
 
-def batches(data: Sequences, steps: int = 20_000, *, seed: int | None = 0, epoch: int = 0) -> Iterator[Sequences]:
+def batches(data: Sequences, steps: int = 20_000, *, seed: int | None = 0, epoch: int = 0, start: int = 0) -> Iterator[Sequences]:
     """Yield the sequences in batches of about equally many real steps; each sequence comes once.
 
     Args:
@@ -48,6 +49,7 @@ def batches(data: Sequences, steps: int = 20_000, *, seed: int | None = 0, epoch
         steps: real steps in a batch at most; a longer sequence makes a batch alone.
         seed: draws the order, together with `epoch`; None keeps the order of the data.
         epoch: give another number each time round for another order.
+        start: batches to leave out at the beginning, to go on in the middle of an epoch.
     """
-    for rows in batch_rows(data.lengths, steps, seed=seed, epoch=epoch):
+    for rows in islice(batch_rows(data.lengths, steps, seed=seed, epoch=epoch), start, None):
         yield data.select(rows)

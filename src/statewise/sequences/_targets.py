@@ -160,7 +160,7 @@ class Aligned:
     weights: Tensor
 
 
-def aligned(data: Sequences, task: Task, horizon: int = 1) -> Aligned:
+def aligned(data: Sequences, task: Task, horizon: int = 1, *, at: Int[Tensor, "..."] | None = None) -> Aligned:
     """Return the targets that the outputs of a task are about, in the order of the outputs.
 
     Most outputs are about their own sequence or step. One of `next` is about the step after it, one of `forecast` about the
@@ -170,6 +170,7 @@ def aligned(data: Sequences, task: Task, horizon: int = 1) -> Aligned:
         data: sequences with targets.
         task: what the outputs are for.
         horizon: steps ahead, for `forecast`.
+        at: the steps (or sequences, where each has one target) whose outputs these are, of any shape `[*rows]`; None for all of them.
 
     Example:
         >>> from statewise.sequences import Ragged, Sequences
@@ -178,28 +179,41 @@ def aligned(data: Sequences, task: Task, horizon: int = 1) -> Aligned:
         [[6.0, 7.0], [7.0, 7.0], [7.0, 7.0]]
         >>> aligned(series, "forecast", 2).weights.tolist()
         [[1.0, 1.0], [1.0, 0.0], [0.0, 0.0]]
+        >>> aligned(series, "next", at=torch.tensor([1])).targets.tolist()
+        [7.0]
     """
     targets = data.targets
     assert isinstance(targets, Tensor), "the caller has refused data without targets"
-    weights = data.weights if isinstance(data.weights, Tensor) else torch.ones(len(targets))
+    weights = data.weights if isinstance(data.weights, Tensor) else targets.new_ones((1,), dtype=torch.float32).expand(len(targets))
     if task not in TASKS or not TASKS[task].ahead:
-        return Aligned(targets=targets, weights=weights)
-    steps, inside = steps_ahead(data.lengths, horizon if task == "forecast" else 1)
+        return Aligned(targets=targets, weights=weights) if at is None else Aligned(targets=targets[at], weights=weights[at])
+    steps, inside = steps_ahead(data.lengths, horizon if task == "forecast" else 1, at=at)
     later = Aligned(targets=targets[steps], weights=torch.where(inside, weights[steps], 0.0))
-    return later if task == "forecast" else Aligned(targets=later.targets[:, 0], weights=later.weights[:, 0])
+    return later if task == "forecast" else Aligned(targets=later.targets[..., 0], weights=later.weights[..., 0])
 
 
-def steps_ahead(lengths: Int[Tensor, " n"], horizon: int) -> tuple[Int[Tensor, "steps horizon"], Bool[Tensor, "steps horizon"]]:
+def steps_ahead(
+    lengths: Int[Tensor, " n"], horizon: int, *, at: Int[Tensor, "..."] | None = None
+) -> tuple[Int[Tensor, "... horizon"], Bool[Tensor, "... horizon"]]:
     """Return the steps 1 to `horizon` after each step, and whether they are in the same sequence; those that are not are its last.
+
+    Args:
+        lengths: of the sequences.
+        horizon: how many steps.
+        at: the steps after which, of any shape `[*rows]`; None for all, `[steps]`.
 
     Example:
         >>> steps, inside = steps_ahead(torch.tensor([2, 1]), 1)
         >>> steps.flatten().tolist(), inside.flatten().tolist()
         ([1, 1, 2], [True, False, False])
     """
-    last = (lengths.cumsum(0) - 1).repeat_interleave(lengths)[:, None]
-    steps = torch.arange(int(lengths.sum()), device=lengths.device)[:, None] + torch.arange(1, horizon + 1, device=lengths.device)
-    return torch.minimum(steps, last), steps <= last
+    ends = lengths.cumsum(0)
+    if at is None:
+        at, last = torch.arange(int(lengths.sum()), device=lengths.device), (ends - 1).repeat_interleave(lengths)
+    else:
+        last = ends[torch.searchsorted(ends, at, right=True)] - 1
+    steps = at[..., None] + torch.arange(1, horizon + 1, device=lengths.device)
+    return torch.minimum(steps, last[..., None]), steps <= last[..., None]
 
 
 def require_known(targets: Tensor, weights: Tensor | None) -> None:

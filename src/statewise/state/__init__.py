@@ -2,7 +2,7 @@
 
 from statewise.state._axes import Axes, Leaf, find_axes, leaves_with_axes
 from statewise.state._rows import detach, num_rows, reset, scatter, select
-from statewise.state._store import load, save
+from statewise.state._store import load, put_together, save, take_apart
 from statewise.state._tree import aligned, described, leaves, map_tensors, named, rebuild
 
 __all__ = [
@@ -18,9 +18,11 @@ __all__ = [
     "map_tensors",
     "named",
     "num_rows",
+    "put_together",
     "rebuild",
     "reset",
     "save",
     "scatter",
     "select",
+    "take_apart",
 ]

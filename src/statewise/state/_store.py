@@ -43,12 +43,7 @@ def save(state: State, path: Path | str) -> Path:
         ...     load(file)
         {'h': (tensor([[1., 1.]]), None)}
     """
-    tensors = {name: _storable(leaf) for name, leaf in _numbered(state).items()}
-    record = {
-        "schema": _SCHEMA,
-        "complex": [name for name, leaf in _numbered(state).items() if leaf.is_complex()],
-        "tree": _describe(state, ""),
-    }
+    tensors, record = take_apart(state)
     content = safetensors.save(tensors, metadata={_METADATA: json.dumps(record)})
     return write_atomically(path, content, asked="save a state")
 
@@ -66,18 +61,45 @@ def load(path: Path | str, like: State = None) -> State:
         ContractError: the state holds a dataclass and `like` is not given.
         ShapeError: `like` has other places than the state that was stored.
     """
-    tensors, record = _read(Path(path))
-    for name in record["complex"]:
-        tensors[name] = torch.view_as_complex(tensors[name])
-    state = _restore(record["tree"], tensors, dataclass_allowed=like is not None)
+    return put_together(*_read(Path(path)), like=like, asked=f"load '{path}'")
+
+
+def take_apart(state: State) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of a state by number, and as JSON the tree that holds them; for a file that holds more than a state.
+
+    Raises:
+        ContractError: a leaf that is no tensor, or a dict whose keys are neither text nor whole numbers.
+
+    Example:
+        >>> tensors, record = take_apart((torch.ones(1, 2), None))
+        >>> put_together(tensors, record)
+        (tensor([[1., 1.]]), None)
+    """
+    numbered = {str(number): leaf for number, (_, leaf) in enumerate(leaves(state))}
+    tensors = {name: _storable(leaf) for name, leaf in numbered.items()}
+    complex_leaves = [name for name, leaf in numbered.items() if leaf.is_complex()]
+    return tensors, {"schema": _SCHEMA, "complex": complex_leaves, "tree": _describe(state, "")}
+
+
+def put_together(tensors: dict[str, Tensor], record: dict[str, Any], *, like: State = None, asked: str = "load a state") -> State:
+    """Return the state that `take_apart` took apart.
+
+    Args:
+        tensors: by number.
+        record: the tree.
+        like: a state of the same structure, as in `load`.
+        asked: what the user wanted, for messages.
+
+    Raises:
+        ContractError: the state holds a dataclass and `like` is not given.
+        ShapeError: `like` has other places than the state that was stored.
+    """
+    plain = {name: torch.view_as_complex(leaf) if name in record["complex"] else leaf for name, leaf in tensors.items()}
+    state = _restore(record["tree"], plain, dataclass_allowed=like is not None)
     if like is None:
         return state
-    stored = aligned(like, state, asked=f"load '{path}'")
+    stored = aligned(like, state, asked=asked)
     return rebuild(like, [tensor.to(model.device) for (_, model), tensor in zip(leaves(like), stored, strict=True)])
-
-
-def _numbered(state: State) -> dict[str, Tensor]:
-    return {str(number): leaf for number, (_, leaf) in enumerate(leaves(state))}
 
 
 def _storable(leaf: Tensor) -> Tensor:

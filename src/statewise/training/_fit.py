@@ -9,7 +9,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from statewise.contracts import Adapted, Contract, adapt, require_outputs, resolved
+from statewise.contracts import Adapted, Contract, adapt, carrier_of, require_outputs, resolved
 from statewise.errors import OptionError, RunError
 from statewise.evaluation import training_baseline
 from statewise.models import Model
@@ -26,8 +26,9 @@ from statewise.runs import (
     write_provenance,
     write_seen,
 )
-from statewise.sequences import Sequences, target_scale
+from statewise.sequences import Sequences, pieces_of, side_by_side, target_scale
 from statewise.tasks import TASKS
+from statewise.training._generators import drawn_apart
 from statewise.training._objective import Objective, resolve_class_weights
 from statewise.training._options import FitOptions, resolve_device
 from statewise.training._own import OwnParts
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from statewise.training._options import Precision, Schedule
     from statewise.training._recorder import Consumer
     from statewise.types import Task
+
+_STEPS_TRIED = 20_000
 
 
 def fit(
@@ -66,6 +69,10 @@ def fit(
     device: str = "auto",
     precision: Precision = "float32",
     gradients_by_lag: bool = False,
+    window: int | None = None,
+    lanes: int | None = None,
+    stride: int | None = None,
+    burn_in: int = 0,
     contract: Contract | None = None,
     call: Callable[..., Any] | None = None,
     directory: Path | str | None = None,
@@ -99,10 +106,19 @@ def fit(
             `lr` and `weight_decay` are then its own, and `schedule` starts from its rates.
         sampler: `sampler(train, epoch)` yields the rows of each batch of an epoch, instead of every sequence once.
         class_weights: `"balanced"`, one a class, or a dict by name; of several labels, how much a present one counts.
-        seed: of the order of batches and of dropout; the weights are the model's own.
+        seed: of the order of batches, of dropout, and of all else that draws random numbers (of torch, NumPy or Python) while it
+            trains; the weights are the model's own.
         device: `"auto"`, or any torch device.
         precision: `"float32"`, or `"bfloat16"` under autocast.
-        gradients_by_lag: after each epoch, measure on up to 32 training sequences how far back in time the loss reaches.
+        gradients_by_lag: after each epoch, measure on up to 32 training sequences how far back in time the loss reaches; with
+            `window` on as many windows, each begun anew.
+        window: train in windows of so many steps, as `windows` lays them, with the state carried (and detached) from one to the next
+            and begun anew where a sequence begins: for streams that are too long, or too few, for batches of whole ones. For one
+            target a step, and a causal module that takes its state and returns it. None: whole sequences.
+        lanes: streams beside one another, each a row of the carried state; by default 64. A stream that is longer than an equal
+            share of all steps is cut for them.
+        stride: how far apart windows start; by default the window. Each step is scored in one window.
+        burn_in: steps before a window that run without gradient, to renew the carried state.
         contract: what a stranger's module promises.
         call: `lambda module, batch: output`, for what a contract cannot say.
         directory: where the run is written, a new or empty folder; None keeps it in memory.
@@ -117,15 +133,18 @@ def fit(
 
     Raises:
         DataError: no targets, one class only, or parts with other classes.
-        ContractError: it is not known how to call the module.
+        ContractError: it is not known how to call the module, or beside `window` it does not carry its state.
         OptionError: an option has a value it cannot have.
         RunError: the directory is taken or cannot be written, or the checkpoint is damaged or of other data.
     """
     options = FitOptions(
         epochs=epochs, batch_steps=batch_steps, lr=lr, weight_decay=weight_decay, schedule=schedule, clip=clip,
         label_smoothing=label_smoothing, patience=patience, refit=refit, seed=seed, precision=precision,
-        gradients_by_lag=gradients_by_lag,
+        gradients_by_lag=gradients_by_lag, window=window, lanes=lanes, stride=stride, burn_in=burn_in,
     )  # fmt: skip
+    if window is not None and sampler is not None:
+        hint = "Leave one of them out: windows take each stream in order and once."
+        raise OptionError(asked="fit", where="sampler", arrived="beside window", hint=hint)
     built_for = model.config.task if isinstance(model, Model) else None
     task = settled_task(task or (contract.task if contract is not None else None) or built_for, train, own_loss=loss is not None)
     require_used_options(
@@ -141,6 +160,8 @@ def fit(
         require_model(model, task, train)
         model.learn(train)
     adapted = _settle(adapt(model, contract=contract, call=call), train, class_names, task)
+    if window is not None:
+        carrier_of(adapted, train, asked="fit with window=")
     objective = Objective(
         output=adapted.contract.output,
         holds=TASKS[task].holds if task in TASKS else None,
@@ -170,14 +191,15 @@ def fit(
     session = Session(
         adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with drawn_apart(seed):
         history = session.run()
     run = Run(
         config=config, history=history, model=model, directory=files.directory if files else None, call=call, contract=adapted.contract
     )
     if files is not None:
         write_seen(files, train, valid)
+        # Before the weights that it vouches for: between the two writes, weights without a hash can be loaded, other weights cannot.
+        files.provenance.unlink(missing_ok=True)
         weights = save_weights(model.state_dict(), files.weights)
         write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
     return run
@@ -187,7 +209,11 @@ def _settle(adapted: Adapted, train: Sequences, class_names: tuple[str, ...], ta
     """Call the module once, in eval mode, on a few sequences: a wrong shape is told before training, and the contract is completed."""
     mode = adapted.module.training
     adapted.module.eval()
-    sample = train.select(torch.arange(min(len(train), 32)))
+    lengths = train.lengths.cpu()
+    rows = torch.arange(min(len(train), 32))
+    most = None if int(lengths[rows].sum()) <= _STEPS_TRIED else _STEPS_TRIED // len(rows)
+    lanes = side_by_side(lengths, rows, most=most)
+    sample = pieces_of(train, lanes.runs(0, lanes.time))
     with torch.no_grad():
         outputs = adapted(sample)
     adapted.module.train(mode)

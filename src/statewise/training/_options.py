@@ -32,6 +32,10 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
         seed: of the order of batches and of dropout.
         precision: `"bfloat16"` runs the matrix products under autocast.
         gradients_by_lag: after each epoch, measure on up to 32 training sequences how far back in time the loss reaches.
+        window: train in windows of so many steps, with the state carried from one to the next; None: whole sequences.
+        lanes: streams beside one another in a window; by default 64.
+        stride: how far apart windows start; by default the window.
+        burn_in: steps before a window that run without gradient.
     """
 
     epochs: int = 60
@@ -46,6 +50,10 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     precision: Precision = "float32"
     gradients_by_lag: bool = False
+    window: int | None = None
+    lanes: int | None = None
+    stride: int | None = None
+    burn_in: int = 0
 
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
@@ -57,6 +65,10 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
             "clip": (0, 1e12),
             "label_smoothing": (0, 0.999),
             "patience": (0, 1e6),
+            "window": (1, 1e9),
+            "lanes": (1, 1e6),
+            "stride": (1, self.window or 1e9),
+            "burn_in": (0, 1e9),
         }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -65,9 +77,28 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
         for name, known in (("precision", ("float32", "bfloat16")), ("schedule", ("cosine", "constant"))):
             if getattr(self, name) not in known:
                 raise OptionError(asked="fit", where=name, arrived=repr(getattr(self, name)), hint=f"Choose one of {', '.join(known)}.")
+        self._refuse_unused()
+
+    def _refuse_unused(self) -> None:
+        """Refuse options of windows without a window, and of batches beside one."""
+        if self.window is None:
+            unused = next((name for name in ("lanes", "stride", "burn_in") if getattr(self, name)), None)
+            arrived, hint = "an option of windows, and there is no window", "Give window=128 (--window 128) as well, or leave it out."
+        else:
+            unused = "batch_steps" if self.batch_steps is not None else None
+            arrived, hint = "beside window", "Leave it out: a window has lanes times window steps."
+        if unused is not None:
+            raise OptionError(asked="fit", where=unused, arrived=f"{getattr(self, unused)}, {arrived}", hint=hint)
+
+    @property
+    def num_lanes(self) -> int:
+        """Number of lanes at most."""
+        return self.lanes or 64
 
     def steps_per_batch(self, train: Sequences) -> int:
-        """Return the budget of real steps of a batch."""
+        """Return the budget of real steps of a batch or window."""
+        if self.window is not None:
+            return self.num_lanes * self.window
         return self.batch_steps or max(1, min(20_000, train.num_steps // 16))
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from statewise.errors import OptionError
 from statewise.sequences import batches
+from statewise.training._generators import drawing_apart
 from statewise.training._gradients import finite
 
 if TYPE_CHECKING:
@@ -47,20 +48,24 @@ class OwnParts:
             raise OptionError(asked="fit", where="optimizer", arrived=f"it returned a {type(made).__name__}", hint=hint)
         return made
 
-    def batches(self, train: Sequences, options: FitOptions, epoch: int) -> Iterator[Sequences]:
-        """Yield the batches of one epoch.
+    def batches(self, train: Sequences, options: FitOptions, epoch: int, *, start: int = 0) -> Iterator[Sequences]:
+        """Yield the batches of one epoch from number `start` on.
+
+        A sampler is asked for the batches before too. What it draws comes from generators of its own, seeded by the epoch, so that it
+        gives the same ones again.
 
         Raises:
             OptionError: the sampler gave no rows at all.
         """
         if self.sampler is None:
-            yield from batches(train, options.steps_per_batch(train), seed=options.seed, epoch=epoch)
+            yield from batches(train, options.steps_per_batch(train), seed=options.seed, epoch=epoch, start=start)
             return
-        empty = True
-        for rows in self.sampler(train, epoch):
-            empty = False
-            yield train.select(rows)
-        if empty:
+        sampler, number = self.sampler, 0
+        for rows in drawing_apart(lambda: sampler(train, epoch), options.seed * 1_000_003 + epoch):
+            number += 1
+            if number > start:
+                yield train.select(rows)
+        if not number:
             hint = "Yield the rows of each batch: for rows in torch.randperm(len(data)).split(32): yield rows."
             raise OptionError(asked="fit", where="sampler", arrived=f"no batch in epoch {epoch}", hint=hint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, TypeAlias
 
 from statewise.errors import RunError
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Keeps the records and hands each one on; the file grows by whole epochs.
+    """Keeps the records and hands each one on; the file grows before each checkpoint, and at the end.
 
     Args:
         path: the file, or None to keep the records in memory alone.
         consumers: functions of one record, called in order.
-        kept: the records of earlier epochs that training goes on from.
+        kept: the records up to the checkpoint that training goes on from; what follows them in the file is cut away.
     """
 
     def __init__(self, path: Path | None, consumers: Sequence[Consumer], kept: Sequence[Record] = ()) -> None:
@@ -41,13 +42,15 @@ class Recorder:
             consumer(record)
 
     def flush(self) -> None:
-        """Write what is not written yet."""
+        """Write what is not written yet, so that it outlasts a loss of power: a checkpoint counts on it."""
         if self._path is None:
             return
         waiting, self._written = self.records[self._written :], len(self.records)
         try:
             with self._path.open("ab") as file:
                 file.write(encode_records(waiting))
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as problem:
             raise RunError(
                 asked="write the history",

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
+import torch
+
+from statewise.errors import RunError
 from statewise.models import Model
 from statewise.runs import History, Started, read_history
-from statewise.sequences import Sequences
-from statewise.training._checkpoint import Checkpoint, Progress, restore
+from statewise.sequences import Sequences, in_pieces
+from statewise.training._checkpoint import Checkpoint, Progress
+from statewise.training._interrupts import Interrupts
 from statewise.training._recorder import Recorder
+from statewise.training._scoring import Scorer
 from statewise.training._trainer import NotFiniteError, Trainer, copy_weights
+from statewise.training._validation import Validation
+from statewise.training._windows import LaneWindows
+from statewise.training._work import Batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from statewise.contracts import Adapted
-    from statewise.runs import RunConfig, RunFiles
+    from statewise.runs import Record, RunConfig, RunFiles
     from statewise.runs._records import Phase
     from statewise.training._objective import Objective
     from statewise.training._options import FitOptions
     from statewise.training._own import OwnParts
     from statewise.training._recorder import Consumer
+    from statewise.training._work import Work
 
 
 class Session:
@@ -42,15 +53,20 @@ class Session:
     ) -> None:
         self.adapted, self.objective, self.options, self.train, self.valid = adapted, objective, options, train, valid
         self.config, self.own = config, own
+        self.scorer = Scorer(adapted=adapted, objective=objective, precision=options.precision)
+        self.interrupts = Interrupts()
         self.path = files.checkpoints / "last.safetensors" if files else None
-        found = Checkpoint.read(self.path) if resume and self.path is not None and self.path.is_file() else None
-        kept = read_history(files.history).records[: found.progress.num_records] if found and files else ()
-        self.found = found
-        self.recorder = Recorder(files.history if files else None, callbacks, kept)
-        self.first = found.part("first") if found else copy_weights(adapted.module)
+        self.found = Checkpoint.read(self.path) if resume and self.path is not None and self.path.is_file() else None
+        self.recorder = Recorder(files.history if files else None, callbacks, _kept(files.history, self.found) if files else ())
+        self.first = {} if not options.refit else self.found.first if self.found else copy_weights(adapted.module)
 
     def run(self) -> History:
         """Train, and return what happened."""
+        with self.interrupts:
+            self._run()
+        return self.recorder.history()
+
+    def _run(self) -> None:
         trainer = self._trainer("fit", self.train, self.valid, self.options.epochs)
         if self.found is None or self.found.progress.phase == "fit":
             completed = self._phase(trainer)
@@ -64,7 +80,6 @@ class Session:
             if isinstance(self.adapted.module, Model):
                 self.adapted.module.learn(both)
             self._phase(refit)
-        return self.recorder.history()
 
     def _chosen(self) -> int:
         ended = self.recorder.history().ended("fit")
@@ -72,12 +87,15 @@ class Session:
         return ended.best_epoch
 
     def _trainer(self, phase: Phase, train: Sequences, valid: Sequences | None, num_epochs: int) -> Trainer:
+        steps = 8 * self.options.steps_per_batch(train)
         return Trainer(
             adapted=self.adapted,
             objective=self.objective,
             options=self.options,
             train=train,
-            valid=valid,
+            work=self._work(train),
+            by_lag=train if self.options.window is None or not self.options.gradients_by_lag else in_pieces(train, self.options.window),
+            validation=None if valid is None else Validation(data=valid, steps=steps, own=self.own, scorer=self.scorer),
             recorder=self.recorder,
             progress=Progress(phase=phase),
             num_epochs=num_epochs,
@@ -85,15 +103,21 @@ class Session:
             best=copy_weights(self.adapted.module),
             own=self.own,
             checkpoint=self.path,
+            interrupts=self.interrupts,
         )
+
+    def _work(self, train: Sequences) -> Work:
+        """Return what an epoch consists of: windows of lanes, or batches of whole sequences."""
+        if self.options.window is not None:
+            return LaneWindows.of(train, self.options, self.scorer)
+        return Batches(train=train, options=self.options, own=self.own, scorer=self.scorer)
 
     def _phase(self, trainer: Trainer) -> bool:
         """Run one phase, from the checkpoint where there is one of it; return whether it came to its own end."""
         found = self.found
         if found is not None and found.progress.phase == trainer.phase:
-            trainer.progress = found.progress
-            trainer.best = found.part("best")
-            restore(found, trainer.model, trainer.optimizer)
+            trainer.go_on_from(found)
+            _warn_of_other_threads(found.progress.threads)
             self.recorder.announce(self._started(trainer))
         else:
             self.recorder(self._started(trainer))
@@ -114,8 +138,30 @@ class Session:
             num_parameters=sum(parameter.numel() for parameter in trainer.model.parameters()),
             num_epochs=trainer.num_epochs,
             num_train=len(trainer.train),
-            num_valid=len(trainer.valid) if trainer.valid is not None else 0,
+            num_valid=0 if trainer.validation is None else len(trainer.validation.data),
             steps_per_epoch=trainer.train.num_steps,
             phase=trainer.phase,
             resumed_at=trainer.progress.epoch,
         )
+
+
+def _kept(path: Path, found: Checkpoint | None) -> Sequence[Record]:
+    """Return the records up to a checkpoint; those after it will be made again."""
+    if found is None:
+        return ()
+    records = read_history(path).records[: found.progress.num_records]
+    if len(records) < found.progress.num_records:
+        raise RunError(
+            asked="resume a run",
+            where=f"file '{path}'",
+            arrived=f"{len(records)} records, where the checkpoint counts on {found.progress.num_records}",
+            hint="Restore it from a copy, or train anew into another folder with --out.",
+        )
+    return records
+
+
+def _warn_of_other_threads(before: int) -> None:
+    now = torch.get_num_threads()
+    if before != now:
+        text = f"The run began with {before} threads and goes on with {now}: its last digits may differ from those of one never stopped."
+        warnings.warn(f"{text} OMP_NUM_THREADS={before} goes on as it began.", stacklevel=2)
