@@ -104,7 +104,7 @@ def test_text_stands_beside_its_twin_an_ngram_and_xz(data: Path, tmp_path: Path,
     peers = {line.split(":")[0].strip(): line for line in lines[-4:]}
     assert next(iter(peers)) == "bits a held-out character (28,919 of 1 texts, in 2 blocks)"
     assert f"{twin.metrics['bits'].value:.3f} bits, of which the model saves" in peers["shuffled windows"]
-    assert any(name.startswith("adaptive 3-gram") for name in peers)
+    assert any(name.startswith("adaptive 4-gram") for name in peers)
     assert "xz: 2.8" in peers["xz"]
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "text"), "--prompt", "Enter ", "--steps", "20", "--temperature", "0"]) == 0
