@@ -14,7 +14,7 @@ ARGS ?=
 OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench accuracy folds stories fuzz docs format
+.PHONY: help run test check bench accuracy folds stories fuzz kills docs format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -39,8 +39,8 @@ check: $(VENV)/.installed-test ## The gates without the tests: ruff, mypy, impor
 	@echo '==> import-linter'
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-run ## Measure against peers and floors (ROWS="help" for some rows)
-	@$(BIN)/python -m benchmarks.run $(ROWS)
+bench: $(VENV)/.installed-bench ## Measure against peers and floors (ROWS="lstm-64 gru-*" for some rows, QUICK=1 to try)
+	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(foreach row,$(ROWS),'$(row)')
 
 accuracy: $(VENV)/.installed-run ## The recipe of make run over seeds 0, 1, 2 beside the published rows (minutes)
 	@$(BIN)/python -m benchmarks.vowels -- $(MODEL) $(RECIPE)
@@ -55,6 +55,9 @@ fuzz: $(VENV)/.installed-test ## Read 2,000 files broken at random, and give som
 	@$(BIN)/python -m tests.sequences.fuzz
 	@$(BIN)/python -m tests.cli.fuzz --files 200
 
+kills: $(VENV)/.installed-test ## Kill trainings at 50 random moments and resume them: each must end identically (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.kills
+
 docs: $(VENV)/.installed-test ## Write the pages that are made from the code
 	@$(BIN)/python docs/make_options.py
 
@@ -66,6 +69,7 @@ format: $(VENV)/.installed-test ## Mend what can be mended without thought
 # print errors alone: its warnings (places it looks for files, its own age) hide the line that matters.
 EXTRAS_run := all
 EXTRAS_test := all,dev
+EXTRAS_bench := bench
 LOCK := $(shell command -v flock >/dev/null 2>&1 && echo 'flock .venv.lock')
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt

@@ -1,1 +1,1 @@
-"""One file here is one row of the table: a module with a `ROW`. The runner finds it by itself."""
+"""The rows of the benchmark; each module holds `ROWS`, which the runner finds."""

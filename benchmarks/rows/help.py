@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING
+from functools import partial
 
-from benchmarks.row import Row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from benchmarks.contest import Contest, Contestant, Peer, Row, timed
 
 
-def _seconds_of(*arguments: str) -> Callable[[], float]:
-    def measure() -> float:
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
-        return time.perf_counter() - begin
-
-    return measure
+def _start(*arguments: str) -> Contestant:
+    return Contestant(
+        name=" ".join(arguments), figure=timed(partial(subprocess.run, [sys.executable, *arguments], check=True, capture_output=True))
+    )
 
 
-ROW = Row(
-    name="help",
-    says="statewise --help, wall time",
-    unit="s",
-    ours=_seconds_of("-m", "statewise", "--help"),
-    peer=_seconds_of("-c", "pass"),
-    peer_says="python -c pass",
-    repeats=15,
-)
+def _contest(seed: int) -> Contest:
+    del seed  # there is nothing to draw
+    nothing = Peer(name="python", says="an interpreter that does nothing", variants=(_start("-c", "pass"),), rival=False)
+    return Contest(ours=_start("-m", "statewise", "--help"), peers=(nothing,))
+
+
+ROWS = (Row(name="help", says="statewise --help, from start to end", contest=_contest, is_drawn=False, warm_up=1),)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from statewise.errors import RunError
 
+PART = ".part"
+"""How the name of a temporary file ends; it begins with a dot."""
+
 
 def write_atomically(path: Path | str, content: bytes | str, *, asked: str = "write a file") -> Path:
     """Write `content` so that a reader finds the old file or the new one, never a part.
@@ -26,7 +29,7 @@ def write_atomically(path: Path | str, content: bytes | str, *, asked: str = "wr
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()

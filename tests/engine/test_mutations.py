@@ -14,21 +14,28 @@
 | state from a padded end | the padding is read before the state is taken | each sequence equals itself alone; integer windows |
 | graph cut between blocks | right values, wrong gradients | each sequence equals itself alone |
 | given state dropped | every window begins from zeros | windows equal the whole; integer windows |
+| run on cell read | a step's output is computed beyond its sequence's end | each sequence equals itself alone |
+| gradient to a run on cell | a last step counts twice in the gradient | each sequence equals itself alone |
+| cell state of an earlier step | c is that of a block's beginning, not of the sequence's end | each sequence equals itself alone |
+| gradient lost where blocks meet | right values, wrong gradients | each sequence equals itself alone |
+| wrong rows before | right values, wrong gradients of the weights | each sequence equals itself alone |
 | batch order not undone | results come longest first | permuting rows permutes results |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from statewise.engine import _chain, _plan, _recurrent_kernel, _segments, _torch_kernel, _unroll
+from statewise.engine import _chain, _layer, _lstm_blocks, _moves, _plan, _recurrent_kernel, _scans, _segments, _torch_kernel, _unroll
 from statewise.sequences import Ragged
-from statewise.state import detach, map_tensors, select
+from statewise.state import detach, map_tensors, num_rows, select
 from tests.engine import properties
 from tests.engine.cases import Case, HashCase
 
@@ -38,6 +45,8 @@ Property = Callable[[Any], None]
 
 LSTM = Case(lengths=(2, 5, 0, 4, 7), seed=1)
 BOTH = Case(kind="gru", bidirectional=True, lengths=(2, 5, 0, 4, 7), seed=2)
+FAST = Case(lengths=(2, 5, 0, 4, 7), seed=6, dtype=torch.float32)
+LONG = Case(lengths=(5, 400, 3), seed=7, dtype=torch.float32)
 LANES = Case(kind="gru", lengths=(9, 9, 9), num_windows=4, reset_rate=0.3, seed=3)
 HASH = HashCase(lengths=(2, 5, 0, 4, 7), num_windows=3, seed=4)
 HASH_LANES = HashCase(lengths=(9, 9, 9), reset_rate=0.3, seed=5)
@@ -46,10 +55,11 @@ HASH_LANES = HashCase(lengths=(9, 9, 9), reset_rate=0.3, seed=5)
 def off_by_one_in_time(patch: pytest.MonkeyPatch) -> None:
     right = _plan.Plan.gather
 
-    def gather(plan: _plan.Plan, first: Tensor, stride: int) -> Tensor:
+    def gather(plan: _plan.Plan, first: Tensor, stride: int) -> np.ndarray:
         index = Ragged(torch.arange(int(plan.lengths.sum())), plan.lengths)
         later = torch.cat([part.roll(-1) for part in index.to_list()])
-        return later[right(plan, first, stride)]
+        shifted: np.ndarray = later.numpy()[right(plan, first, stride)]
+        return shifted
 
     patch.setattr(_plan.Plan, "gather", gather)
 
@@ -67,7 +77,8 @@ def wrong_row_where_the_batch_narrows(patch: pytest.MonkeyPatch) -> None:
     right = _chain.split_rows
 
     def split_rows(state: State, width: int, axes: Any) -> tuple[State, State]:
-        rows = len(state["hash"]) if isinstance(state, dict) else state[0].shape[1]
+        rows = num_rows(state, axes)
+        assert rows is not None
         return right(select(state, list(range(rows))[::-1], axes), width, axes)
 
     patch.setattr(_chain, "split_rows", split_rows)
@@ -86,29 +97,23 @@ def reset_of_every_row(patch: pytest.MonkeyPatch) -> None:
 
 
 def swapped_directions(patch: pytest.MonkeyPatch) -> None:
-    right: Any = _torch_kernel.TorchKernel._one_direction
-
-    def one_direction(*arguments: Any) -> Any:
-        *others, suffix = arguments
-        return right(*others, "" if suffix else "_reverse")
-
-    patch.setattr(_torch_kernel.TorchKernel, "_one_direction", one_direction)
+    right: Any = _torch_kernel.TorchKernel._layer
+    patch.setattr(_torch_kernel.TorchKernel, "_layer", lambda kernel, number, suffix: right(kernel, number, "" if suffix else "_reverse"))
 
 
 def backward_direction_not_reversed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_plan.Plan, "reversal", property(lambda plan: torch.arange(int(plan.lengths.sum()))))
+    patch.setattr(_plan.Plan, "reversal", property(lambda plan: np.arange(plan.num_cells)))
 
 
 def state_from_a_padded_end(patch: pytest.MonkeyPatch) -> None:
     def padded(step: Any, data: Tensor, state: State, _axes: Any, plan: _plan.Plan) -> tuple[Tensor, State]:
         lengths = plan.lengths[plan.order]
-        in_rows = torch.cat([torch.arange(width) for width in plan.widths.tolist()])
-        times = torch.arange(len(plan.widths)).repeat_interleave(plan.widths)
+        in_rows, times = torch.from_numpy(plan.cells.place), torch.from_numpy(plan.cells.time)
         dense = data.new_zeros((len(plan.widths), len(lengths), *data.shape[1:])).index_put((times, in_rows), data)
         outputs, final = step(dense, state)
         return outputs[times, in_rows], final
 
-    patch.setattr(_torch_kernel, "chain", padded)
+    patch.setattr(_layer, "chain", padded)
     patch.setattr(_recurrent_kernel, "chain", padded)
 
 
@@ -123,7 +128,38 @@ def given_state_dropped(patch: pytest.MonkeyPatch) -> None:
 
 
 def batch_order_not_undone(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_unroll, "inverse_of", lambda index: torch.arange(len(index)))
+    patch.setattr(_moves.Moves, "to_values", lambda _moves, cells: cells)
+
+
+def run_on_cell_read(patch: pytest.MonkeyPatch) -> None:
+    right = _moves.moves_of
+
+    def moves_of(index: np.ndarray, run_on: np.ndarray, device: torch.device) -> _moves.Moves:
+        moves = right(index, run_on, device)
+        wrong = moves.places.clone()
+        wrong[index[run_on[0]]] = int(run_on[0])
+        return replace(moves, places=wrong)
+
+    patch.setattr(_unroll, "moves_of", moves_of)
+
+
+def gradient_to_a_run_on_cell(patch: pytest.MonkeyPatch) -> None:
+    right = _moves.moves_of
+    patch.setattr(_unroll, "moves_of", lambda *given: replace(right(*given), run_on=torch.empty(0, dtype=torch.int64)))
+
+
+def cell_state_of_an_earlier_step(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(_lstm_blocks, "_run_through", lambda c, *_: c)
+
+
+def gradient_lost_where_blocks_meet(patch: pytest.MonkeyPatch) -> None:
+    right = _lstm_blocks._widened
+    patch.setattr(_lstm_blocks, "_widened", lambda gradient, width: torch.zeros_like(right(gradient, width)))
+
+
+def wrong_rows_before(patch: pytest.MonkeyPatch) -> None:
+    right = _scans._before
+    patch.setattr(_scans, "_before", lambda outputs, begin, widths: right(outputs, begin.flip(0), widths))
 
 
 ALONE, WINDOWS = properties.assert_each_sequence_equals_itself_alone, properties.assert_windows_equal_the_whole
@@ -149,6 +185,11 @@ MUTATIONS: list[tuple[Break, Property, Case | HashCase]] = [
     (graph_cut_between_blocks, ALONE, LSTM),
     (given_state_dropped, WINDOWS, LSTM),
     (given_state_dropped, HASHES, HASH),
+    (run_on_cell_read, ALONE, FAST),
+    (gradient_to_a_run_on_cell, ALONE, FAST),
+    (cell_state_of_an_earlier_step, ALONE, FAST),
+    (gradient_lost_where_blocks_meet, ALONE, LONG),
+    (wrong_rows_before, ALONE, BOTH),
     (batch_order_not_undone, properties.assert_permuting_rows_permutes_results, LSTM),
 ]
 

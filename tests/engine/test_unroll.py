@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from statewise.engine import unroll
 from statewise.sequences import Ragged
+from statewise.state import leaves, map_tensors
 from tests.engine.cases import Case
 from tests.engine.properties import assert_each_sequence_equals_itself_alone, gap
 
@@ -173,15 +174,86 @@ def test_mode_weights_and_random_numbers_are_left_as_they_are() -> None:
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_under_autocast_the_dtypes_are_those_that_torch_gives(kind: str, *, bidirectional: bool) -> None:
+def test_under_autocast_outputs_are_as_torch_gives_them_and_the_state_keeps_its_dtype(kind: str, *, bidirectional: bool) -> None:
     case = Case(kind=kind, bidirectional=bidirectional, lengths=(4, 0, 1, 7), dtype=torch.float32)
+    inputs = case.inputs(torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        whole, final = case.module(torch.randn(5, 2, 2))
-        outputs, state = unroll(case.module, case.inputs(torch.float32))
-        outputs, state = unroll(case.module, case.inputs(torch.float32), state)
-    pairs = zip(state, final, strict=True) if kind == "lstm" else [(state, final)]
+        whole, _ = case.module(torch.randn(5, 2, 2))
+        outputs, state = unroll(case.module, inputs)
+        outputs, state = unroll(case.module, inputs, state)
     assert outputs.values.dtype == whole.dtype
-    assert all(found.dtype == wanted.dtype for found, wanted in pairs)
+    assert all(leaf.dtype == torch.float32 for _, leaf in leaves(state))
+    wanted, wanted_state = unroll(case.twin, case.inputs(torch.float64), map_tensors(Tensor.double, unroll(case.module, inputs)[1]))
+    assert gap(outputs.values, wanted.values) < 0.03
+    assert all(gap(a, b) < 0.03 for (_, a), (_, b) in zip(leaves(state), leaves(wanted_state), strict=True))
+
+
+def test_under_autocast_a_carried_state_loses_nothing_where_a_window_ends() -> None:
+    module, values = nn.LSTM(3, 8), torch.randn(40, 5, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        whole, final = unroll(module, values)
+        first, carried = unroll(module, values[:17])
+        second, ended = unroll(module, values[17:], carried)
+    assert torch.equal(torch.cat([first, second]), whole), (
+        "c is handed on in float32, as inside a call, and h has no more digits than bfloat16"
+    )
+    assert all(torch.equal(a, b) for a, b in zip(ended, final, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "tanh", "relu"])
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
+def test_gradients_can_be_differentiated_again(kind: str, dtype: torch.dtype, limit: float) -> None:
+    case = Case(kind=kind, lengths=(4, 0, 2, 3), dtype=dtype)
+
+    def second_gradients(module: nn.Module, inputs: Ragged, results: list[Tensor]) -> tuple[Tensor, ...]:
+        loss = torch.stack([part.square().sum() for part in results]).sum()
+        (gradient,) = torch.autograd.grad(loss, inputs.values, create_graph=True)
+        return torch.autograd.grad(gradient.square().sum(), [inputs.values, *module.parameters()])
+
+    inputs, truth = case.inputs(dtype), case.inputs(torch.float64)
+    outputs, state = unroll(case.module, inputs)
+    alone = [case.twin(part.unsqueeze(1)) for part in truth.to_list() if len(part)]
+    found = second_gradients(case.module, inputs, [outputs.values, *(leaf for _, leaf in leaves(state))])
+    wanted = second_gradients(case.twin, truth, [leaf for _, leaf in leaves(alone)])
+    assert all(gap(a, b) <= limit for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, on its first use of forward mode
+@pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
+def test_transforms_of_torch_func_and_forward_mode_see_through(kind: str) -> None:
+    case = Case(kind=kind, lengths=(4, 0, 2, 3), dtype=torch.float64)
+    module, inputs = case.module, case.inputs(torch.float64)
+
+    def loss(values: Tensor) -> Tensor:
+        return unroll(module, Ragged(values, inputs.lengths))[0].values.square().sum()
+
+    (wanted,) = torch.autograd.grad(loss(inputs.values), inputs.values)
+    values = inputs.values.detach()
+    assert gap(torch.func.grad(loss)(values), wanted) < 1e-12
+    direction = torch.randn_like(values)
+    along = torch.func.jvp(loss, (values,), (direction,))[1]
+    assert along.item() == pytest.approx((wanted * direction).sum().item())
+    with torch.autograd.forward_ad.dual_level():
+        dual = loss(torch.autograd.forward_ad.make_dual(values, direction))
+        assert torch.autograd.forward_ad.unpack_dual(dual).tangent.item() == pytest.approx(along.item())
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "relu"])
+def test_numbers_beyond_all_bounds_after_a_sequence_ends_reach_no_gradient(kind: str) -> None:
+    module = Case(kind=kind, hidden_size=4, dtype=torch.float32).module
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.mul_(1000)
+    values = torch.full((401, 2), 1e4).requires_grad_()
+    inputs = Ragged(values, torch.tensor([400, 1]))
+    outputs, _ = unroll(module, inputs)
+    short = outputs.values[400:]
+    gradients = torch.autograd.grad(short.sum(), [values, *module.parameters()])
+    alone, _ = module(values[400:].unsqueeze(1))
+    wanted = torch.autograd.grad(alone.sum(), [values, *module.parameters()])
+    assert all(bool(gradient[400:].isfinite().all()) for gradient in gradients[:1])
+    if kind != "relu":  # there the long sequence itself overflows, and 0 times infinity in its own steps is NaN in torch too
+        assert all(gap(a, b) <= 5e-5 for a, b in zip(gradients, wanted, strict=True))
 
 
 def test_no_gradient_is_recorded_without_one_being_asked_for() -> None:

@@ -15,7 +15,7 @@ from statewise.cli._reading import Columns, Parts, read_parts, reading_of, requi
 from statewise.cli._show import console, heading, say, show
 from statewise.errors import OptionError, nearest
 from statewise.models import build
-from statewise.runs import make_from_factory
+from statewise.runs import RunFiles, make_from_factory
 from statewise.sequences import Sequences, describe, require_two_classes
 from statewise.training import fit as fit_model
 from statewise.training import interrupted, progress_bar, training_trace
@@ -161,7 +161,7 @@ def _require_before_reading(
     elif columns.task == "forecast" and options.horizon is None:
         hint = "Give --horizon 24 (horizon=24) to predict the next 24 steps at each step."
         refuse("--horizon", "nothing, and a forecast needs one", hint)
-    if out is not None and not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out is not None and not resume and not RunFiles(out).is_unused():
         arrived = "it is not empty" if out.is_dir() else "it is a file"
         refuse(f"--out '{out}'", arrived, "Choose another folder, or go on with the run in it: --resume.")
 

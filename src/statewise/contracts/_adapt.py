@@ -50,12 +50,24 @@ class Outputs:
 class ReadsSequences(Protocol):
     """A module that takes `Sequences` as they are."""
 
-    def run_sequences(self, data: Sequences, state: State = None, *, beyond: Sequences | None = None) -> Outputs:
-        """Return the outputs for all sequences; `beyond` is given where features are known beforehand, with the steps that follow."""
+    def run_sequences(self, data: Sequences, state: State = None, *, return_state: bool = True, beyond: Sequences | None = None) -> Outputs:
+        """Return the outputs for all sequences, and the state after them where it is asked for.
+
+        `beyond` is given where features are known beforehand, with the steps that follow.
+        """
         ...
 
     def contract(self) -> Contract:
         """Return what the module promises."""
+        ...
+
+
+@runtime_checkable
+class _Runs(Protocol):
+    """Calls a module on sequences."""
+
+    def __call__(self, data: Sequences, state: State, *, return_state: bool) -> Outputs:
+        """Return the outputs, and the state where it is asked for."""
         ...
 
 
@@ -68,7 +80,7 @@ class Adapted:
         notes: what a user should know about how it is called.
     """
 
-    def __init__(self, module: nn.Module, contract: Contract, run: Callable[..., Outputs], notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, module: nn.Module, contract: Contract, run: _Runs, notes: tuple[str, ...] = ()) -> None:
         self.module, self.contract, self.notes = module, contract, notes
         self._run = run
 
@@ -87,12 +99,13 @@ class Adapted:
         """Whether the module can read features that are known beforehand of steps after those that it is given."""
         return isinstance(self.module, ReadsSequences) and not self.pads
 
-    def __call__(self, data: Sequences, state: State = None, *, beyond: Sequences | None = None) -> Outputs:
+    def __call__(self, data: Sequences, state: State = None, *, return_state: bool = True, beyond: Sequences | None = None) -> Outputs:
         """Return the outputs for some sequences, none of them empty.
 
         Args:
             data: the sequences.
             state: the state that each goes on from; None begins anew.
+            return_state: without it the state is left out where finding it costs time.
             beyond: the same sequences with the steps that follow each, for a module that `sees_beyond`.
 
         Raises:
@@ -109,7 +122,9 @@ class Adapted:
         if isinstance(self.module, (nn.RNNBase, nn.RNNCellBase)):
             check_features(self.module, data)
         try:
-            return self._run(data, state) if beyond is None else self._run(data, state, beyond=beyond)
+            if beyond is not None and isinstance(self.module, ReadsSequences):
+                return self.module.run_sequences(data, state, return_state=return_state, beyond=beyond)
+            return self._run(data, state, return_state=return_state)
         except StatewiseError:
             raise
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError) as problem:
@@ -189,7 +204,7 @@ class _Unrolled:
     def __init__(self, module: Any) -> None:
         self.module = module
 
-    def __call__(self, data: Sequences, state: State) -> Outputs:
+    def __call__(self, data: Sequences, state: State, *, return_state: bool) -> Outputs:
         name = type(self.module).__name__
         if set(data.parts) != {"x"}:
             raise ContractError(
@@ -199,7 +214,7 @@ class _Unrolled:
                 hint="A recurrent module reads one: give call=lambda module, batch: ... that joins them.",
             )
         inputs = data.parts["x"].to(device_of(self.module))
-        outputs, final = unroll(self.module, inputs, state)
+        outputs, final = unroll(self.module, inputs, state, return_state=return_state)
         if data.each == "step":
             return Outputs(outputs.values, "step", final)
         if getattr(self.module, "bidirectional", False):
@@ -220,7 +235,7 @@ class _Padded:
         self.name = type(module).__name__
         self.sees_lengths = call is not None or bool({"lengths", "mask"} & set(contract.takes or ()))
 
-    def __call__(self, data: Sequences, state: State) -> Outputs:
+    def __call__(self, data: Sequences, state: State, *, return_state: bool) -> Outputs:  # noqa: ARG002  # it comes as it comes
         if self.sees_lengths or len(set(data.lengths.tolist())) <= 1:
             return self._call_once(data, state)
         assert state is None, "a state goes on in pieces of one length: see `Carrier`"

@@ -253,7 +253,7 @@ def _whole(
     begin = 0
     for rows in batch_rows(data.lengths, steps):
         with within():
-            outputs = adapted(data.select(rows))
+            outputs = adapted(data.select(rows), return_state=False)
         yield outputs, torch.arange(begin, begin + len(outputs.values))
         begin += len(outputs.values)
 

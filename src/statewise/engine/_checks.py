@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from statewise.engine._cell_kernel import CellKernel
 from statewise.engine._kernels import Kernel
 from statewise.engine._torch_kernel import TorchKernel
 from statewise.errors import ContractError, ShapeError
@@ -34,7 +35,7 @@ def check_dense(kernel: Kernel, inputs: Any) -> None:
             if isinstance(inputs, PackedSequence)
             else "Give a Ragged (Ragged.from_list, from_padded, ...) or a dense tensor [time, batch, *feature].",
         )
-    if inputs.ndim < 2 or (isinstance(kernel, TorchKernel) and inputs.ndim != 3):
+    if inputs.ndim < 2 or (isinstance(kernel, TorchKernel | CellKernel) and inputs.ndim != 3):
         raise ShapeError(
             asked=asked,
             where="inputs",

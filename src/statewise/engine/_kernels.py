@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from torch import Tensor, nn
 
+from statewise.engine._cell_kernel import CellKernel
 from statewise.engine._plan import Plan
 from statewise.engine._recurrent import Recurrent
 from statewise.engine._recurrent_kernel import RecurrentKernel
@@ -44,12 +46,15 @@ class Kernel(Protocol):
         """Return the state in which `rows` sequences begin."""
         ...
 
-    def dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
-        """Run one dense block of at least one cell."""
+    def plan(self, lengths: Tensor, values: Tensor) -> Plan:
+        """Return how rows of these lengths are run."""
         ...
 
-    def ragged(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
-        """Run a plan of at least one block over cells in packed order, from states that are longest row first."""
+    def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
+        """Run a plan of at least one block over its cells, from states that are longest row first.
+
+        Return the outputs in cell order, and the state of the rows `ends` (places in the plan's order) each at its own end, or None.
+        """
         ...
 
     def no_outputs(self, values: Tensor) -> Tensor:
@@ -65,12 +70,14 @@ def kernel_for(module: Any) -> Kernel:
     """
     if isinstance(module, nn.RNN | nn.LSTM | nn.GRU):
         return TorchKernel(module)
+    if isinstance(module, nn.RNNCell | nn.LSTMCell | nn.GRUCell):
+        return CellKernel(module)
     if isinstance(module, Recurrent):
         return RecurrentKernel(module)
     raise ContractError(
         asked="unroll(module, inputs)",
         where="module",
         arrived=f"a {type(module).__name__}",
-        hint="Give an nn.RNN, nn.LSTM or nn.GRU, or wrap the module in a class with two methods: "
+        hint="Give an nn.RNN, nn.LSTM or nn.GRU, one of their cells, or wrap the module in a class with two methods: "
         "initial_state(batch_size, *, device, dtype) -> state, and forward(inputs [time, batch, feature], state) -> (outputs, state).",
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from statewise.engine._chain import chain
 from statewise.engine._plan import Plan
 from statewise.engine._recurrent import Recurrent
 from statewise.errors import ContractError, ShapeError
-from statewise.state import Axes, aligned, find_axes, leaves, leaves_with_axes, named, num_rows
+from statewise.state import Axes, aligned, find_axes, leaves, leaves_with_axes, named, num_rows, select
 from statewise.types import State
 
 # Found once a module: the two calls that find the axes cost as much as a step of training on short windows.
@@ -85,9 +86,15 @@ class RecurrentKernel:
                 )
         return outputs, final
 
-    def ragged(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
-        """Run a plan over cells in packed order."""
-        return chain(self.dense, data, state, self.axes(data), plan)
+    def plan(self, lengths: Tensor, values: Tensor) -> Plan:  # noqa: ARG002
+        """Cut wherever a row ends: only there does a module of one's own hand out its state, and what it would do beyond is unknown."""
+        return Plan(lengths)
+
+    def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
+        """Run a plan over its cells."""
+        axes = self.axes(data)
+        outputs, final = chain(self.dense, data, state, axes, plan)
+        return outputs, None if ends is None else select(final, torch.from_numpy(ends), axes)
 
     def no_outputs(self, values: Tensor) -> Tensor:
         """Ask the module what an output looks like, and keep none of it."""

@@ -1,23 +1,25 @@
 """How are nn.RNN, nn.LSTM and nn.GRU run over rows of unequal lengths?
 
-One direction: the module itself is called on each block, so hooks and parametrizations live. Two directions: each layer
-and direction runs alone over ragged data, the backward one on rows reversed each at its own end.
+Each layer and direction runs alone over the plan's cells (`_layer`), the backward one on rows reversed each at its own end. A module
+with hooks or a forward of its own is called itself, and so is any on CUDA, where cuDNN takes the packed layout.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from statewise.engine._chain import chain, join_rows, split_rows
+from statewise.engine._layer import Layer, Leaves, is_more_than_its_weights
+from statewise.engine._moves import permuted
 from statewise.engine._plan import Plan
 from statewise.errors import ShapeError
-from statewise.state import described, map_tensors
+from statewise.state import described, map_tensors, select
 from statewise.types import State
 
 TorchRNN: TypeAlias = nn.RNN | nn.LSTM | nn.GRU
@@ -89,13 +91,28 @@ class TorchKernel:
         outputs, final = self.module(dense.transpose(0, 1), state)
         return outputs.transpose(0, 1), final
 
-    def ragged(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
-        """Run a plan over cells in packed order."""
-        if not self.module.bidirectional:
-            return chain(self.dense, data, state, 1, plan)
-        if self._must_be_called or data.is_cuda:
-            return self._packed(data, state, plan)
-        return self._both_directions(data, state, plan)
+    def plan(self, lengths: Tensor, values: Tensor) -> Plan:
+        """Return where time is cut: by cost where blocks may waste cells, else wherever a row ends."""
+        if self._must_be_called or values.is_cuda:
+            return Plan(lengths)
+        return self._layer(0, "").plan(lengths, values)
+
+    def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
+        """Run a plan over its cells."""
+        if not (self._must_be_called or data.is_cuda):
+            return self._layers(data, state, plan, ends)
+        if not self._must_be_called or self.module.bidirectional:
+            outputs, final = self._packed(data, state, plan)
+        elif plan.is_whole:
+            block = plan.blocks[0]
+            outputs, final = self.dense(data.view(block.time, block.width, *data.shape[1:]), state)
+            outputs = outputs.flatten(0, 1)
+        else:
+            outputs, final = chain(self.dense, data, state, 1, plan)
+        # Under autocast torch hands out a state of less precision; what is carried keeps its own.
+        return outputs, None if ends is None else map_tensors(
+            lambda leaf, begun: leaf.to(begun.dtype), select(final, torch.from_numpy(ends)), state
+        )
 
     def no_outputs(self, values: Tensor) -> Tensor:
         """Return `[0, out]`."""
@@ -105,42 +122,55 @@ class TorchKernel:
     @property
     def _must_be_called(self) -> bool:
         """Whether a call of the module is more than its weights: it has hooks, or a forward of its own."""
-        module = self.module
-        hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)  # noqa: SLF001
-        own_forward = "forward" in vars(module) or not type(module).forward.__module__.startswith("torch.nn.")
-        return own_forward or any(hooks)
+        return is_more_than_its_weights(self.module)
 
     def _packed(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
         """Call the module on torch's own packed layout, which is the packed order of the plan."""
         running, empty = split_rows(state, plan.blocks[0].width, 1)
-        outputs, final = self.module(PackedSequence(data, plan.widths), running)
+        outputs, final = self.module(PackedSequence(data, torch.from_numpy(plan.widths)), running)
         return outputs.data, join_rows([final, empty], 1)
 
-    def _both_directions(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
-        """Run layer after layer, each forward and backward, with dropout between layers as torch has it."""
-        reversal = plan.reversal.to(data.device)
-        finals: list[State] = []
-        for layer in range(self.module.num_layers):
-            if layer:
+    def _layers(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
+        """Run layer after layer, each in its directions, with dropout between layers as torch has it."""
+        leaves = state if isinstance(state, tuple) else (state,)
+        reversal = torch.from_numpy(plan.reversal).to(data.device) if self.module.bidirectional else None
+        finals: list[tuple[Tensor, ...]] = []
+        for number in range(self.module.num_layers):
+            if number:
                 data = nn.functional.dropout(data, self.module.dropout, self.module.training)
-            ahead = self._one_direction(data, state, plan, layer, "")
-            back = self._one_direction(data.index_select(0, reversal), state, plan, layer, "_reverse")
-            data = torch.cat([ahead[0], back[0].index_select(0, reversal)], -1)
-            finals += [ahead[1], back[1]]
-        return data, map_tensors(lambda *parts: torch.cat(parts), *finals)
+            outputs = []
+            for suffix in self._directions():
+                own = tuple(leaf[len(finals)] for leaf in leaves)
+                out, final = self._one_direction(data, own, plan, ends, number, suffix, reversal)
+                outputs.append(out)
+                finals.append(final)
+            data = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
+        if ends is None:
+            return data, None
+        final_state = tuple(torch.stack(column) for column in zip(*finals, strict=True))
+        return data, final_state if isinstance(state, tuple) else final_state[0]
 
-    def _one_direction(self, data: Tensor, state: State, plan: Plan, layer: int, suffix: str) -> tuple[Tensor, State]:
-        """Run one layer in one direction from its own part of the state."""
-        place = 2 * layer + (suffix == "_reverse")
-        weights = [self._weight(kind, layer, suffix) for kind in self._weight_kinds()]
-        own = map_tensors(lambda leaf: leaf[place : place + 1], state)
-        return chain(partial(self._call_layer, weights), data, own, 1, plan)
+    def _one_direction(  # noqa: PLR0917  # one call, whose arguments are told apart by their types
+        self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None, number: int, suffix: str, reversal: Tensor | None
+    ) -> tuple[Tensor, Leaves]:
+        """Run one layer in one direction; backwards, over rows that are reversed each at its own end."""
+        layer = self._layer(number, suffix)
+        if not suffix:
+            outputs, final = layer.run(data, state, plan, ends)
+        else:
+            assert reversal is not None
+            outputs, final = layer.run(permuted(data, reversal), state, plan, ends)
+            outputs = permuted(outputs, reversal)
+        return outputs, final or ()
 
-    def _call_layer(self, weights: list[Tensor], dense: Tensor, state: State) -> tuple[Tensor, State]:
-        """Call torch's function of one layer on one dense block."""
-        function = getattr(torch, self.module.mode.lower())  # lstm, gru, rnn_tanh, rnn_relu
-        outputs, *final = function(dense, state, weights, self.module.bias, 1, 0.0, self.module.training, False, False)  # noqa: FBT003
-        return outputs, tuple(final) if len(final) == 2 else final[0]
+    def _layer(self, number: int, suffix: str) -> Layer:
+        """Return one layer in one direction, with its weights as they are now."""
+        weights = tuple(self._weight(kind, number, suffix) for kind in self._weight_kinds())
+        return Layer(mode=self.module.mode.lower(), weights=weights, has_biases=self.module.bias)
+
+    def _directions(self) -> tuple[str, ...]:
+        """Return how the names of the weights of each direction end."""
+        return ("", "_reverse") if self.module.bidirectional else ("",)
 
     def _weight_kinds(self) -> list[str]:
         """Return the names of a layer's weights in the order in which torch's functions take them."""

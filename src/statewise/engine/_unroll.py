@@ -1,6 +1,6 @@
 """How is any recurrent module run over sequences of unequal lengths, each exactly as if it ran alone?
 
-Here data is moved in and out: one gather into packed order, one back. `_segments` says what the pieces are, `_plan` in
+Here data is moved in and out: one gather into cell order, one back. `_segments` says what the pieces are, `_plan` in
 which order their cells are run, `_kernels` how a module is called.
 """
 
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any, overload
 
+import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
+from statewise.engine._cell_kernel import TorchCell
 from statewise.engine._checks import check_dense, check_flags
 from statewise.engine._kernels import Kernel, kernel_for
-from statewise.engine._plan import Plan, inverse_of
+from statewise.engine._moves import moves_of
+from statewise.engine._plan import numbers
 from statewise.engine._recurrent import Recurrent
 from statewise.engine._segments import Segments, of_lanes, of_sequences
 from statewise.engine._torch_kernel import TorchRNN
@@ -24,11 +27,11 @@ from statewise.types import State
 
 @overload
 def unroll(
-    module: TorchRNN | Recurrent, inputs: Ragged, state: State = None, *, is_first: None = None, return_state: bool = True
+    module: TorchRNN | TorchCell | Recurrent, inputs: Ragged, state: State = None, *, is_first: None = None, return_state: bool = True
 ) -> tuple[Ragged, State]: ...
 @overload
 def unroll(
-    module: TorchRNN | Recurrent,
+    module: TorchRNN | TorchCell | Recurrent,
     inputs: Shaped[Tensor, "time batch *feature"],
     state: State = None,
     *,
@@ -39,7 +42,8 @@ def unroll(module: Any, inputs: Any, state: State = None, *, is_first: Any = Non
     """Run a recurrent module over sequences, each exactly as if it ran alone, and return `(outputs, final_state)`.
 
     Args:
-        module: an `nn.RNN`, `nn.LSTM` or `nn.GRU` (its own `batch_first` does not matter to a `Ragged`), or a `Recurrent`.
+        module: an `nn.RNN`, `nn.LSTM` or `nn.GRU` (its own `batch_first` does not matter to a `Ragged`), one of their cells (whose state
+            has no axis of layers), or a `Recurrent`.
         inputs: a `Ragged` `[steps, *feature]`, or dense lanes, always `[time, batch, *feature]`.
         state: one row a sequence or lane; None begins from the module's initial state (zeros for torch's modules).
         is_first: `[time, batch]`, true at each step that begins a new sequence in its lane, from the initial state; a lane
@@ -104,25 +108,13 @@ def _begin(kernel: Kernel, values: Tensor, segments: Segments, state: State) -> 
 
 def _run(kernel: Kernel, values: Tensor, segments: Segments, begin: State, *, return_state: bool) -> tuple[Tensor, State]:
     """Return the outputs `[steps, *]` in the order of the values, and the final state of each row."""
-    plan = Plan(segments.lengths)
+    plan = kernel.plan(segments.lengths, values)
     if not plan.blocks:
         return kernel.no_outputs(values), begin if return_state else None
-    # Lanes that no reset cuts lie in packed order already.
-    in_order = plan.is_whole and segments.stride == len(segments.row)
-    index = None if in_order else plan.gather(segments.first, segments.stride).to(values.device)
-    data = values if index is None else values.index_select(0, index)
-    if plan.is_whole:
-        block = plan.blocks[0]
-        dense, final = kernel.dense(data.view(block.time, block.width, *data.shape[1:]), begin)
-        outputs = dense.flatten(0, 1)
-    else:
-        outputs, final = kernel.ragged(data, select(begin, plan.order, kernel.axes(values)), plan)
-    outputs = outputs if index is None else outputs.index_select(0, inverse_of(index))
-    return outputs, _at_ends(kernel, values, segments, plan, final) if return_state else None
-
-
-def _at_ends(kernel: Kernel, values: Tensor, segments: Segments, plan: Plan, final: State) -> State:
-    """Return the state of each row, from those of the pieces, which are longest first."""
-    if plan.is_whole and segments.is_one_a_row:
-        return final
-    return select(final, plan.inverse[segments.last], kernel.axes(values))
+    sorted_begin = begin if plan.is_sorted else select(begin, torch.from_numpy(plan.order), kernel.axes(values))
+    ends = plan.inverse[numbers(segments.last)] if return_state else None
+    if plan.is_whole and segments.stride == len(segments.row):  # lanes that no reset cuts lie in cell order already
+        return kernel.ragged(values, sorted_begin, plan, ends)
+    moves = moves_of(plan.gather(segments.first, segments.stride), plan.cells.run_on, values.device)
+    cells, final = kernel.ragged(moves.to_cells(values), sorted_begin, plan, ends)
+    return moves.to_values(cells), final

@@ -119,9 +119,7 @@ def estimate_all(units: Units, positive: int | None) -> Estimates:
     values = per_class(units.total)
     of_class = {name: [_class_estimate(units, spread, name, each) for each in range(len(values[name]))] for name in PER_CLASS}
     whole = overall(units.total, positive)
-    hits, rows = int(units.total.hits.sum()), int(units.total.total[0])
-    accuracy = _Ratio(float(whole["accuracy"]), hits, rows, spread.overall["accuracy"], units.num_units).estimate(units)
-    metrics = {"accuracy": accuracy}
+    metrics = {"accuracy": _accuracy(units, spread)}
     for name in METRICS[1:]:
         if positive is not None and name != "balanced_accuracy":
             metrics[name] = of_class[name][positive]
@@ -129,6 +127,11 @@ def estimate_all(units: Units, positive: int | None) -> Estimates:
             part = "recall" if name == "balanced_accuracy" else name
             metrics[name] = _average(float(whole[name]), of_class[part], units, spread.overall[name])
     return Estimates(metrics, of_class)
+
+
+def _accuracy(units: Units, spread: _Spread) -> Estimate:
+    hits, rows = int(units.total.hits.sum()), int(units.total.total[0])
+    return _Ratio(float(overall(units.total, None)["accuracy"]), hits, rows, spread.overall["accuracy"], units.num_units).estimate(units)
 
 
 def accuracy_over_units(correct: np.ndarray, units: Sequence[str] | np.ndarray) -> Estimate:
@@ -147,7 +150,8 @@ def accuracy_over_units(correct: np.ndarray, units: Sequence[str] | np.ndarray) 
     of_unit, _ = numbered(np.asarray(units, dtype=object))
     right = np.zeros(len(correct), dtype=np.int64)
     predicted = 1 - np.asarray(correct).astype(bool).astype(np.int64)
-    return estimate_all(units_of_rows(right, predicted, of_unit, 2, "sequence"), None).metrics["accuracy"]
+    counted = units_of_rows(right, predicted, of_unit, 2, "sequence")
+    return _accuracy(counted, _Spread.of(counted, None))
 
 
 def clopper_pearson(k: float, m: float) -> _Ends:

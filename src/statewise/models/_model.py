@@ -101,6 +101,7 @@ class Model(nn.Module):
         *,
         static: Tensor | None = None,
         categories: Mapping[str, tuple[str, ...]] | None = None,
+        return_state: bool = True,
         beyond: Mapping[str, Ragged] | None = None,
     ) -> tuple[Tensor | Ragged, State]:
         """Return `(outputs, state)`.
@@ -111,6 +112,7 @@ class Model(nn.Module):
             state: the state each sequence continues from; None begins anew.
             static: `[n, static]`, for a model that was built with static features.
             categories: the labels behind the codes of categorical inputs, where they are not the model's own.
+            return_state: with False None stands in the place of the final state, which takes time to find for an LSTM.
             beyond: the inputs with the steps that follow each sequence, where these are pieces of longer ones and features are known
                 beforehand.
 
@@ -131,7 +133,7 @@ class Model(nn.Module):
                 hint="Leave it out with .select(...): there is nothing to read in it.",
             )
         begin = self.initial_state(len(encoded), dtype=encoded.values.dtype) if state is None else state
-        outputs, final = unroll(self.core, encoded, begin)
+        outputs, final = unroll(self.core, encoded, begin, return_state=return_state)
         features = self._read_out(outputs, encoded, static)
         if self.config.num_known:
             features = torch.cat([features, self.encoder.known_ahead(parts, beyond)], dim=1)
@@ -169,12 +171,13 @@ class Model(nn.Module):
         rows: Tensor = self.encoder.static(static.to(encoded.values.dtype))
         return rows if self.config.each == "sequence" else rows.index_select(0, encoded.rows)
 
-    def run_sequences(self, data: Sequences, state: State = None, *, beyond: Sequences | None = None) -> Outputs:
-        """Return the outputs for all sequences, flat.
+    def run_sequences(self, data: Sequences, state: State = None, *, return_state: bool = True, beyond: Sequences | None = None) -> Outputs:
+        """Return the outputs for all sequences, flat, and the state after them where it is asked for.
 
         Args:
             data: the sequences.
             state: the state that each goes on from; None begins anew.
+            return_state: with False None stands in the place of the state.
             beyond: the same sequences with the steps that follow each, for features that are known beforehand.
 
         Raises:
@@ -188,7 +191,7 @@ class Model(nn.Module):
         static = None if data.static is None or not self.config.num_static else data.static.to(device)
         categories = {name: tuple(labels) for name, labels in data.categories.items()}
         later = None if beyond is None else {name: part.to(device) for name, part in beyond.parts.items()}
-        given, final = self(parts, state, static=static, categories=categories, beyond=later)
+        given, final = self(parts, state, static=static, categories=categories, beyond=later, return_state=return_state)
         return Outputs(given.values if isinstance(given, Ragged) else given, self.config.each, final)
 
     def contract(self) -> Contract:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from statewise.errors import RunError, nearest
-from statewise.files import write_atomically
+from statewise.files import PART, write_atomically
 from statewise.runs._config import SCHEMA
 
 
@@ -34,6 +34,22 @@ class RunFiles:
         self.seen = self.directory / "seen.json"
         self.example = self.directory / "example.safetensors"
         self.report = self.directory / "report.html"
+
+    def is_unused(self) -> bool:
+        """Return whether a run can begin here: there is nothing, or nothing but halves of files that a killed process left."""
+        if not self.directory.exists():
+            return True
+        return self.directory.is_dir() and not any(each.is_dir() or not _is_half(each) for each in self.directory.iterdir())
+
+    def remove_halves(self) -> None:
+        """Remove what a process that was killed while it wrote left behind."""
+        for each in self.directory.rglob(".*"):
+            if _is_half(each):
+                each.unlink(missing_ok=True)
+
+
+def _is_half(path: Path) -> bool:
+    return path.name.startswith(".") and path.suffix == PART
 
 
 Document = TypeVar("Document", bound=msgspec.Struct)

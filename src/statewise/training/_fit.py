@@ -94,7 +94,7 @@ def fit(
         batch_steps: real steps in a batch, about; by default a sixteenth of the training part, at most 20,000.
         lr: the largest learning rate of AdamW.
         weight_decay: of AdamW.
-        schedule: `"cosine"` (up over a tenth of the epochs, then down to a hundredth) or `"constant"`.
+        schedule: `"cosine"` (up over a tenth of the epochs, then down to a hundredth), or `"constant"`, which leaves the rates alone.
         clip: largest norm of all gradients together; 0 switches clipping off.
         label_smoothing: share of each label spread evenly over all classes.
         patience: stop after so many epochs without a lower validation loss; 0 never stops.
@@ -244,22 +244,21 @@ def _prepare(directory: Path | str | None, config: RunConfig, *, resume: bool) -
     files = RunFiles(directory)
     if resume and files.config.is_file():
         _require_same(read_document(files.config, RunConfig), config, files)
-        for left in files.directory.rglob(".*.part"):  # half a file, of a process that was killed while it wrote
-            left.unlink(missing_ok=True)
-    elif resume:
+    elif resume and not (files.directory.exists() and files.is_unused()):
         raise RunError(
             asked="resume a run",
             where=f"folder '{files.directory}'",
             arrived="no config.json in it",
             hint="Name the folder of the run that was begun, or leave --resume (resume=True) away.",
         )
-    elif files.directory.exists() and (not files.directory.is_dir() or any(files.directory.iterdir())):
+    elif not files.is_unused():
         raise RunError(
             asked="fit",
             where=f"folder '{files.directory}'",
             arrived="it is not empty" if files.directory.is_dir() else "it is a file",
             hint="Choose another folder, or go on with the run in it: --resume (resume=True).",
         )
+    files.remove_halves()
     write_document(files.config, config)
     return files
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from statewise.errors import RunError
 from statewise.training._plain import to_json
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 def as_made(optimizer: torch.optim.Optimizer) -> str:
@@ -25,11 +22,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, kept: dict[str, Any]) ->
     """Put back what `state_dict` gave: the options of the groups, and the state to the bit."""
     optimizer.load_state_dict(kept)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    # torch casts a state's floating tensors to the dtype of their parameter: one that was kept in another gets it back.
+    # torch casts floating tensors to the dtype of their parameter, and takes a text apart: what was kept otherwise is put back.
     for number, state in kept["state"].items():
         if isinstance(number, int) and isinstance(state, dict):
             now = optimizer.state[parameters[number]]
-            now.update({name: _as_kept(now.get(name), value, parameters[number]) for name, value in state.items()})
+            now.update({name: _as_kept(now[name], value) for name, value in state.items() if name in now})
 
 
 def require_same_optimizer(before: str, now: str, where: str) -> None:
@@ -51,7 +48,10 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, Tensor) else value
 
 
-def _as_kept(now: Any, kept: Any, parameter: nn.Parameter) -> Any:
-    if isinstance(now, Tensor) and isinstance(kept, Tensor) and now.dtype != kept.dtype:
-        return kept.to(parameter.device, copy=True)
-    return now
+def _as_kept(now: Any, kept: Any) -> Any:
+    """Return what was kept, with tensors where the optimiser has put them."""
+    if isinstance(now, Tensor) and isinstance(kept, Tensor):
+        return now if now.dtype == kept.dtype else kept.to(now.device, copy=True)
+    if isinstance(kept, (list, tuple)) and isinstance(now, (list, tuple)) and len(now) == len(kept):
+        return type(kept)(_as_kept(one, other) for one, other in zip(now, kept, strict=True))
+    return kept if isinstance(kept, str) else now

@@ -46,7 +46,7 @@ class Scorer:
     def score(self, batch: Sequences) -> Scored:
         """Return the loss of a batch."""
         with self.autocast():
-            outputs = self.adapted(batch)
+            outputs = self.adapted(batch, return_state=False)
         return self.scored(outputs.values, batch, None)
 
     def scored(self, values: Tensor, data: Sequences, at: Tensor | None) -> Scored:

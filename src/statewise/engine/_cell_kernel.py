@@ -1,0 +1,111 @@
+"""How are nn.RNNCell, nn.LSTMCell and nn.GRUCell, which know one step only, run over whole sequences?
+
+A cell has the weights of one layer in one direction, so it is run as such (`_layer`). One with hooks or a forward of its own is called
+itself, step after step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from statewise.engine._chain import chain
+from statewise.engine._layer import Layer, is_more_than_its_weights
+from statewise.engine._plan import Plan
+from statewise.errors import ShapeError
+from statewise.state import described, map_tensors, select
+from statewise.types import State
+
+TorchCell: TypeAlias = nn.RNNCell | nn.LSTMCell | nn.GRUCell
+_KINDS: dict[type[nn.Module], str] = {nn.LSTMCell: "lstm", nn.GRUCell: "gru", nn.RNNCell: "rnn"}
+
+
+@dataclass(frozen=True, eq=False)
+class CellKernel:
+    """Runs one of torch's cells; its state is h or (h, c), each `[rows, units]`."""
+
+    module: TorchCell
+
+    @property
+    def name(self) -> str:
+        """The module as a message shows it."""
+        return f"{type(self.module).__name__}({self.module.input_size}, {self.module.hidden_size})"
+
+    def axes(self, values: Tensor) -> int:  # noqa: ARG002
+        """Return the batch axis of each leaf."""
+        return 0
+
+    def check(self, values: Tensor) -> None:
+        """Refuse values that are not `[steps, input_size]` in the dtype of the weights."""
+        wanted, weights = self.module.input_size, self._layer.weights[0].dtype
+        right = values.dtype == weights or (values.dtype.is_floating_point and torch.is_autocast_enabled(values.device.type))
+        if values.ndim != 2 or values.shape[1] != wanted or not right:
+            raise ShapeError(
+                asked=f"unroll({self.name}, inputs)",
+                where="inputs, features",
+                arrived=f"steps of shape {tuple(values.shape[1:])} and {values.dtype}, but the cell reads {wanted} features of {weights}",
+                hint=f"Build the cell with input_size={values.shape[-1] if values.ndim > 1 else 1}, or give what it was built for.",
+            )
+
+    def check_state(self, state: State, rows: int, values: Tensor) -> State:  # noqa: ARG002
+        """Return the state, h or (h, c), each `[rows, units]`."""
+        num_leaves, shape = 2 if isinstance(self.module, nn.LSTMCell) else 1, (rows, self.module.hidden_size)
+        parts = (state,) if num_leaves == 1 else state
+        fits = isinstance(parts, tuple | list) and len(parts) == num_leaves
+        if not fits or any(not isinstance(part, Tensor) or part.shape != shape for part in parts):
+            raise ShapeError(
+                asked=f"unroll({self.name}, inputs, state)",
+                where="state",
+                arrived=", ".join(described(part) for part in parts) if isinstance(parts, tuple | list) else described(state),
+                hint=f"Give {' and '.join(f'{letter} {shape}' for letter in 'hc'[:num_leaves])} (one row a sequence or lane), or None.",
+            )
+        return tuple(parts) if num_leaves == 2 else state
+
+    def initial_state(self, rows: int, values: Tensor) -> State:
+        """Return zeros, as torch does."""
+        zeros = values.new_zeros(rows, self.module.hidden_size)
+        return (zeros, zeros.clone()) if isinstance(self.module, nn.LSTMCell) else zeros
+
+    def plan(self, lengths: Tensor, values: Tensor) -> Plan:
+        """Return where time is cut."""
+        return Plan(lengths) if self._must_be_called else self._layer.plan(lengths, values)
+
+    def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
+        """Run a plan over its cells."""
+        if self._must_be_called:
+            outputs, final = chain(self._step_by_step, data, state, 0, plan)
+            final = None if ends is None else select(final, torch.from_numpy(ends), 0)
+        else:
+            outputs, ended = self._layer.run(data, state if isinstance(state, tuple) else (state,), plan, ends)
+            final = None if ended is None else ended if isinstance(state, tuple) else ended[0]
+        return outputs, None if final is None else map_tensors(lambda leaf, begun: leaf.to(begun.dtype), final, state)
+
+    def no_outputs(self, values: Tensor) -> Tensor:
+        """Return `[0, units]`."""
+        return values.new_zeros((0, self.module.hidden_size))
+
+    def _step_by_step(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
+        """Call the cell itself on each step."""
+        outputs = []
+        for step in dense:
+            state = self.module(step, state)
+            outputs.append(state[0] if isinstance(state, tuple) else state)
+        return torch.stack(outputs), state
+
+    @property
+    def _must_be_called(self) -> bool:
+        return is_more_than_its_weights(self.module)
+
+    @property
+    def _layer(self) -> Layer:
+        """The cell as one layer in one direction, with its weights as they are now."""
+        cell = self.module
+        kind = next(kind for known, kind in _KINDS.items() if isinstance(cell, known))
+        weights = [cell.weight_ih, cell.weight_hh, *([cell.bias_ih, cell.bias_hh] if cell.bias else [])]
+        return Layer(
+            mode=f"rnn_{cell.nonlinearity}" if isinstance(cell, nn.RNNCell) else kind, weights=tuple(weights), has_biases=cell.bias
+        )

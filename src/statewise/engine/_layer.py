@@ -1,0 +1,133 @@
+"""How is one layer of an nn.RNN, nn.LSTM or nn.GRU run in one direction over the cells of a plan?
+
+Three ways lead to the same outputs: dense blocks of oneDNN (`_lstm_blocks`), a step loop of our own (`_scans`), or torch's own
+function on each block. The table in `_costs` says which is fastest where; here is decided which is possible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from statewise.engine._chain import chain
+from statewise.engine._costs import Kind, Way, cost_of, way_of
+from statewise.engine._lstm_blocks import run_blocks
+from statewise.engine._moves import at_ends
+from statewise.engine._plan import Plan
+from statewise.engine._scans import Weights, scan_gru, scan_rnn
+from statewise.engine._transforms import is_transformed
+from statewise.state import select
+from statewise.types import State
+
+Leaves: TypeAlias = tuple[Tensor, ...]
+"""The state of one layer in one direction: h, or h and c, each `[rows, units]`."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Layer:
+    """One layer in one direction.
+
+    Attributes:
+        mode: `"lstm"`, `"gru"`, `"rnn_tanh"` or `"rnn_relu"`.
+        weights: to gates from inputs and from h, then two biases where there are some, then a projection, as torch's functions take them.
+        has_biases: whether there are biases.
+    """
+
+    mode: str
+    weights: tuple[Tensor, ...]
+    has_biases: bool
+
+    @property
+    def kind(self) -> Kind:
+        """What the table of costs calls it."""
+        return "rnn" if self.mode.startswith("rnn") else "lstm" if self.mode == "lstm" else "gru"
+
+    @property
+    def has_projection(self) -> bool:
+        """Whether h is a projection of the units."""
+        return len(self.weights) == 2 + 2 * self.has_biases + 1
+
+    def biases(self) -> tuple[Tensor, Tensor]:
+        """Return both biases; zeros where there are none."""
+        if self.has_biases:
+            return self.weights[2], self.weights[3]
+        zeros = self.weights[1].new_zeros(self.weights[1].shape[0])
+        return zeros, zeros
+
+    def way(self, data: Tensor) -> Way:
+        """Return how it is run on such data."""
+        usual = way_of(data.device.type, self.kind)
+        if usual == "packed" or is_transformed() or not all(weight.dtype == self.weights[0].dtype for weight in self.weights):
+            return "chain"
+        if usual == "blocks" and not (self.kind == "lstm" and not self.has_projection and _onednn_takes(data)):
+            return "chain"
+        return usual
+
+    def plan(self, lengths: Tensor, data: Tensor) -> Plan:
+        """Return how rows of these lengths are run on such data: only blocks may waste cells."""
+        if self.way(data) != "blocks":
+            return Plan(lengths)
+        train = torch.is_grad_enabled() and (data.requires_grad or any(weight.requires_grad for weight in self.weights))
+        cost = cost_of(data.device.type, self.kind, train=train)
+        return Plan(lengths, None if cost is None else cost.for_size(self.weights[0].shape[1], self.weights[1].shape[1]))
+
+    def run(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
+        """Return the outputs `[cells, units]` and the state of the rows `ends`, each at its own end.
+
+        Args:
+            data: `[cells, features]`, in the plan's cell order.
+            state: one row a row of the plan, longest first.
+            plan: at least one block, as `plan` makes it.
+            ends: places in the plan's order; None asks for no state.
+        """
+        way = self.way(data)
+        if way == "chain":
+            return self._chained(data, state, plan, ends)
+        w_ih, w_hh, *_ = self.weights
+        weights = Weights(w_ih, w_hh, *self.biases())
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else data.dtype
+        with torch.autocast("cpu", enabled=False):
+            if way == "blocks":
+                return run_blocks(data, (state[0], state[1]), weights, plan, ends=ends, dtype=dtype)
+            if self.kind == "gru":  # as torch has it, a GRU answers in the dtype of its weights, also under autocast
+                dtype = w_hh.dtype
+            data, begin, weights = data.to(dtype), state[0].to(dtype), Weights(*(weight.to(dtype) for weight in weights))
+            scan = partial(scan_rnn, relu=self.mode == "rnn_relu") if self.kind == "rnn" else scan_gru
+            outputs = scan(data, begin, weights, plan)
+            final = None if ends is None else (at_ends(outputs, state[0], plan, ends),)
+        return outputs, final
+
+    def _chained(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
+        """Call torch's function on each block."""
+        outputs, final = chain(partial(self._call, self.weights), data, state, 0, plan)
+        return outputs, None if ends is None else select(final, torch.from_numpy(ends), 0)
+
+    def _call(self, weights: tuple[Tensor, ...], dense: Tensor, state: State) -> tuple[Tensor, State]:
+        """Call torch's function of one layer on one dense block."""
+        function = getattr(torch, self.mode)
+        given = tuple(leaf.unsqueeze(0) for leaf in state)
+        hx = given if self.kind == "lstm" else given[0]
+        outputs, *final = function(dense, hx, list(weights), self.has_biases, 1, 0.0, torch.is_grad_enabled(), False, False)  # noqa: FBT003
+        return outputs, tuple(leaf[0] for leaf in final)
+
+
+def _onednn_takes(data: Tensor) -> bool:
+    """Whether oneDNN runs an LSTM on such data: float32, or bfloat16 under autocast on a processor that has it."""
+    backend = torch.backends.mkldnn
+    if data.device.type != "cpu" or not backend.is_available() or not bool(backend.enabled):
+        return False
+    if torch.is_autocast_enabled("cpu"):
+        return torch.get_autocast_dtype("cpu") == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+    return data.dtype == torch.float32
+
+
+def is_more_than_its_weights(module: nn.Module) -> bool:
+    """Whether a call of one of torch's modules is more than its weights: it has hooks, or a forward of its own."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)  # noqa: SLF001
+    own_forward = "forward" in vars(module) or not type(module).forward.__module__.startswith("torch.nn.")
+    return own_forward or any(hooks)

@@ -1,0 +1,239 @@
+"""How is an LSTM run on oneDNN's fast kernel, which knows dense blocks only and hands out c only at a block's end?
+
+The chain of blocks is one autograd function: the graph has one node and not one a block, and the weights' gradients are added up
+in it. The kernel is the one that `nn.LSTM` uses itself. c at an end inside a block is computed anew from the outputs: all gates of
+the row's steps in that block in one product, then c = sum over t of i_t g_t times the product of the forget gates after t.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from statewise.engine._again import gradients_with_graph
+from statewise.engine._moves import at_ends
+from statewise.engine._plan import Block, Plan
+from statewise.engine._scans import Weights
+
+_LSTM = 2
+"""The number of the LSTM among oneDNN's modes, as torch counts them."""
+
+
+def run_blocks(
+    data: Tensor, state: tuple[Tensor, Tensor], weights: Weights, plan: Plan, *, ends: np.ndarray | None, dtype: torch.dtype
+) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    """Return the outputs `[cells, units]` in `dtype`, and h and c of the rows `ends` in the dtypes of the state.
+
+    Args:
+        data: `[cells, features]`, in cell order.
+        state: h and c, `[rows, units]`, longest row first.
+        weights: as in `nn.LSTM`.
+        plan: whose blocks are run.
+        ends: places in the plan's order; None asks for no state.
+        dtype: of the matrix products: float32, or bfloat16. c is float32 in either.
+    """
+    h, c = state
+    train = torch.is_grad_enabled() and any(part.requires_grad for part in (data, h, c, *weights))
+    outputs, carried = _Blocks.apply(data, h, c, *weights, plan.blocks, dtype, train)  # type: ignore[no-untyped-call]
+    if ends is None:
+        return outputs, None
+    final_c = _c_at_ends(_Known(data, outputs, h, c.float(), carried), weights, plan, ends)
+    return outputs, (at_ends(outputs, h, plan, ends), final_c.to(c.dtype))
+
+
+class _Blocks(torch.autograd.Function):
+    """Outputs of all cells, and c at the end of each block, block below block."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917  # autograd passes by position
+        ctx: Any,
+        data: Tensor,
+        h: Tensor,
+        c: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        b_ih: Tensor,
+        b_hh: Tensor,
+        blocks: tuple[Block, ...],
+        dtype: torch.dtype,
+        train: bool,  # noqa: FBT001
+    ) -> tuple[Tensor, Tensor]:
+        cells = data.to(dtype)
+        weights = [weight.to(dtype) for weight in (w_ih, w_hh, b_ih, b_hh)]
+        ctx.blocks, ctx.dtype = blocks, dtype
+        h_block, c_block = h.to(dtype), c.float()
+        outputs, carried, workspaces = [], [], []
+        for dense, block in zip(_dense(cells, blocks), blocks, strict=True):
+            h_block, c_block = h_block[: block.width], c_block[: block.width]
+            out, h_end, c_end, workspace = _forward(dense, weights, h_block, c_block, train=train)
+            outputs.append(out.flatten(0, 1))
+            carried.append(c_end)
+            workspaces.append(workspace)
+            h_block, c_block = h_end, c_end
+        flat, ends = torch.cat(outputs), torch.cat(carried)
+        if train:
+            ctx.set_materialize_grads(False)
+            ctx.save_for_backward(data, h, c, w_ih, w_hh, b_ih, b_hh, flat, ends, *workspaces)
+        return flat, ends
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> Any:
+        data, h, c, *weights, flat, ends = ctx.saved_tensors[:9]
+        if torch.is_grad_enabled():
+            inputs = (data, h, c, *weights)
+            found = gradients_with_graph(lambda *given: _in_torch(*given, ctx.blocks, ctx.dtype), inputs, gradients)
+            return (*found, None, None, None)
+        workspaces = ctx.saved_tensors[9:]
+        d_flat, d_ends = gradients
+        cast = [weight.to(ctx.dtype) for weight in weights]
+        parts = zip(
+            ctx.blocks,
+            _dense(data.to(ctx.dtype), ctx.blocks),
+            _dense(flat, ctx.blocks),
+            _dense(torch.zeros_like(flat) if d_flat is None else d_flat.contiguous(), ctx.blocks),
+            ends.split([block.width for block in ctx.blocks]),
+            [None] * len(ctx.blocks) if d_ends is None else d_ends.split([block.width for block in ctx.blocks]),
+            workspaces,
+            strict=True,
+        )
+        begun = _begun(h.to(ctx.dtype), c.float(), flat, ends, ctx.blocks)
+        d_h = flat.new_zeros(0, flat.shape[1])
+        d_c = ends.new_zeros(0, flat.shape[1])
+        d_data: list[Tensor] = []
+        d_weights: list[Tensor] = []
+        for (block, dense, out, d_out, c_end, d_carried, workspace), (h_block, c_block) in zip(
+            reversed(list(parts)), reversed(begun), strict=True
+        ):
+            d_h, d_c = _widened(d_h, block.width), _widened(d_c, block.width)
+            if d_carried is not None:
+                d_c = d_c + d_carried
+            d_dense, *of_weights, d_h, d_c = _backward(dense, cast, (h_block, c_block), (out, c_end), (d_out, d_h, d_c), workspace)
+            d_data.append(d_dense.flatten(0, 1))
+            if d_weights:
+                torch._foreach_add_(d_weights, of_weights)
+            else:
+                d_weights = of_weights
+        summed = [torch.cat(d_data[::-1]), _widened(d_h, len(h)), _widened(d_c, len(c)), *d_weights]
+        given = (data, h, c, *weights)
+        return (*(gradient.to(tensor.dtype) for gradient, tensor in zip(summed, given, strict=True)), None, None, None)
+
+
+def _forward(dense: Tensor, weights: list[Tensor], h: Tensor, c: Tensor, *, train: bool) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Run one block: outputs, h and c at its end, and what the backward pass needs."""
+    units = weights[1].shape[1]
+    with torch.set_grad_enabled(train):  # torch keeps what the backward pass needs only where gradients are enabled
+        w_ih, w_hh, b_ih, b_hh = (weight.detach() for weight in weights)
+        out, h_end, c_end, workspace = torch.mkldnn_rnn_layer(
+            dense.detach(), w_ih, w_hh, b_ih, b_hh, h.detach().unsqueeze(0), c.detach().unsqueeze(0),
+            False, [], _LSTM, units, 1, True, False, False, train,  # noqa: FBT003  # reverse, ..., has_biases, bidirectional, batch_first
+        )  # fmt: skip
+    return out, h_end[0], c_end[0], workspace
+
+
+def _backward(  # noqa: PLR0917  # named as torch's own
+    dense: Tensor,
+    weights: list[Tensor],
+    begun: tuple[Tensor, Tensor],
+    ended: tuple[Tensor, Tensor],
+    gradients: tuple[Tensor, Tensor, Tensor],
+    workspace: Tensor,
+) -> tuple[Tensor, ...]:
+    """Return the gradients to a block's data, four weights, h and c."""
+    units = weights[1].shape[1]
+    (h, c), (out, c_end), (d_out, d_h, d_c) = begun, ended, gradients
+    *found, d_h, d_c = torch.ops.aten.mkldnn_rnn_layer_backward(
+        dense, *weights, h.unsqueeze(0), c.unsqueeze(0), out, out[-1:], c_end.unsqueeze(0), d_out, d_h.unsqueeze(0), d_c.unsqueeze(0),
+        False, _LSTM, units, 1, True, True, False, [], False, workspace,  # noqa: FBT003
+    )  # fmt: skip
+    return (*found, d_h[0], d_c[0])
+
+
+def _dense(cells: Tensor, blocks: tuple[Block, ...]) -> list[Tensor]:
+    """Return the cells of each block as `[time, width, *]`."""
+    parts = cells.split([block.time * block.width for block in blocks])
+    return [part.view(block.time, block.width, -1) for part, block in zip(parts, blocks, strict=True)]
+
+
+def _begun(h: Tensor, c: Tensor, flat: Tensor, ends: Tensor, blocks: tuple[Block, ...]) -> list[tuple[Tensor, Tensor]]:
+    """Return h and c at the beginning of each block."""
+    ended = zip(_dense(flat, blocks), ends.split([block.width for block in blocks]), strict=True)
+    before = [(h, c), *((out[-1], c_end) for out, c_end in ended)]
+    return [(h_end[: block.width], c_end[: block.width]) for (h_end, c_end), block in zip(before, blocks, strict=False)]
+
+
+def _widened(gradient: Tensor, width: int) -> Tensor:
+    """Return the gradient of more rows; of those that went no further it is zero."""
+    return gradient if len(gradient) == width else functional.pad(gradient, (0, 0, 0, width - len(gradient)))
+
+
+def _in_torch(data: Tensor, h: Tensor, c: Tensor, *rest: Any) -> list[Tensor]:
+    """Return the same by torch's own function, a call a block."""
+    *weights, blocks, dtype = rest
+    weights = [weight.to(dtype) for weight in weights]
+    h, c = h.to(dtype).unsqueeze(0), c.to(dtype).unsqueeze(0)
+    outputs, carried = [], []
+    for dense, block in zip(_dense(data.to(dtype), blocks), blocks, strict=True):
+        begin = h[:, : block.width].contiguous(), c[:, : block.width].contiguous()
+        out, h, c = torch.lstm(dense, begin, weights, True, 1, 0.0, False, False, False)  # noqa: FBT003
+        outputs.append(out.flatten(0, 1))
+        carried.append(c[0].float())
+    return [torch.cat(outputs), torch.cat(carried)]
+
+
+class _Known(NamedTuple):
+    """What is known after all blocks: data and outputs of all cells, h and c at the beginning, c at the end of each block."""
+
+    data: Tensor
+    outputs: Tensor
+    h: Tensor
+    c: Tensor
+    carried: Tensor
+
+
+def _c_at_ends(known: _Known, weights: Weights, plan: Plan, ends: np.ndarray) -> Tensor:
+    """Return c of the rows `ends` at their own ends.
+
+    A row starts from the last c known of it, at a block's end or its beginning, and runs through the gates of the steps since.
+    """
+    widths = np.array([block.width for block in plan.blocks])
+    until = np.cumsum([block.time for block in plan.blocks])
+    lengths = plan.sorted_lengths[ends]
+    inside = np.searchsorted(until, lengths, side="right")  # the block in which the row ends, or the next one if it ends with it
+    since = np.concatenate([[0], until])[inside]  # the time at which c is last known
+    offsets = np.concatenate([[0], len(known.c) + np.cumsum(widths) - widths])
+    c = torch.cat([known.c, known.carried]).index_select(0, torch.from_numpy(offsets[inside] + ends))
+    num_steps = lengths - since
+    if not num_steps.any():
+        return c
+    rows = np.repeat(np.arange(len(ends)), num_steps)
+    step = since[rows] + np.arange(len(rows)) - (np.cumsum(num_steps) - num_steps)[rows]
+    places = ends[rows]
+    h_before = known.outputs.index_select(0, torch.from_numpy(plan.starts[np.maximum(step - 1, 0)] + places))
+    is_begin = step == 0
+    if is_begin.any():
+        begun = known.h.index_select(0, torch.from_numpy(places)).to(h_before.dtype)
+        h_before = torch.where(torch.from_numpy(is_begin)[:, None], begun, h_before)
+    data = known.data.index_select(0, torch.from_numpy(plan.starts[step] + places))
+    return _run_through(c, data, h_before, weights, torch.from_numpy(rows))
+
+
+def _run_through(c: Tensor, data: Tensor, h_before: Tensor, weights: Weights, rows: Tensor) -> Tensor:
+    """Return c after steps `[steps, *]` of some rows; `rows` says whose each step is, in order.
+
+    Products of forget gates are differences of running sums of their logarithms: in float64, so that a difference is as good as a product.
+    """
+    units = c.shape[1]
+    w_ih, w_hh, b_ih, b_hh = (weight[: 3 * units].to(h_before.dtype) for weight in weights)  # input, forget and cell gate
+    sums = (functional.linear(data.to(h_before.dtype), w_ih, b_ih) + functional.linear(h_before, w_hh, b_hh)).float()
+    entering = (sums[:, :units].sigmoid() * sums[:, 2 * units :].tanh()).double()
+    forgotten = functional.pad(functional.logsigmoid(sums[:, units : 2 * units]).double().cumsum(0), (0, 0, 1, 0))
+    end = torch.bincount(rows, minlength=len(c)).cumsum(0)
+    at_end = forgotten.index_select(0, end)
+    kept = (at_end.index_select(0, rows) - forgotten[1:]).exp()
+    whole = (at_end - forgotten.index_select(0, functional.pad(end, (1, -1)))).exp()
+    result: Tensor = c.double() * whole + torch.zeros_like(at_end).index_add(0, rows, entering * kept)
+    return result.float()
