@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from benchmarks.sized import WAYS, Axis, sized_work
-from benchmarks.stateful import WINDOW, Streams, train_stateful
+from benchmarks.stateful import WINDOW, streams_of, train_stateful
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +55,8 @@ def _bytes(name: str) -> int:
 
 
 def _stateful(steps: str) -> int:
-    streams = Streams.of(int(steps))
-    train_stateful(Streams.of(5 * WINDOW))  # so that what is loaded or compiled once is there before
+    streams = streams_of(int(steps))
+    train_stateful(streams_of(5 * WINDOW))  # so that what is loaded or compiled once is there before
     return peak_of(lambda: train_stateful(streams))
 
 

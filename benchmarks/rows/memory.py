@@ -21,7 +21,7 @@ def _contest(seed: int) -> Contest:
 
 
 SAYS = (
-    f"peak memory beyond the data, one pass of stateful training of nn.LSTM {SIZE}; {LANES} streams of {LONG:,} steps, "
+    f"peak memory beyond the data, one pass of `fit` in windows, LSTM {SIZE}; {LANES} streams of {LONG:,} steps, "
     f"windows of {WINDOW} with carried state"
 )
 ROWS = (Row(name="memory", says=SAYS, contest=_contest, unit="B", is_drawn=False, warm_up=0, repeats=3),)

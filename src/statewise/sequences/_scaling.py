@@ -13,9 +13,11 @@ from torch import Tensor
 from statewise.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from statewise.sequences._sequences import Sequences
+
+_ROWS_AT_ONCE = 65_536
 
 
 class Scale(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,34 +134,48 @@ def recode(codes: Int[Tensor, "*any"], categories: Sequence[str], seen: Sequence
 
 
 def _scale(values: Tensor, names: Sequence[str] | None, where: str, *, skip_nan: bool = False) -> Scale:
-    """Return mean and standard deviation of each feature (the last axis, or one without it) over everything else."""
-    table = values.detach().to("cpu", torch.float64)
-    table = table.flatten(0, -2) if table.ndim > 1 else table[:, None]
-    there = ~table.isnan() if skip_nan else torch.ones_like(table, dtype=torch.bool)
-    _require_finite(torch.where(there, table, 0.0), names, where)
-    if not len(table):
-        return Scale(mean=(0.0,) * table.shape[1], scale=(1.0,) * table.shape[1])
-    low, high = torch.where(there, table, math.inf).amin(0), torch.where(there, table, -math.inf).amax(0)
-    nothing = ~there.any(0)
-    low, high = low.masked_fill(nothing, 0.0), high.masked_fill(nothing, 0.0)
+    """Return mean and standard deviation of each feature (the last axis, or one without it) over everything else.
+
+    Part after part, three times: copies in float64 of all of a long stream would take several times its memory.
+    """
+    flat = values.detach().flatten(0, -2) if values.ndim > 1 else values.detach()[:, None]
+    zeros = torch.zeros(flat.shape[1], dtype=torch.float64)
+    if not len(flat):
+        return Scale(mean=tuple(zeros.tolist()), scale=tuple((zeros + 1).tolist()))
+    low, high, count = zeros + math.inf, zeros - math.inf, zeros.clone()
+    for table, there in _parts(flat, skip_nan=skip_nan):
+        if not bool(torch.where(there, table, 0.0).isfinite().all()):
+            raise _not_finite(flat.isinf() if skip_nan else ~flat.isfinite(), flat, names, where)
+        low = torch.minimum(low, torch.where(there, table, math.inf).amin(0))
+        high = torch.maximum(high, torch.where(there, table, -math.inf).amax(0))
+        count += there.sum(0)
+    low, high = low.masked_fill(count == 0, 0.0), high.masked_fill(count == 0, 0.0)
     size = torch.maximum(low.abs(), high.abs()).clamp(min=torch.finfo(torch.float64).tiny)
-    relative = torch.where(there, table / size, math.nan)
-    mean = relative.nanmean(0).nan_to_num()
-    deviation = (relative - mean).square().nanmean(0).nan_to_num().sqrt() * size
+    total, squares = zeros.clone(), zeros.clone()
+    for table, there in _parts(flat, skip_nan=skip_nan):
+        total += torch.where(there, table / size, 0.0).sum(0)
+    mean = total / count.clamp(min=1)
+    for table, there in _parts(flat, skip_nan=skip_nan):
+        squares += torch.where(there, table / size - mean, 0.0).square().sum(0)
+    deviation = (squares / count.clamp(min=1)).sqrt() * size
     is_constant = (low == high) | (deviation == 0)
     center = torch.where(low == high, low, mean * size)
     return Scale(mean=tuple(center.tolist()), scale=tuple(deviation.masked_fill(is_constant, 1.0).tolist()))
 
 
-def _require_finite(table: Tensor, names: Sequence[str] | None, where: str) -> None:
-    finite = table.isfinite()
-    if bool(finite.all()):
-        return
-    step, feature = (~finite).nonzero()[0].tolist()
+def _parts(flat: Tensor, *, skip_nan: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield rows in float64, some thousands at a time, and which of their values take part."""
+    for part in flat.split(_ROWS_AT_ONCE):
+        table = part.to("cpu", torch.float64)
+        yield table, ~table.isnan() if skip_nan else torch.ones_like(table, dtype=torch.bool)
+
+
+def _not_finite(bad: Tensor, flat: Tensor, names: Sequence[str] | None, where: str) -> DataError:
+    step, feature = bad.nonzero()[0].tolist()
     name = names[feature] if names else f"number {feature}"
-    raise DataError(
+    return DataError(
         asked="fit_statistics(data)",
         where=f"{where}, feature {name}",
-        arrived=f"{int((~finite).sum())} values that are not finite, the first is {table[step, feature].item()}",
+        arrived=f"{int(bad.sum())} values that are not finite, the first is {flat[step, feature].item()}",
         hint="Drop or fill these steps: they would spoil every step after them.",
     )
