@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-PAGES_WITH_QUESTIONS = ("generation", "metrics", "own-loop", "shapes", "state", "tasks", "time", "tracing", "training", "verdicts")
+PAGES_WITH_QUESTIONS = (
+    "engine",
+    "generation",
+    "metrics",
+    "own-loop",
+    "shapes",
+    "state",
+    "tasks",
+    "time",
+    "tracing",
+    "training",
+    "verdicts",
+)
 
 
 def statewise(arguments: list[str]) -> tuple[int, str]:
