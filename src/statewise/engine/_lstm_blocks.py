@@ -7,7 +7,7 @@ the row's steps in that block in one product, then c = sum over t of i_t g_t tim
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from statewise.engine._again import gradients_with_graph
 from statewise.engine._moves import at_ends
 from statewise.engine._plan import Block, Plan
 from statewise.engine._scans import Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _LSTM = 2
 """The number of the LSTM among oneDNN's modes, as torch counts them."""
@@ -83,43 +86,51 @@ class _Blocks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
         data, h, c, *weights, flat, ends = ctx.saved_tensors[:9]
-        if torch.is_grad_enabled():
-            inputs = (data, h, c, *weights)
-            found = gradients_with_graph(lambda *given: _in_torch(*given, ctx.blocks, ctx.dtype), inputs, gradients)
-            return (*found, None, None, None)
-        workspaces = ctx.saved_tensors[9:]
-        d_flat, d_ends = gradients
-        cast = [weight.to(ctx.dtype) for weight in weights]
-        parts = zip(
-            ctx.blocks,
-            _dense(data.to(ctx.dtype), ctx.blocks),
-            _dense(flat, ctx.blocks),
-            _dense(torch.zeros_like(flat) if d_flat is None else d_flat.contiguous(), ctx.blocks),
-            ends.split([block.width for block in ctx.blocks]),
-            [None] * len(ctx.blocks) if d_ends is None else d_ends.split([block.width for block in ctx.blocks]),
-            workspaces,
-            strict=True,
-        )
-        begun = _begun(h.to(ctx.dtype), c.float(), flat, ends, ctx.blocks)
-        d_h = flat.new_zeros(0, flat.shape[1])
-        d_c = ends.new_zeros(0, flat.shape[1])
-        d_data: list[Tensor] = []
-        d_weights: list[Tensor] = []
-        for (block, dense, out, d_out, c_end, d_carried, workspace), (h_block, c_block) in zip(
-            reversed(list(parts)), reversed(begun), strict=True
-        ):
-            d_h, d_c = _widened(d_h, block.width), _widened(d_c, block.width)
-            if d_carried is not None:
-                d_c = d_c + d_carried
-            d_dense, *of_weights, d_h, d_c = _backward(dense, cast, (h_block, c_block), (out, c_end), (d_out, d_h, d_c), workspace)
-            d_data.append(d_dense.flatten(0, 1))
-            if d_weights:
-                torch._foreach_add_(d_weights, of_weights)
-            else:
-                d_weights = of_weights
-        summed = [torch.cat(d_data[::-1]), _widened(d_h, len(h)), _widened(d_c, len(c)), *d_weights]
         given = (data, h, c, *weights)
+        if torch.is_grad_enabled():
+            found = gradients_with_graph(lambda *inputs: _in_torch(*inputs, ctx.blocks, ctx.dtype), given, gradients)
+            return (*found, None, None, None)
+        d_flat, d_ends = (
+            torch.zeros_like(of) if gradient is None else gradient.contiguous()
+            for of, gradient in zip((flat, ends), gradients, strict=True)
+        )
+        known = _Known(data.to(ctx.dtype), flat, h.to(ctx.dtype), c.float(), ends)
+        cast = [weight.to(ctx.dtype) for weight in weights]
+        summed = _back_through(ctx.blocks, known, cast, (d_flat, d_ends), ctx.saved_tensors[9:])
         return (*(gradient.to(tensor.dtype) for gradient, tensor in zip(summed, given, strict=True)), None, None, None)
+
+
+class _Known(NamedTuple):
+    """What is known after all blocks: data and outputs of all cells, h and c at the beginning, c at the end of each block."""
+
+    data: Tensor
+    outputs: Tensor
+    h: Tensor
+    c: Tensor
+    carried: Tensor
+
+
+def _back_through(
+    blocks: tuple[Block, ...], known: _Known, weights: list[Tensor], gradients: tuple[Tensor, Tensor], workspaces: Sequence[Tensor]
+) -> list[Tensor]:
+    """Return the gradients to data, h and c at the beginning, and weights, from those to the outputs and to c at each block's end."""
+    widths = [block.width for block in blocks]
+    cells = (_dense(part, blocks) for part in (known.data, known.outputs, gradients[0]))
+    ended = (part.split(widths) for part in (known.carried, gradients[1]))
+    parts = list(zip(*cells, *ended, _begun(known, blocks), workspaces, strict=True))
+    d_h, d_c = known.outputs[:0], known.carried[:0]
+    d_data: list[Tensor] = []
+    d_weights: list[Tensor] = []
+    for dense, out, d_out, c_end, d_c_end, begun, workspace in reversed(parts):
+        width = len(c_end)
+        towards = d_out, _widened(d_h, width), _widened(d_c, width) + d_c_end
+        d_dense, *of_weights, d_h, d_c = _backward(dense, weights, begun, (out, c_end), towards, workspace)
+        d_data.append(d_dense.flatten(0, 1))
+        if d_weights:
+            torch._foreach_add_(d_weights, of_weights)
+        else:
+            d_weights = of_weights
+    return [torch.cat(d_data[::-1]), _widened(d_h, len(known.h)), _widened(d_c, len(known.c)), *d_weights]
 
 
 def _forward(dense: Tensor, weights: list[Tensor], h: Tensor, c: Tensor, *, train: bool) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -158,10 +169,10 @@ def _dense(cells: Tensor, blocks: tuple[Block, ...]) -> list[Tensor]:
     return [part.view(block.time, block.width, -1) for part, block in zip(parts, blocks, strict=True)]
 
 
-def _begun(h: Tensor, c: Tensor, flat: Tensor, ends: Tensor, blocks: tuple[Block, ...]) -> list[tuple[Tensor, Tensor]]:
+def _begun(known: _Known, blocks: tuple[Block, ...]) -> list[tuple[Tensor, Tensor]]:
     """Return h and c at the beginning of each block."""
-    ended = zip(_dense(flat, blocks), ends.split([block.width for block in blocks]), strict=True)
-    before = [(h, c), *((out[-1], c_end) for out, c_end in ended)]
+    ended = zip(_dense(known.outputs, blocks), known.carried.split([block.width for block in blocks]), strict=True)
+    before = [(known.h, known.c), *((out[-1], c_end) for out, c_end in ended)]
     return [(h_end[: block.width], c_end[: block.width]) for (h_end, c_end), block in zip(before, blocks, strict=False)]
 
 
@@ -182,16 +193,6 @@ def _in_torch(data: Tensor, h: Tensor, c: Tensor, *rest: Any) -> list[Tensor]:
         outputs.append(out.flatten(0, 1))
         carried.append(c[0].float())
     return [torch.cat(outputs), torch.cat(carried)]
-
-
-class _Known(NamedTuple):
-    """What is known after all blocks: data and outputs of all cells, h and c at the beginning, c at the end of each block."""
-
-    data: Tensor
-    outputs: Tensor
-    h: Tensor
-    c: Tensor
-    carried: Tensor
 
 
 def _c_at_ends(known: _Known, weights: Weights, plan: Plan, ends: np.ndarray) -> Tensor:
