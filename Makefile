@@ -14,7 +14,7 @@ ARGS ?=
 OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench accuracy folds stories fuzz kills docs format
+.PHONY: help run test check bench costs accuracy folds stories fuzz kills docs format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -41,6 +41,9 @@ check: $(VENV)/.installed-test ## The gates without the tests: ruff, mypy, impor
 
 bench: $(VENV)/.installed-bench ## Measure against peers and floors (ROWS="lstm-64 gru-*" for some rows, QUICK=1 to try)
 	@$(BIN)/python -m benchmarks.run $(if $(QUICK),--quick) $(foreach row,$(ROWS),'$(row)')
+
+costs: $(VENV)/.installed-run ## Measure anew which way the engine runs each kind of module, and write its table (a minute)
+	@$(BIN)/python -m benchmarks.costs --write
 
 accuracy: $(VENV)/.installed-run ## The recipe of make run over seeds 0, 1, 2 beside the published rows (minutes)
 	@$(BIN)/python -m benchmarks.vowels -- $(MODEL) $(RECIPE)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import math
 import shlex
 import shutil
 import sys
 import time
 from pathlib import Path
 
-import polars as pl
-
 from statewise.cli import main as statewise
 from statewise.evaluation import read_evaluation
 from statewise.runs import RunFiles
-from stories.compression import ngram_bits, xz_bits
+from stories.comparison import compare
 from stories.prepare import prepare
 from stories.table import STORIES, Story
 
@@ -37,22 +34,13 @@ def tell(story: Story, data: Path, runs: Path, *, part: bool) -> list[str]:
     lines = [f"{story.name}: {story.says} ({time.perf_counter() - begun:.0f} s)"]
     evaluation = read_evaluation(RunFiles(out).evaluation)
     lines += [f"    {name}: {estimate}" for name, estimate in evaluation.metrics.items()]
-    return lines + (_peers(out, data / f"text{'_part' if part else ''}") if story.name == "text" else [])
-
-
-def _peers(out: Path, plays: Path) -> list[str]:
-    """Return the bits a held-out character of the model, of an adaptive n-gram and of xz, on the same characters."""
-    train, test = ([file.read_bytes().decode() for file in sorted((plays / name).glob("*.txt"))] for name in ("train", "test"))
-    rows = pl.read_parquet(RunFiles(out).predictions)
-    letters = len({letter for text in (*train, *test) for letter in text})
-    characters = sum(map(len, test))
-    first = characters - len(rows)  # a text's first character has none before it: counted as if all were equally likely
-    model = (float(rows["nll"].sum()) / math.log(2) + first * math.log2(letters)) / characters
-    ngram = ngram_bits(train[:-1], train[-1:], test)
-    told = (
-        f"model {model:.3f}, adaptive {ngram.order + 1}-gram {ngram.bits:.3f} (order chosen on validation), xz {xz_bits(train, test):.3f}"
-    )
-    return [f"    bits a held-out character ({characters:,} of {len(test)} texts): {told}"]
+    for name, score in evaluation.baselines.items():
+        figure = next(figure for figure in ("rmse", "bits") if figure in score.figures)
+        lines.append(f"    against {name} ({figure} {score.figures[figure]:.4g}): skill {score.skill}")
+    lines.append(f"    units: {evaluation.num_units} {evaluation.metrics['rmse' if 'rmse' in evaluation.metrics else 'accuracy'].method}")
+    if story.name == "text":
+        lines += compare(out, runs / "text-shuffled", data / f"text{'_part' if part else ''}")[1]
+    return lines
 
 
 def main(arguments: list[str] | None = None) -> int:

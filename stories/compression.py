@@ -10,7 +10,11 @@ import math
 from collections import defaultdict
 from typing import NamedTuple
 
+import numpy as np
+
 LARGEST_ORDER = 7
+BLOCK = 20_000
+"""Characters of a block: long enough that what xz adds for one is known, and that blocks say little of each other."""
 
 
 class NGram:
@@ -36,16 +40,16 @@ class NGram:
                 seen[letter] = seen.get(letter, 0) + 1
                 totals[context] += 1
 
-    def read(self, text: str) -> list[float]:
-        """Return the bits that a text needs under each order from 0, learning as it goes."""
-        bits = [0.0] * (self.order + 1)
+    def read(self, text: str) -> np.ndarray:
+        """Return the bits that each character of a text needs under each order from 0, `[order, characters]`, learning as it goes."""
+        bits = np.empty((self.order + 1, len(text)))
         for place, letter in enumerate(text):
             probability = 1 / self.alphabet_size
             for order in range(self.order + 1):
                 if order <= place:
                     context = text[place - order : place]
                     probability = self._after(order, context, letter, probability)
-                bits[order] -= math.log2(probability)
+                bits[order, place] = -math.log2(probability)
             self._learn_one(text, place)
         return bits
 
@@ -64,14 +68,14 @@ class NGram:
 
 
 class NGramBits(NamedTuple):
-    """Bits a character of an adaptive n-gram, and the order that validation chose."""
+    """Bits of each character of each held-out text under an adaptive n-gram, and the order that validation chose."""
 
     order: int
-    bits: float
+    bits: list[np.ndarray]
 
 
 def ngram_bits(train: list[str], valid: list[str], test: list[str], *, largest_order: int = LARGEST_ORDER) -> NGramBits:
-    """Return the bits a character that an adaptive n-gram needs for held-out texts.
+    """Return the bits that an adaptive n-gram needs for each character of held-out texts.
 
     Args:
         train: texts to learn from.
@@ -83,15 +87,29 @@ def ngram_bits(train: list[str], valid: list[str], test: list[str], *, largest_o
     model = NGram(len(letters), largest_order)
     for text in train:
         model.learn(text)
-    on_valid = [sum(bits) for bits in zip(*(model.read(text) for text in valid), strict=True)]
-    order = min(range(len(on_valid)), key=on_valid.__getitem__)
-    on_test = [sum(bits) for bits in zip(*(model.read(text) for text in test), strict=True)]
-    return NGramBits(order, on_test[order] / sum(map(len, test)))
+    order = int(np.concatenate([model.read(text) for text in valid], axis=1).sum(axis=1).argmin())
+    return NGramBits(order, [model.read(text)[order] for text in test])
 
 
-def xz_bits(train: list[str], test: list[str]) -> float:
-    """Return the bits a character that xz adds for the held-out texts: size(train + test) - size(train), over their characters."""
-    known, whole = "".join(train).encode(), "".join([*train, *test]).encode()
+def xz_bits(train: list[str], test: list[str], *, block: int = BLOCK) -> list[np.ndarray]:
+    """Return the bits that xz adds for each block of the held-out texts, spread evenly over its characters.
+
+    The bits of a block are those by which the archive of all that comes before it grows: they sum up to size(train + test) -
+    size(train). An archive is a multiple of four bytes, so a block should be long.
+    """
+    known = "".join(train).encode()
+    size, found = _size(known), []
+    for text in test:
+        bits = np.empty(len(text))
+        for begin in range(0, len(text), block):
+            part = text[begin : begin + block]
+            known += part.encode()
+            before, size = size, _size(known)
+            bits[begin : begin + block] = 8 * (size - before) / len(part)
+        found.append(bits)
+    return found
+
+
+def _size(data: bytes) -> int:
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 1 << 27}]
-    sizes = [len(lzma.compress(data, format=lzma.FORMAT_XZ, filters=filters)) for data in (whole, known)]
-    return 8 * (sizes[0] - sizes[1]) / sum(map(len, test))
+    return len(lzma.compress(data, format=lzma.FORMAT_XZ, filters=filters))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def prepare(folder: Path, *, part: bool) -> Path:
         for source in PARTS.iterdir():
             if source.suffix not in (".py", ".md") and not (folder / source.name).exists():
                 (folder / source.name).symlink_to(source)
-    elif not (folder / "shakespeare").is_dir():
+    elif not all((folder / name).exists() for name in ("shakespeare", "household_power.parquet")):
         subprocess.run([sys.executable, str(PARTS / "make.py"), "--full", str(folder)], check=True)  # noqa: S603 - our own script
     _one_file_of_recordings(folder, end)
     _plays_apart(folder, end)
@@ -41,12 +42,16 @@ def _one_file_of_recordings(folder: Path, end: str) -> None:
 
 
 def _plays_apart(folder: Path, end: str) -> None:
-    """Put the last tenth of the plays, at least one, in a folder of their own: they are held out whole."""
+    """Put the plays apart: the last tenth, at least one, is held out whole; the acts of the one before validate; the others train."""
     target = folder / f"text{end}"
     files = sorted((folder / f"shakespeare{end}").glob("*.txt"))
     held_out = max(1, round(len(files) / 10))
-    for number, file in enumerate(files):
-        chosen = target / ("test" if number >= len(files) - held_out else "train")
-        chosen.mkdir(parents=True, exist_ok=True)
-        if not (chosen / file.name).exists():
-            (chosen / file.name).symlink_to(file.resolve())
+    for part, chosen in (("train", files[: -held_out - 1]), ("test", files[-held_out:])):
+        (target / part).mkdir(parents=True, exist_ok=True)
+        for file in chosen:
+            if not (target / part / file.name).exists():
+                (target / part / file.name).symlink_to(file.resolve())
+    (target / "valid").mkdir(exist_ok=True)
+    play = files[-held_out - 1]
+    for number, act in enumerate(re.split(r"(?m)(?<=\n)(?=## ACT (?!I\n))", play.read_bytes().decode()), start=1):
+        (target / "valid" / f"{play.stem}-{number}.txt").write_bytes(act.encode())

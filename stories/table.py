@@ -33,6 +33,14 @@ class Story:
         return ["fit", *words, *(self.short if part else self.size).split(), "--out", str(out)]
 
 
+POWER = (
+    "--data {data}/household_power{part}.parquet --time time --target next_hour --task regress --unlabelled skip --by time --features "
+    "global_active_power global_reactive_power voltage global_intensity sub_metering_1 sub_metering_2 sub_metering_3 day_sin day_cos "
+    "week_sin week_cos --baselines last_hour last_minute day_before week_before"
+)
+TEXT = "--train {data}/text{part}/train/*.txt --valid {data}/text{part}/valid/*.txt --test {data}/text{part}/test/*.txt --task next"
+LARGE = "--hidden-size 384 --embedding-size 32 --lr 0.004 --precision bfloat16 --epochs 4"
+
 STORIES = (
     Story(
         name="regress",
@@ -71,10 +79,31 @@ STORIES = (
         short="--epochs 4 --hidden-size 16 --lr 0.03",
     ),
     Story(
+        name="power",
+        says="parquet, one stream of two million minutes, its state carried from window to window: the mean load of the next hour",
+        words=f"lstm {POWER} --key key",
+        size="--max-gap 90s --window 240 --lanes 64 --hidden-size 64 --lr 0.003 --epochs 8",
+        short="--max-gap 15min --window 48 --lanes 8 --hidden-size 16 --lr 0.02 --epochs 4",
+    ),
+    Story(
+        name="power-weeks",
+        says="the same minutes, many streams: each week begins without the state of the one before",
+        words=f"lstm {POWER} --key week",
+        size="--max-gap 90s --window 240 --lanes 64 --hidden-size 64 --lr 0.003 --epochs 8",
+        short="--max-gap 15min --window 48 --lanes 8 --hidden-size 16 --lr 0.02 --epochs 4",
+    ),
+    Story(
+        name="text-shuffled",
+        says="text files: the next character, learnt from windows in any order, each begun without what came before it",
+        words=f"lstm {TEXT}",
+        size=f"--max-steps 64 --batch-steps 4096 {LARGE}",
+        short="--max-steps 64 --batch-steps 1024 --hidden-size 48 --lr 0.02 --epochs 2",
+    ),
+    Story(
         name="text",
-        says="text files: the next character of plays never read, beside an adaptive n-gram and xz",
-        words="lstm --train {data}/text{part}/train/*.txt --test {data}/text{part}/test/*.txt --task next --max-steps 256",
-        size="--hidden-size 256 --embedding-size 32 --batch-steps 16384 --lr 0.004 --epochs 4",
-        short="--epochs 2 --hidden-size 48 --batch-steps 4096 --lr 0.02",
+        says="text files: the next character of plays never read, the state carried from window to window, beside an n-gram and xz",
+        words=f"lstm {TEXT}",
+        size=f"--window 64 --lanes 64 {LARGE}",
+        short="--window 64 --lanes 16 --hidden-size 48 --lr 0.02 --epochs 2",
     ),
 )

@@ -75,13 +75,37 @@ def test_people_are_cut_apart_and_are_the_units(data: Path, tmp_path: Path) -> N
     assert evaluation.metrics["accuracy"].value > 2 / 7
 
 
-def test_text_stands_beside_an_ngram_and_xz(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_power_beats_what_the_house_itself_would_say(data: Path, tmp_path: Path) -> None:
+    """One stream with a gap: its state is carried from window to window, and begins anew after the gap."""
+    evaluation, lines = told(BY_NAME["power"], data, tmp_path)
+    assert set(evaluation.baselines) == {"mean", "last_hour", "last_minute", "day_before", "week_before"}
+    assert evaluation.judged_baseline in {"last_hour", "last_minute"}, "persistence is the one to beat"
+    for name in ("mean", "day_before", "week_before"):
+        assert evaluation.baselines[name].skill.value > evaluation.metrics["skill"].value
+    assert evaluation.metrics["skill"].value > 0
+    assert evaluation.unit == "block"
+    run = load(tmp_path / "power")
+    assert run.config.options["window"] == 48
+    assert not {"last_hour", "last_minute", "next_hour", "week"} & set(run.config.feature_names or ())
+    assert any("against last_hour (rmse" in line for line in lines)
+
+
+def test_power_by_week_begins_each_week_anew(data: Path, tmp_path: Path) -> None:
+    evaluation, _ = told(BY_NAME["power-weeks"], data, tmp_path)
+    assert evaluation.metrics["skill"].value > 0
+    assert load(tmp_path / "power-weeks").config.data["train"].num_sequences >= 4
+
+
+def test_text_stands_beside_its_twin_an_ngram_and_xz(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    twin, _ = told(BY_NAME["text-shuffled"], data, tmp_path)
     evaluation, lines = told(BY_NAME["text"], data, tmp_path)
     assert low(evaluation, "skill") > 0, "better than unigrams"
     assert evaluation.num_sequences == 1, "a whole play, its state carried from end to end"
-    assert "bits a held-out character (28,920 of 1 texts): model" in lines[-1]
-    assert "-gram" in lines[-1]
-    assert "xz 2.8" in lines[-1]
+    peers = {line.split(":")[0].strip(): line for line in lines[-4:]}
+    assert next(iter(peers)) == "bits a held-out character (28,919 of 1 texts, in 2 blocks)"
+    assert f"{twin.metrics['bits'].value:.3f} bits, of which the model saves" in peers["shuffled windows"]
+    assert any(name.startswith("adaptive 4-gram") for name in peers)
+    assert "xz: 2.8" in peers["xz"]
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "text"), "--prompt", "Enter ", "--steps", "20", "--temperature", "0"]) == 0
     printed = capsys.readouterr().out
@@ -117,34 +141,31 @@ def test_the_ngrams_probabilities_add_up_and_what_it_has_read_comes_cheaper() ->
         for letter in alphabet:
             fresh = NGram(len(alphabet), order)
             fresh.learn(text)
-            # The last of the bits is that of the letter after "abra".
-            total += 2.0 ** -(fresh.read("abra" + letter)[order] - _bits(text, "abra", len(alphabet), order))
+            total += 2.0 ** -fresh.read("abra" + letter)[order, -1]
         assert total == pytest.approx(1.0)
-    first, second = NGram(5, 3).read(text)[3], 0.0
+    first = NGram(5, 3).read(text)[3].sum()
     model = NGram(5, 3)
     model.read(text)
-    second = model.read(text)[3]
+    second = model.read(text)[3].sum()
     assert second < first
-
-
-def _bits(known: str, text: str, size: int, order: int) -> float:
-    model = NGram(size, order)
-    model.learn(known)
-    return model.read(text)[order]
 
 
 def test_the_order_is_chosen_on_validation_and_the_bits_are_those_of_the_test() -> None:
     train, valid, test = ["abcabcabc" * 30], ["abcabc" * 5], ["abc" * 20]
     found = ngram_bits(train, valid, test, largest_order=3)
     assert found.order >= 1
-    assert found.bits < 0.1
+    assert found.bits[0].mean() < 0.1
     noise = ngram_bits(["ab" * 40], ["ba" * 9], ["ab"], largest_order=0)
-    assert noise.bits == pytest.approx(1.0, abs=0.05)
+    assert noise.bits[0].mean() == pytest.approx(1.0, abs=0.05)
 
 
 def test_xz_is_charged_for_what_the_held_out_text_adds() -> None:
     train, test = ["to be or not to be, that is the question; " * 20], ["to be or not to be, that is the question; "]
     filters: list[dict[str, Any]] = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 1 << 27}]
     sizes = [len(lzma.compress(text.encode(), format=lzma.FORMAT_XZ, filters=filters)) for text in (train[0] + test[0], train[0])]
-    assert xz_bits(train, test) == pytest.approx(8 * (sizes[0] - sizes[1]) / len(test[0]))
-    assert xz_bits(train, test) < math.log2(26)
+    (bits,) = xz_bits(train, test)
+    assert (len(bits), bits.sum()) == (len(test[0]), pytest.approx(8 * (sizes[0] - sizes[1])))
+    assert bits.mean() < math.log2(26)
+    (split,) = xz_bits(train, test, block=10)
+    assert split.sum() == pytest.approx(bits.sum()), "blocks sum up to the whole"
+    assert len(set(split.tolist())) > 1

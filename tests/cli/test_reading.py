@@ -45,6 +45,20 @@ def later(folder: Path, columns: Columns, train: Path, new: Path, *, labelled: b
     return data, read_for_run(load(folder / "run"), new, Columns(**given), labelled=labelled)
 
 
+def test_a_file_to_predict_need_not_hold_what_naive_methods_answer(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"key": "key", "time": "t", "target": ("load",), "task": "regress", "features": ("amount",)}
+    table(holes=False).with_columns(pl.col("load").alias("naive") + 0.1).write_csv(tmp_path / "train.csv")
+    table(1, holes=False).drop("load").write_csv(tmp_path / "unlabelled.csv")
+    table(1, holes=False).write_csv(tmp_path / "labelled.csv")
+    columns = Columns(**options, baselines=("naive",))
+    data, new = later(tmp_path, columns, tmp_path / "train.csv", tmp_path / "unlabelled.csv", labelled=False)
+    assert list(data.baselines) == ["naive"]
+    assert (new.targets, new.baselines) == (None, {})
+    labelled = read_for_run(load(tmp_path / "run"), tmp_path / "labelled.csv", Columns(), labelled=False)
+    assert labelled.baselines == {}
+    assert isinstance(labelled.targets, torch.Tensor)
+
+
 SCENARIOS: dict[str, dict[str, Any]] = {
     "regress": {"target": ("load",), "task": "regress", "missing": "indicator", "time": "t", "time_gaps": True, "weight": "w"},
     "multilabel": {"target": ("p", "q"), "missing": "mean", "max_gap": "90s"},

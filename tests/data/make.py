@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from pathlib import Path
 
@@ -108,6 +109,50 @@ def shakespeare_scenes(folder: Path, *, suffix: str, plays: tuple[str, ...] | No
     return file
 
 
+def power_minutes(folder: Path, *, suffix: str, minutes: int, days: tuple[int, int] | None) -> Path:
+    """Write the measured minutes of a household, and at each the mean load of the hour that follows: `next_hour`.
+
+    A minute without a measurement is left out, so that time leaps there; an hour of which a minute was not measured is not known.
+    Four columns say what could be answered without a model: the mean of the hour before (of what was measured of it), the value of
+    now, and the mean of the same hour one day and one week earlier.
+
+    Args:
+        folder: where the file goes.
+        suffix: how its name ends.
+        minutes: the mean of so many minutes becomes one step.
+        days: the first day and the one after the last, counted from the beginning; None for all.
+    """
+    table = pl.read_parquet(get("household-power"))
+    if days is not None:
+        table = table.slice(days[0] * 24 * 60, (days[1] - days[0]) * 24 * 60)
+    measured = pl.col([name for name, dtype in table.schema.items() if dtype == pl.Float32]).cast(pl.Float64)
+    whole = pl.when(measured.is_not_null().all()).then(measured.mean())
+    steps = table.group_by(pl.int_range(pl.len()) // minutes, maintain_order=True).agg(pl.col("key", "time").first(), whole)
+    hour = 60 // minutes
+    power = pl.col("global_active_power")
+    past = power.rolling_mean(hour)
+    steps = steps.with_columns(
+        week=pl.col("time").dt.truncate("1w").dt.strftime("%Y-%m-%d"),
+        **_turns("day", (pl.col("time").dt.hour() * 60.0 + pl.col("time").dt.minute()) / (24 * 60)),
+        **_turns("week", (pl.col("time").dt.weekday() - 1 + pl.col("time").dt.hour() / 24) / 7),
+        next_hour=past.shift(-hour),
+        last_hour=power.rolling_mean(hour, min_samples=1),
+        last_minute=power,
+        day_before=past.shift(24 * hour - hour),
+        week_before=past.shift(7 * 24 * hour - hour),
+    )
+    file = folder / f"household_power{suffix}.parquet"
+    names = [name for name, dtype in steps.schema.items() if dtype == pl.Float64]
+    kept = steps.filter(pl.col("global_active_power").is_not_null()).select("key", "week", "time", pl.col(names).round(4).cast(pl.Float32))
+    kept.write_parquet(file, compression="zstd", compression_level=19 if days is not None else 3, statistics=False)
+    return file
+
+
+def _turns(name: str, share: pl.Expr) -> dict[str, pl.Expr]:
+    """Return where a clock stands that goes round once, as two numbers without a leap."""
+    return {f"{name}_sin": (share * math.tau).sin(), f"{name}_cos": (share * math.tau).cos()}
+
+
 def make(folder: Path, *, full: bool) -> list[Path]:
     """Write every part, or every whole set, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +162,7 @@ def make(folder: Path, *, full: bool) -> list[Path]:
             beijing_stream(folder, suffix="", num_hours=None),
             watch_recordings(folder, suffix="", subjects=10, every=1, sides=("left", "right")),
             retail_customers(folder, suffix="", every=1),
+            power_minutes(folder, suffix="", minutes=1, days=None),
             shakespeare_scenes(folder, suffix="", plays=None),
         ]
     return [
@@ -124,6 +170,7 @@ def make(folder: Path, *, full: bool) -> list[Path]:
         beijing_stream(folder, suffix="_part", num_hours=2 * 365 * 24),
         watch_recordings(folder, suffix="_part", subjects=6, every=10, sides=("right",)),
         retail_customers(folder, suffix="_part", every=12),
+        power_minutes(folder, suffix="_part", minutes=10, days=(120, 162)),
         shakespeare_scenes(folder, suffix="_part", plays=PLAYS),
     ]
 

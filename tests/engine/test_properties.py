@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import example, given
 
+from statewise.engine import _layer
 from tests.engine import properties
 from tests.engine.cases import Case, HashCase, cases, examples, hash_cases, many_sequences
 
@@ -28,6 +29,27 @@ def test_each_sequence_equals_itself_alone_in_float64(case: Case) -> None:
 @example(many_sequences(F32))
 @examples(16)
 def test_each_sequence_equals_itself_alone_in_float32(case: Case) -> None:
+    properties.assert_each_sequence_equals_itself_alone(case)
+
+
+@pytest.mark.parametrize("way", ["packed", "chain"])
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_each_way_of_running_is_exact(way: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_layer, "way_of", lambda *_: way)
+
+    @given(cases(dtype))
+    @examples(8)
+    def holds(case: Case) -> None:
+        properties.assert_each_sequence_equals_itself_alone(case)
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
+@pytest.mark.parametrize("count", [64, 512])
+def test_the_batches_that_the_benchmark_times_are_exact(kind: str, count: int) -> None:
+    drawn = torch.empty(count).log_normal_(3.5, 0.9, generator=torch.Generator().manual_seed(0)).round().clamp(3, 800)
+    case = Case(kind=kind, input_size=128, hidden_size=128, lengths=tuple(drawn.long().tolist()[:: count // 32]), dtype=F32, seed=1)
     properties.assert_each_sequence_equals_itself_alone(case)
 
 

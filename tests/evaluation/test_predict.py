@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from statewise.contracts import Contract
 from statewise.errors import ContractError, DataError, ShapeError
-from statewise.evaluation import predict, training_baseline
+from statewise.evaluation import evaluate, predict, training_baseline
 from statewise.evaluation._baselines import naive_answers, naive_forecasts
 from statewise.models import build
 from statewise.sequences import Ragged, Sequences, split
@@ -98,6 +98,29 @@ def test_values_have_the_training_mean_beside_them() -> None:
     assert isinstance(valid.targets, Tensor)
     assert found.actual is not None
     assert found.actual.tolist() == valid.targets.tolist()
+
+
+@pytest.mark.parametrize("each", ["sequence", "step"])
+def test_a_run_is_held_against_the_best_naive_method_of_its_data(each: Any) -> None:
+    """Each row has the answer of its own target; where a method has none, the others count; and the best one is judged."""
+    lengths = torch.full((40,), 3)
+    targets = torch.arange(120.0 if each == "step" else 40.0)
+    near = torch.where(torch.arange(len(targets)) % 3 > 0, targets + 0.5, torch.nan)
+    answers = {"near": near, "far": targets + 30}
+    data = Sequences(inputs=Ragged(torch.randn(120, 2), lengths), targets=targets, each=each, task="regress", baselines=answers)
+    train, test = split(data, fractions=(0.5, 0.5))
+    run = fit(build("gru", data=train, hidden_size=4, seed=0), train, epochs=1)
+    found = predict(run, test)
+    assert found.actual is not None
+    assert set(found.baselines) == {"mean", "near", "far"}
+    assert np.array_equal(found.baselines["near"], np.where(found.actual % 3 > 0, found.actual + 0.5, np.nan), equal_nan=True)
+    assert np.array_equal(found.baselines["far"], found.actual + 30)
+    evaluation = evaluate(run, test)
+    assert evaluation.judged_baseline == "near"
+    assert evaluation.metrics["skill"] == evaluation.baselines["near"].skill
+    assert evaluation.baselines["near"].num_scored == int((found.actual % 3 > 0).sum())
+    bare = predict(run.model, test)  # type: ignore[arg-type]  # a run that was trained here has its module
+    assert set(bare.baselines) == {"near", "far"}
 
 
 def test_the_next_token_is_scored_by_the_probability_that_it_was_given() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from sklearn import metrics as oracle  # type: ignore[import-untyped]
 
 from statewise.errors import DataError
-from statewise.evaluation import Predictions, evaluate
+from statewise.evaluation import Predictions, evaluate, read_predictions
+from statewise.sequences import UNKNOWN
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOKENS = ("a", " ", "\n", "é")
 
@@ -63,6 +68,15 @@ def test_blanks_are_tokens() -> None:
     assert set(found.class_names) == set(TOKENS)
     assert found.target is not None
     assert found.target.tolist() == columns["target"]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_blanks_are_tokens_in_a_file_too_also_beside_ones_that_are_not_known(tmp_path: Path, suffix: str) -> None:
+    columns = {"key": ["a"] * 3, "target": [" ", "\n", UNKNOWN], "prediction": ["\n", UNKNOWN, " "], "nll": [0.5, 0.1, 0.2]}
+    made = Predictions.from_columns(columns, task="next")
+    read = read_predictions(made.save(tmp_path / f"rows{suffix}"), task="next")
+    assert read.target is not None
+    assert (read.target.tolist(), read.prediction.tolist()) == (columns["target"], columns["prediction"])
 
 
 def test_a_code_length_that_cannot_be_is_refused() -> None:

@@ -41,6 +41,7 @@ def drawn(task: Task, each: Each, steps: int, seed: int, *, weighted: bool, rich
     if rich:
         more = {"times": torch.arange(steps).double(), "static": torch.randn(1, 2, generator=generator), "static_names": ("age", "size")}
         more |= {"groups": ["g"], "season": 7, "missing": "mean", "notes": ("one thing",), "categories": {"shop": ("north", "\n")}}
+        more |= {"baselines": {"now": torch.randn(rows, generator=generator)} if task == "regress" else {}}
         more |= {"known": ("a",) if task == "forecast" else (), "feature_names": {"x": ("a", "b")}}
     return Sequences(
         inputs={"x": x, "shop": shop} if rich else x,
@@ -56,6 +57,8 @@ def drawn(task: Task, each: Each, steps: int, seed: int, *, weighted: bool, rich
 
 
 def same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return type(other) is dict and one.keys() == other.keys() and all(same(each, other[name]) for name, each in one.items())
     if isinstance(one, Tensor):
         return isinstance(other, Tensor) and one.dtype == other.dtype and torch.equal(one.nan_to_num(1e9), other.nan_to_num(1e9))
     return type(one) is type(other) and one == other

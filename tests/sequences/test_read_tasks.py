@@ -38,6 +38,35 @@ def test_a_number_that_changes_is_refused_where_one_a_sequence_is_wanted() -> No
     assert "column 'x', key 'a': it changes inside the sequence: 1.0 in row 1, 2.0 in row 2. Say each='step' (--each step)" in told
 
 
+def test_columns_of_naive_answers_are_read_beside_the_target_and_by_no_model() -> None:
+    table = STEPS.with_columns(now=pl.Series([None, 7.0, 8.0]), rule=pl.Series([0.25, 0.25, None]))
+    steps = read(table, key="k", time="t", target="x", task="regress", baselines=["now", "rule"])
+    assert steps.feature_names == ("y",)
+    assert np.array_equal(numbers(steps.baselines["now"]), [np.nan, 7.0, 8.0], equal_nan=True)
+    whole = read(table.drop("now"), key="k", time="t", target="y", task="regress", baselines="rule")
+    assert (whole.each, whole.feature_names) == ("sequence", ("x",))
+    assert np.array_equal(numbers(whole.baselines["rule"]), [0.25, np.nan], equal_nan=True)
+    lists = pl.DataFrame({"k": ["a", "b"], "x": [[1.0, 2.0], [3.0]], "y": [0.5, 1.5], "rule": [9.0, 8.0]})
+    assert numbers(read(lists, key="k", target="y", task="regress", baselines=["rule"]).baselines["rule"]) == [9.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"target": "y", "baselines": ["x"]}, "column 'x', key 'a': it changes inside the sequence: 1.0 in row 1, 2.0 in row 2. With one"),
+        ({"target": "x", "baselines": ["noww"]}, "baselines, column 'noww': no such column"),
+        ({"target": "x", "baselines": ["word"]}, "baselines, column 'word': words. A baseline holds numbers, as the target does"),
+        ({"target": "x", "baselines": ["x"]}, "baselines: a column twice, or the target itself"),
+        ({"target": "x", "baselines": ["y", "y"]}, "baselines: a column twice"),
+        ({"target": "y", "baselines": ["x"], "task": "classify"}, "baselines: x for the task 'classify'. They hold what could be"),
+        ({"baselines": ["x"]}, "baselines: columns, but no target"),
+    ],
+)
+def test_naive_answers_that_cannot_be_held_against_a_model_are_refused(options: dict[str, Any], told: str) -> None:
+    table = STEPS.with_columns(word=pl.Series(["p", "q", "r"]))
+    assert told in refused_data(table, **{"key": "k", "time": "t", "task": "regress", **options})
+
+
 def test_words_are_refused_where_numbers_are_predicted(tmp_path: Path) -> None:
     told = refused(written(tmp_path, HEADER + "a,1,1,low\na,2,1,high\n"), key="key", target="label", task="regress")
     assert "target, column 'label': words, where the task 'regress' needs numbers" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statewise.errors import DataError, OptionError, ShapeError
-from statewise.sequences import Ragged, Sequences, aligned, class_counts, natural, require_two_classes, steps_ahead
+from statewise.sequences import Ragged, Sequences, aligned, class_counts, in_pieces, natural, require_two_classes, steps_ahead
 
 LENGTHS = torch.tensor([2, 0, 3])
 
@@ -235,9 +236,39 @@ def test_weights_follow_their_targets_and_those_of_sequences_are_spread_over_ste
     assert both.weights.tolist() == [1, 1, 1, 1, 1]
 
 
+@given(st.lists(st.booleans(), min_size=5, max_size=5), st.lists(st.integers(0, 2), min_size=1, max_size=4), st.booleans())
+def test_what_a_naive_method_answers_stays_with_its_target(kept: list[bool], rows: list[int], each_step: bool) -> None:  # noqa: FBT001  # drawn
+    values = torch.arange(5.0 if each_step else 3.0)
+    data = example(targets=values, baselines={"ten more": (values + 10).tolist(), "minus": -values})
+    made = [data.select(rows), data.select_steps(torch.tensor(kept)), in_pieces(data, 1), Sequences.concatenate(data, data.select(rows))]
+    for part in made:
+        assert isinstance(part.targets, torch.Tensor)
+        assert torch.equal(torch.as_tensor(part.baselines["ten more"]), part.targets + 10)
+        assert torch.equal(torch.as_tensor(part.baselines["minus"]), -part.targets)
+
+
+def test_without_targets_there_are_no_naive_answers() -> None:
+    data = example(targets=torch.arange(3.0), baselines={"now": [0.0, 0.0, 0.0]})
+    assert list(data.baselines) == ["now"]
+    assert replace(data, targets=None, each=None).baselines == {}
+
+
+def test_sets_with_other_baselines_are_not_joined() -> None:
+    data = example(targets=torch.arange(3.0), baselines={"now": [0.0, 0.0, 0.0]})
+    with pytest.raises(DataError, match=r"baselines: now and none\. Give the same ones to both"):
+        Sequences.concatenate(data, example(targets=torch.arange(3.0)))
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "told"),
     [
+        ({"baselines": {"now": [0.0] * 3}}, OptionError, "baselines: the task 'classify'. They hold what could be answered instead of"),
+        (
+            {"targets": torch.zeros(3), "baselines": {"now": [0.0] * 5}},
+            ShapeError,
+            "baselines['now']: a shape of (5,) for 3 targets. Give one number a target, NaN where there is none",
+        ),
+        ({"targets": torch.zeros(3), "baselines": {"now": [0.0, math.inf, 0.0]}}, DataError, "baselines['now']: an infinite number"),
         ({"task": "tag"}, OptionError, "task='tag': targets that are classes, one a sequence. The task wants classes, one a step"),
         (
             {"task": "regress"},

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
 _NOT_LATER = ("max_steps",)
 """Pieces are for training: all else is read whole, the state carried from end to end."""
-_MAY_BE_ABSENT = ("target", "group", "weight")
+_MAY_BE_ABSENT = ("target", "group", "weight", "baselines")
 """What a file to predict need not have."""
 
 
@@ -46,6 +46,8 @@ class Columns:
     "Columns that hold one value for a whole sequence."
     weight: str | None = None
     "Column that says how much each target counts; 0 is fed and not scored."
+    baselines: _Names = ()
+    "Columns of what naive methods would answer, for regress: the model is held against the best, and never reads them."
     task: KnownTask | None = None
     "What is predicted; read off the data when absent: one label a sequence, or one a step."
     each: Literal["sequence", "step"] | None = None
@@ -207,6 +209,7 @@ def read_for_run(run: Run, path: Path, columns: Columns, *, labelled: bool = Tru
                 del options[name]
         if "target" not in options:
             options.pop("each", None)
+            options.pop("baselines", None)
     if path.suffix != ".ts" and "features" not in options and run.config.feature_names is not None:
         options["features"] = list(run.config.feature_names)
     model = run.config.model

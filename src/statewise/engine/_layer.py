@@ -59,6 +59,10 @@ class Layer:
         zeros = self.weights[1].new_zeros(self.weights[1].shape[0])
         return zeros, zeros
 
+    def is_packed(self, data: Tensor) -> bool:
+        """Whether the whole module is best called on torch's packed layout, as cuDNN takes it."""
+        return way_of(data.device.type, self.kind) == "packed" and not is_transformed()
+
     def way(self, data: Tensor) -> Way:
         """Return how it is run on such data."""
         usual = way_of(data.device.type, self.kind)

@@ -93,15 +93,16 @@ class TorchKernel:
 
     def plan(self, lengths: Tensor, values: Tensor) -> Plan:
         """Return where time is cut: by cost where blocks may waste cells, else wherever a row ends."""
-        if self._must_be_called or values.is_cuda:
+        if self._must_be_called or self._layer(0, "").is_packed(values):
             return Plan(lengths)
         return self._layer(0, "").plan(lengths, values)
 
     def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan over its cells."""
-        if not (self._must_be_called or data.is_cuda):
+        is_packed = self._layer(0, "").is_packed(data)
+        if not (self._must_be_called or is_packed):
             return self._layers(data, state, plan, ends)
-        if not self._must_be_called or self.module.bidirectional:
+        if is_packed or self.module.bidirectional:
             outputs, final = self._packed(data, state, plan)
         elif plan.is_whole:
             block = plan.blocks[0]

@@ -68,8 +68,10 @@ def predict(
     if "ahead" in fields and isinstance(data.targets, Tensor):
         naive = naive_forecasts(data, int(fields["ahead"].max(initial=1)))
         fields["baselines"] = {name: answers[rows, fields["ahead"] - 1] for name, answers in naive.items()}
-    elif isinstance(model, Run) and model.config.baseline:
-        fields["baselines"] = naive_answers(model.config.baseline, fields.get("actual"), len(rows))
+    else:
+        learnt = model.config.baseline if isinstance(model, Run) else {}
+        given = {name: np.asarray(answers, dtype=np.float64)[rows] for name, answers in data.baselines.items()}
+        fields["baselines"] = naive_answers(learnt, fields.get("actual"), len(rows)) | given
     return Predictions(
         task=adapted.contract.task,  # type: ignore[arg-type]  # settled by the first call
         class_names=class_names,

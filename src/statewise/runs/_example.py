@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
@@ -32,6 +33,7 @@ def keep_example(files: RunFiles, example: Sequences) -> None:
         value = getattr(example, name)
         if value is not None:
             tensors[name] = value.contiguous()
+    tensors |= {f"baselines/{name}": torch.as_tensor(answers).contiguous() for name, answers in example.baselines.items()}
     described = {name: getattr(example, name) for name in _NAMES}
     metadata = {"names": msgspec.json.encode(described).decode()}
     write_atomically(files.example, save_tensors(tensors, metadata), asked="keep an example")
@@ -64,7 +66,8 @@ def read_example(run: Run) -> Sequences:
         ) from problem
     lengths = tensors["lengths"]
     inputs = {name.removeprefix("inputs/"): Ragged(values, lengths) for name, values in tensors.items() if name.startswith("inputs/")}
+    baselines = {name.removeprefix("baselines/"): answers for name, answers in tensors.items() if name.startswith("baselines/")}
     names["categories"] = {name: tuple(labels) for name, labels in names["categories"].items()}
     settled: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in names.items()}
     settled |= {name: tensors.get(name) for name in _TENSORS}
-    return Sequences(inputs=inputs["x"] if set(inputs) == {"x"} else inputs, **settled)
+    return Sequences(inputs=inputs["x"] if set(inputs) == {"x"} else inputs, baselines=baselines, **settled)

@@ -14,7 +14,7 @@ from statewise.sequences._inputs import inputs_of, static_of
 from statewise.sequences._pieces import Made
 from statewise.sequences._rows import Rows, codes_of, located, one_a_sequence, rows_of_table
 from statewise.sequences._sequences import Sequences
-from statewise.sequences._target_columns import targets_of
+from statewise.sequences._target_columns import baselines_of, targets_of
 
 if TYPE_CHECKING:
     from statewise.sequences._options import Options
@@ -57,6 +57,7 @@ def sequences_of(table: Table, options: Options, *, source: str, single: str) ->
         categories=categories,
         each=targets.each,
         weights=targets.weights,
+        baselines=baselines_of(table, options, rows, targets.each),
         task=options.task,
         known=options.known,
         season=season,

@@ -36,6 +36,7 @@ class Options:
     categorical: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     weight: str | None = None
+    baselines: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     season: int | None = None
     task: Task | None = None
@@ -54,7 +55,7 @@ class Options:
     def taken(self) -> set[str]:
         """The columns that have a meaning of their own, so that they are no features unless named as such."""
         targets = () if self.ahead else self.target
-        named = (self.key, self.time, self.group, self.weight, *targets, *self.static)
+        named = (self.key, self.time, self.group, self.weight, *targets, *self.static, *self.baselines)
         return {name for name in named if name is not None}
 
     @property
@@ -88,7 +89,7 @@ def options_of(asked: str, **given: Any) -> Options:
     elif features is not None:
         features = names_of(features)
     target = names_of(given["target"])
-    settled: dict[str, Any] = {name: names_of(given[name]) for name in ("categorical", "static", "known")}
+    settled: dict[str, Any] = {name: names_of(given[name]) for name in ("categorical", "static", "known", "baselines")}
     settled |= {name: None if given[name] is None else names_of(given[name]) for name in ("class_names", "static_names")}
     categories = given["categories"]
     categories = None if categories is None else {name: names_of(each) for name, each in categories.items()}
@@ -163,6 +164,12 @@ def _refuse_what_does_not_go_together(options: Options, asked: str) -> None:
     for name in ("known", "season"):
         if getattr(options, name) and task != "forecast":
             refuse(name, f"an option of the task 'forecast', but the task is {task!r}", "Say task='forecast', or leave it out.")
+    if options.baselines and (task != "regress" or not options.target):
+        arrived = f"{', '.join(options.baselines)} for the task {task!r}" if options.target else "columns, but no target"
+        hint = "They hold what could be answered instead of a value: say task='regress' and name the target, or leave them out."
+        refuse("baselines", arrived, hint)
+    if len({*options.baselines, *options.target}) < len(options.baselines) + len(options.target):
+        refuse("baselines", "a column twice, or the target itself", "Name each column once, and not the target.")
     if options.each is not None and task in TASKS and options.each not in TASKS[task].each:
         refuse(
             "each", f"{options.each!r} for the task {task!r}", f"That task has one target a {TASKS[task].each[0]}: leave the option out."

@@ -109,6 +109,7 @@ def _cut(data: Sequences, begins: Tensor, notes: Sequence[str]) -> Sequences:
         per_sequence["static"] = data.static[owners]
     if data.each == "sequence":
         per_sequence |= {name: values[owners] for name, values in _targets(data).items()}
+        per_sequence["baselines"] = {name: values[owners] for name, values in data.baselines.items()}  # type: ignore[call-overload]
     names = _keys_of_pieces(keys, counts.tolist())
     single = isinstance(data.inputs, Ragged)
     return replace(data, inputs=inputs["x"] if single else inputs, keys=names, notes=(*data.notes, *notes), **per_sequence)

@@ -39,6 +39,7 @@ def read(
     categorical: Sequence[str] = (),
     static: Sequence[str] = (),
     weight: str | None = None,
+    baselines: Sequence[str] = (),
     task: KnownTask | None = None,
     each: Each | None = None,
     known: Sequence[str] = (),
@@ -77,6 +78,8 @@ def read(
         categorical: columns to read as categories although they hold numbers; one in which no value is a number is read so anyway.
         static: columns that belong to a whole sequence: numbers, or words, which become one column a value named `column=value`.
         weight: the column that says how much each target counts; 0 is fed to a model and not scored.
+        baselines: columns of what naive methods would answer, for `"regress"`, empty where one has no answer: an evaluation holds
+            the model against the best of them. A model never reads them.
 
         task: *What is predicted.* `"classify"` one label a sequence, `"tag"` one a step, `"multilabel"` any of several labels,
             `"regress"` a number, `"forecast"` the target's own later values, `"next"` the next token (of a `.txt` file: character).

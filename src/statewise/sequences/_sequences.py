@@ -16,7 +16,7 @@ from torch import Tensor
 
 from statewise.errors import DataError, ShapeError, nearest
 from statewise.sequences._ragged import Ragged, as_rows
-from statewise.sequences._targets import as_targets, as_weights, holds_of, require_known, settled_task
+from statewise.sequences._targets import as_baselines, as_targets, as_weights, holds_of, require_known, settled_task
 from statewise.tasks import TASKS, Holds
 from statewise.types import Each, Task
 
@@ -33,6 +33,8 @@ class Sequences:
             (NaN, with a weight of 0, where one is not known); or `[n, labels]` (`[steps, labels]`) of True and False for several
             labels at once. For the tasks that look ahead (`forecast`, `next`) the series itself, one a step.
         weights: how much each target counts in the loss, one a target, or one a sequence. 0: fed to the model, but not scored.
+        baselines: what naive methods would answer instead of the values of `regress`, by name, one a target; NaN where one has no answer.
+            They go with the targets, and without these there are none. A model never reads them: an evaluation holds it against the best.
         keys: the identity of each sequence; numbered when absent.
         groups: what must not be split (person, engine, account), one a sequence.
         times: `[steps]`, seconds or plain numbers, of each step.
@@ -71,6 +73,7 @@ class Sequences:
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     each: Each | None = None
     weights: Tensor | np.ndarray | Sequence[float] | None = None
+    baselines: Mapping[str, Tensor | np.ndarray | Sequence[float]] = field(default_factory=dict)
     task: Task | None = None
     known: Sequence[str] = ()
     season: int | None = None
@@ -88,6 +91,7 @@ class Sequences:
             object.__setattr__(self, "weights", as_weights(self.weights, each=self.each, lengths=self.lengths))
         if isinstance(self.targets, Tensor):
             require_known(self.targets, self.weights)  # type: ignore[arg-type]  # settled in the line above
+        object.__setattr__(self, "baselines", as_baselines(self.baselines, self.targets, self.task))
         self._settle_feature_names()
         self._settle_known_and_season()
         self._check_times_and_static()
@@ -267,6 +271,8 @@ class Sequences:
             "static": (per_sequence, self.static),
         }
         changed: dict[str, Any] = {name: None if values is None else pick(values) for name, (pick, values) in chosen.items()}
+        pick = chosen["targets"][0]
+        changed["baselines"] = {name: pick(values) for name, values in self.baselines.items()}
         changed["inputs"] = inputs["x"] if isinstance(self.inputs, Ragged) else inputs
         # Some of what was found to fit together fits together: a batch is not looked at again, which would take longer than to cut it.
         made = copy.copy(self)
@@ -291,6 +297,8 @@ class Sequences:
         of_steps = {"times": self.times, "weights": self.weights if self.weighs_steps else None}
         of_steps["targets"] = self.targets if self.each == "step" else None
         changed: dict[str, Any] = {name: values[mask] for name, values in of_steps.items() if isinstance(values, Tensor)}
+        if self.each == "step":
+            changed["baselines"] = {name: values[mask.numpy()] for name, values in self.baselines.items()}  # type: ignore[call-overload]
         return replace(self, inputs=inputs["x"] if isinstance(self.inputs, Ragged) else inputs, **changed)
 
     @property
@@ -324,6 +332,12 @@ class Sequences:
                 raise DataError(asked=asked, where=name, arrived=f"the {without} has none", hint="Give them to both, or to neither.")
             if one is not None:
                 joined[name] = torch.cat([one, other]) if isinstance(one, Tensor) else (*one, *other)
+        if first.baselines.keys() != second.baselines.keys():
+            arrived = f"{', '.join(first.baselines) or 'none'} and {', '.join(second.baselines) or 'none'}"
+            raise DataError(asked=asked, where="baselines", arrived=arrived, hint="Give the same ones to both.")
+        joined["baselines"] = {
+            name: torch.cat([torch.as_tensor(one), torch.as_tensor(second.baselines[name])]) for name, one in first.baselines.items()
+        }
         if first.parts.keys() != second.parts.keys():
             arrived = f"{', '.join(first.parts)} and {', '.join(second.parts)}"
             raise DataError(asked=asked, where="inputs", arrived=arrived, hint="Read both with the same features.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from statewise.errors import DataError, missing_extra, nearest
+from statewise.sequences._targets import UNKNOWN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -302,7 +303,8 @@ def clean_text(frame: pl.DataFrame) -> pl.DataFrame:
     pl = polars("read text")
     frame = frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
     texts = [name for name in frame.columns if frame[name].dtype == pl.String]
-    longer = [name for name in texts if bool((frame[name].str.len_chars() > 1).any())]  # of single characters, a blank is one
+    # Of single characters, a blank is one; so it is where some of them are not known.
+    longer = [name for name in texts if bool(((frame[name].str.len_chars() > 1) & (frame[name] != UNKNOWN)).any())]
     frame = frame.with_columns(pl.col(longer).str.strip_chars())
     return frame.with_columns(pl.when(pl.col(texts) != "").then(pl.col(texts)))
 

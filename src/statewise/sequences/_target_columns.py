@@ -94,6 +94,28 @@ def targets_of(table: Table, options: Options, rows: Rows) -> Targets:
     )
 
 
+def baselines_of(table: Table, options: Options, rows: Rows, each: Each | None) -> dict[str, Tensor]:
+    """Return what naive methods answer, a number a target, NaN where one has no answer.
+
+    Raises:
+        DataError: a column is absent, holds words, or changes inside a sequence that has one target.
+    """
+    found = {}
+    for name in options.baselines:
+        there, local = (table, rows) if each == "step" else located(table, rows, [name])
+        if there.kind(name, option="baselines", may_miss=True) == "word":
+            raise there.error(f"baselines, column {name!r}", "words", "A baseline holds numbers, as the target does.")
+        answers = there.numbers(name, option="baselines", may_miss=True)
+        if each == "step":
+            order = local.order
+        else:
+            hint = "With one target a sequence a baseline has one answer a sequence."
+            codes = np.nan_to_num(answers, nan=np.inf)  # no number is equal to NaN, not even NaN
+            order = one_a_sequence(there, local, name, answers, codes=codes, hint=hint)
+        found[name] = torch.from_numpy(answers[order].astype(np.float32))
+    return found
+
+
 def _each_of(options: Options) -> Each | None:
     """Return what a task has targets for, where it leaves no choice."""
     if options.task not in TASKS:

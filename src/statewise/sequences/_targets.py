@@ -19,7 +19,7 @@ from statewise.tasks import TASKS, Holds
 from statewise.types import Each, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from statewise.sequences._sequences import Sequences
 
@@ -119,6 +119,32 @@ def as_weights(weights: Any, *, each: Each | None, lengths: Tensor) -> Float[Ten
             hint="A weight is 0 (fed, not scored) or more.",
         )
     return given
+
+
+def as_baselines(baselines: Mapping[str, Any], targets: Any, task: Task | None) -> dict[str, Float[Tensor, " targets"]]:
+    """Return what naive methods answer, by name: float32, one a target; NaN where one has no answer. Without targets there is nothing.
+
+    Raises:
+        OptionError: targets that are not those of `regress`.
+        ShapeError: not one a target.
+        DataError: an infinite answer.
+    """
+    if not baselines or targets is None:
+        return {}
+    if task != "regress":
+        hint = "They hold what could be answered instead of the values of 'regress': leave them out."
+        raise OptionError(asked="Sequences(...)", where="baselines", arrived=f"the task {task!r}", hint=hint)
+    found = {str(name): torch.as_tensor(values, dtype=torch.float32) for name, values in baselines.items()}
+    for name, values in found.items():
+        where = f"baselines[{name!r}]"
+        if values.shape != (len(targets),):
+            arrived = f"a shape of {tuple(values.shape)} for {len(targets)} targets"
+            raise ShapeError(
+                asked="Sequences(...)", where=where, arrived=arrived, hint="Give one number a target, NaN where there is none."
+            )
+        if bool(values.isinf().any()):
+            raise DataError(asked="Sequences(...)", where=where, arrived="an infinite number", hint="Give NaN where there is no answer.")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

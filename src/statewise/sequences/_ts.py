@@ -76,7 +76,7 @@ def read_ts(path: Path, *, asked: str, options: Options) -> Sequences:
 
 def _refuse_columns(path: Path, options: Options, asked: str) -> None:
     """Refuse options that a `.ts` file has no use for."""
-    named = ("key", "time", "target", "group", "weight", "categorical", "static")
+    named = ("key", "time", "target", "group", "weight", "baselines", "categorical", "static")
     option = next((name for name in named if getattr(options, name)), None)
     if option is not None:
         value = options.single if option == "target" else getattr(options, option)

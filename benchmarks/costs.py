@@ -1,0 +1,133 @@
+"""How is each kind of torch module run fastest on this machine, and what does a dense block cost? Measures `engine/costs.toml` anew.
+
+Use `python -m benchmarks.costs [--write]`; without `--write` it prints what it would write. The figures choose where the engine cuts time
+and which way it takes, and change nothing of what comes out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+import tomllib
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import nn
+
+from statewise.engine import _layer, unroll
+from statewise.engine._costs import TABLE, Cost, Kind, Way
+from statewise.engine._lstm_blocks import run_blocks
+from statewise.engine._plan import Plan
+from statewise.engine._scans import Weights
+from statewise.sequences import Ragged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIZE, REPEATS, WARM_UP = 128, 9, 3
+SHAPES = ((1, 1), (64, 1), (256, 1), (16, 16), (32, 32), (64, 32), (16, 64), (32, 64))
+CELLS = (1024, 2048, 4096, 8192, 16384)
+CORES: dict[Kind, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+WAYS: dict[str, dict[Kind, tuple[Way, ...]]] = {
+    "cpu": {"lstm": ("blocks", "chain"), "gru": ("scan", "chain"), "rnn": ("scan", "chain")},
+    "cuda": dict.fromkeys(CORES, ("packed", "chain")),
+}
+
+
+def block_cost(*, train: bool) -> dict[str, float]:
+    """Return what a block of oneDNN costs: per call, step and cell in microseconds, and the cells beyond which memory is slow."""
+    times = np.array([_block_time(*shape, train=train) for shape in SHAPES])
+    terms = np.array([(1.0, time, time * width) for time, width in SHAPES])
+    found, *_ = np.linalg.lstsq(terms / times[:, None], np.ones(len(times)), rcond=None)  # relative errors count
+    call, step, cell = (max(float(figure), 0.01) for figure in found)
+    per_cell = [_block_time(cells // 64, 64, train=train) / cells for cells in CELLS]
+    within = [cells for cells, cost in zip(CELLS, per_cell, strict=True) if cost <= 1.15 * min(per_cell)]
+    return {"call": round(call, 1), "step": round(step, 2), "cell": round(cell, 2), "most_cells": max(within)}
+
+
+def fastest_way(device: str, kind: Kind) -> tuple[Way, dict[Way, float]]:
+    """Return how a kind of module trains fastest over log-normal lengths, and the seconds of each way."""
+    source = torch.Generator().manual_seed(0)
+    lengths = torch.empty(64).log_normal_(3.5, 0.9, generator=source).round().clamp(3, 800).long()
+    module = CORES[kind](SIZE, SIZE).to(device)
+    values = torch.randn(int(lengths.sum()), SIZE, device=device, requires_grad=True)
+    inputs = Ragged(values, lengths)
+
+    def step() -> None:
+        outputs, _ = unroll(module, inputs, return_state=False)
+        torch.autograd.grad(outputs.values.sum(), [values, *module.parameters()])
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    seconds: dict[Way, float] = {}
+    for way in WAYS[device][kind]:
+        with mock.patch.object(_layer, "way_of", lambda *_, way=way: way):
+            seconds[way] = _median(step)
+    return min(seconds, key=seconds.__getitem__), seconds
+
+
+def _block_time(time: int, width: int, *, train: bool) -> float:
+    """Return the microseconds of one block, with its backward pass where there is training."""
+    weights = Weights(*nn.LSTM(SIZE, SIZE).parameters())
+    plan = Plan(torch.full((width,), time), Cost(call=0.0, step=0.0, cell=1.0))
+    data, zeros = torch.randn(time * width, SIZE, requires_grad=train), torch.zeros(width, SIZE)
+
+    def step() -> None:
+        with torch.set_grad_enabled(train):
+            outputs, _ = run_blocks(data, (zeros, zeros), weights, plan, ends=None, dtype=torch.float32)
+            if train:
+                torch.autograd.grad(outputs.sum(), [data, *weights])
+
+    return 1e6 * _median(step)
+
+
+def _median(work: Callable[[], None]) -> float:
+    taken = []
+    for _ in range(WARM_UP + REPEATS):
+        begin = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begin)
+    return statistics.median(taken[WARM_UP:])
+
+
+def written(table: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """Return the table as its file holds it, under the remarks that stand there now."""
+    head = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    lines = [*head]
+    for device, kinds in table.items():
+        for kind, entry in kinds.items():
+            lines += ["", f"[{device}.{kind}]"]
+            for name, value in entry.items():
+                shown = ", ".join(f"{part} = {figure}" for part, figure in value.items()) if isinstance(value, dict) else ""
+                lines.append(f"{name} = {{ {shown} }}" if shown else f'{name} = "{value}"')
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure this machine's devices and print the table, or write it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.costs", description=__doc__)
+    parser.add_argument("--write", action="store_true", help=f"write {TABLE.name} instead of printing it")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: %(default)s)")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
+        for kind in CORES:
+            way, seconds = fastest_way(device, kind)
+            print(f"{device} {kind}: " + ", ".join(f"{name} {1e3 * figure:.1f} ms" for name, figure in seconds.items()), flush=True)
+            entry: dict[str, Any] = {"path": way}
+            if device == "cpu" and kind == "lstm":
+                entry |= {"train": block_cost(train=True), "infer": block_cost(train=False)}
+            table[device][kind] = entry
+    if options.write:
+        TABLE.write_text(written(table), encoding="utf-8")
+        print(f"written: {TABLE}")
+    else:
+        print(written(table), end="")
+
+
+if __name__ == "__main__":
+    main()
