@@ -13,13 +13,17 @@ PART = ".part"
 """How the name of a temporary file ends; it begins with a dot."""
 
 
-def write_atomically(path: Path | str, content: bytes | str, *, asked: str = "write a file") -> Path:
+_HINT = "Choose a folder that can be written to and has room, with --out (directory= in Python)."
+
+
+def write_atomically(path: Path | str, content: bytes | str, *, asked: str = "write a file", hint: str = _HINT) -> Path:
     """Write `content` so that a reader finds the old file or the new one, never a part.
 
     Args:
         path: the file to write; its folder is made when absent.
         content: bytes, or text that is written as UTF-8.
         asked: what the user wanted, for the message.
+        hint: what to try where it cannot be written.
 
     Raises:
         RunError: the folder cannot be written to, or the disk is full; nothing is left behind.
@@ -41,7 +45,7 @@ def write_atomically(path: Path | str, content: bytes | str, *, asked: str = "wr
             asked=asked,
             where=f"file '{path}'",
             arrived=problem.strerror or str(problem),
-            hint="Choose a folder that can be written to and has room, with --out (directory= in Python).",
+            hint=hint,
         ) from problem
     finally:
         if temporary is not None:

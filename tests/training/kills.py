@@ -301,13 +301,14 @@ def fill_the_disk(job: Job, folder: Path, expected: dict[str, Any], *, times: in
 
 def whole_run(job: Job, folder: Path) -> tuple[dict[str, Any], float]:
     """Return what a run that is never stopped gives, and how long it takes; a second one must give the same."""
-    begun = time.perf_counter()
-    assert wait(start(job, folder / "whole")) == 0, "a run that nobody kills must finish"
-    seconds = time.perf_counter() - begun
-    assert wait(start(job, folder / "twin")) == 0
+    times = []
+    for name in ("whole", "twin"):
+        begun = time.perf_counter()
+        assert wait(start(job, folder / name)) == 0, "a run that nobody kills must finish"
+        times.append(time.perf_counter() - begun)
     expected = outcome(folder / "whole")
     assert expected == outcome(folder / "twin"), "two runs that nobody stops must be the same, or nothing can be shown"
-    return expected, seconds
+    return expected, min(times)
 
 
 def say(line: str) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -100,7 +101,11 @@ class Ragged:
 
     def with_values(self, values: Shaped[Tensor, "steps *other"]) -> Ragged:
         """Return other values for the same steps."""
-        return Ragged(values, self.lengths)
+        if values.ndim < 1 or values.shape[0] != self.num_steps:
+            return Ragged(values, self.lengths)  # which refuses them
+        made = copy.copy(self)  # with the offsets, where they are known
+        object.__setattr__(made, "values", values)
+        return made
 
     def select(self, rows: Int[Tensor, " k"] | Bool[Tensor, " n"] | Sequence[int]) -> Ragged:
         """Return the given sequences, in the order asked; a row may be asked for twice, and a mask keeps the rows that are true.
@@ -119,7 +124,10 @@ class Ragged:
 
     def to(self, device: torch.device | str) -> Ragged:
         """Return the same sequences on another device."""
-        return Ragged(self.values.to(device), self.lengths.to(device))
+        values = self.values.to(device)
+        if values is self.values and self.lengths.device == values.device:
+            return self
+        return Ragged(values, self.lengths.to(device))
 
     @staticmethod
     def concatenate(parts: Sequence[Ragged]) -> Ragged:

@@ -129,7 +129,8 @@ class Checkpoint(msgspec.Struct, kw_only=True):
         metadata = {"schema": _SCHEMA, "progress": msgspec.json.encode(self.progress).decode()}
         metadata |= {name: text for name, (text, _) in trees.items()}
         content = save_tensors(tensors, metadata | {"sha256": _hash(tensors, metadata)})
-        write_atomically(path, content, asked="write a checkpoint")
+        hint = "Make room, and go on from the checkpoint before with --resume (resume=True)."
+        write_atomically(path, content, asked="write a checkpoint", hint=hint)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:

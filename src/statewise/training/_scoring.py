@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,7 +37,7 @@ class Scorer:
 
     def autocast(self) -> torch.autocast:
         """Return the context in which the module is called."""
-        return torch.autocast(device_of(self.adapted.module).type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
+        return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def answers(self, data: Sequences, steps: int) -> Iterator[tuple[Tensor, Aligned, Tensor]]:
         """Yield the outputs `[rows, out]` on some sequences, what each is held against, and the places `[rows]` they belong to."""
@@ -55,6 +56,11 @@ class Scorer:
         return self.objective(values.float(), items.targets, items.weights)
 
     def _items(self, data: Sequences, at: Tensor | None) -> Aligned:
-        device, contract = device_of(self.adapted.module), self.adapted.contract
+        device, contract = self._device, self.adapted.contract
         items = aligned(data, contract.task or "classify", contract.horizon or 1, at=at)
         return Aligned(targets=items.targets.to(device), weights=items.weights.to(device))
+
+    @cached_property
+    def _device(self) -> torch.device:
+        """Where the module lies: it does not move while it is trained."""
+        return device_of(self.adapted.module)
