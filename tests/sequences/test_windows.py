@@ -193,6 +193,16 @@ def test_lanes_are_equally_long_to_within_the_longest_piece(lengths: list[int], 
     assert int(pieces.max()) <= max(2 * share, 1)
 
 
+@given(lengths=st.lists(st.integers(900, 1800), min_size=20, max_size=50), lanes=st.integers(40, 70))
+@examples(40)
+def test_streams_of_any_length_beyond_a_share_leave_no_lane_waiting(lengths: list[int], lanes: int) -> None:
+    """Cut into shares alone, some lanes would hold two pieces and others one: a third of the windows would be half empty."""
+    found = laid(torch.tensor(lengths), lanes=lanes, cut=True, shortest=16)
+    share = sum(lengths) / lanes
+    assert found.time <= 1.3 * share
+    assert int(found.begins.diff().min()) >= min(share / 8, 900)
+
+
 def test_one_long_stream_is_cut_for_all_lanes_unless_it_is_kept_whole() -> None:
     case = Case(lengths=(1000,), lanes=8, window=50, cut=True)
     assert case.windows.lanes.lengths.tolist() == [125] * 8

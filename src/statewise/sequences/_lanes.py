@@ -9,7 +9,7 @@ import heapq
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Int
@@ -17,6 +17,19 @@ from torch import Tensor
 
 from statewise.sequences._ragged import Ragged
 from statewise.sequences._sequences import Sequences
+
+_EVEN = 1.1
+"""Lanes of which the longest has no more than so many times an equal share of all steps are even enough."""
+_FINEST = 4
+"""No piece is cut into fewer steps than an equal share by this, to make lanes even: each cut forgets what came before it."""
+
+
+class _Piece(NamedTuple):
+    """Steps of one sequence: how many, from where in the flat values, and of which."""
+
+    length: int
+    first: int
+    row: int
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -160,21 +173,25 @@ def laid(lengths: Int[Tensor, " n"], *, lanes: int, seed: int | None = 0, epoch:
         lanes: as many at most; never more than there are pieces.
         seed: draws, together with `epoch`, which of equally long ones comes first, and the order on each lane; None: the order of the data.
         epoch: another number gives another order.
-        cut: cut a sequence that is longer than an equal share of all steps into pieces of about that share.
+        cut: cut a sequence that is longer than an equal share of all steps into pieces of about that share; where lanes would else be
+            uneven, one that is longer than half, a third or a quarter of it.
         shortest: steps of such a piece at least.
     """
-    offsets = lengths.cumsum(0) - lengths
     share = max(shortest, -(-int(lengths.sum()) // lanes))
-    pieces: list[tuple[int, int, int]] = []  # its length, its first step, its sequence
-    for row, (first, length) in enumerate(zip(offsets.tolist(), lengths.tolist(), strict=True)):
-        number = max(min(-(-length // share), length // shortest), 1) if cut else 1
-        edges = [first + length * edge // number for edge in range(number + 1)]
-        pieces += [(end - begin, begin, row) for begin, end in pairwise(edges) if end > begin]
-    order = list(range(len(pieces)))
-    if seed is not None:
-        order = torch.randperm(len(pieces), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch)).tolist()
-    place = {piece: number for number, piece in enumerate(order)}
-    chosen = _dealt([piece[0] for piece in pieces], order, min(lanes, len(pieces)))
+    best: tuple[int, list[_Piece], list[list[int]], dict[int, int]] | None = None
+    for parts in range(1, _FINEST + 1 if cut else 2):
+        pieces = _pieces(lengths, most=max(shortest, -(-share // parts)) if cut else None, shortest=shortest)
+        order = list(range(len(pieces)))
+        if seed is not None:
+            order = torch.randperm(len(pieces), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch)).tolist()
+        dealt = _dealt([piece.length for piece in pieces], order, min(lanes, len(pieces)))
+        longest = max((sum(pieces[piece].length for piece in lane) for lane in dealt), default=0)
+        if best is None or longest < best[0]:
+            best = (longest, pieces, dealt, {piece: number for number, piece in enumerate(order)})
+        if longest <= _EVEN * share:
+            break
+    assert best is not None, "the first way is always taken"
+    _, pieces, chosen, place = best
     queue = [sorted(lane, key=place.__getitem__) for lane in chosen]
     flat = torch.tensor([pieces[piece] for lane in queue for piece in lane], dtype=torch.int64).view(-1, 3)
     begins = torch.nn.functional.pad(flat[:, 0].cumsum(0), (1, 0))
@@ -219,6 +236,17 @@ def pieces_of(data: Sequences, runs: Runs, *, beyond: int = 0) -> Sequences:
         weights=None,
         times=None,
     )
+
+
+def _pieces(lengths: Int[Tensor, " n"], *, most: int | None, shortest: int) -> list[_Piece]:
+    """Return the sequences that have a step, each longer than `most` in equal pieces of about that and of at least `shortest` steps."""
+    found, first = [], 0
+    for row, length in enumerate(lengths.tolist()):
+        number = 1 if most is None else max(min(-(-length // most), length // shortest), 1)
+        edges = [first + length * edge // number for edge in range(number + 1)]
+        found += [_Piece(end - begin, begin, row) for begin, end in pairwise(edges) if end > begin]
+        first += length
+    return found
 
 
 def _dealt(lengths: list[int], order: list[int], lanes: int) -> list[list[int]]:
