@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 
 # Read when torch is first imported, here and in child processes: two workers with a pool each would fight for the cores.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
@@ -29,3 +31,7 @@ def _plain_conditions(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     for name, value in {"NO_COLOR": "1", "COLUMNS": "80", "TERM": "dumb"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs deaf to Ctrl-C, which some tests press

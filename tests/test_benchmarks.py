@@ -6,7 +6,7 @@ import json
 import sys
 import tomllib
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -22,9 +22,8 @@ from benchmarks.plans import described, plan_of
 from benchmarks.rows.lanes import make_window
 from benchmarks.rows.sequences import Case, make_work
 from benchmarks.run import HERE, find_rows, main, run
-from benchmarks.stateful import Streams, train_stateful
+from benchmarks.stateful import LANES, WINDOW, streams_of, train_stateful
 from benchmarks.table import lines_of, shown
-from statewise.engine import unroll
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -244,17 +243,9 @@ def test_the_peak_is_what_was_taken_meanwhile_even_if_it_is_given_back() -> None
     assert peak_of(lambda: None) < size // 4
 
 
-def test_streams_are_trained_on_with_the_state_carried_and_its_graph_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Any] = []
-
-    def noted(module: Any, inputs: Any, state: Any) -> Any:
-        given.append(state)
-        return unroll(module, inputs, state)
-
-    monkeypatch.setattr("benchmarks.stateful.unroll", noted)
-    last = train_stateful(Streams.of(7), window=3)
-    assert [state is None for state in given] == [True, False, False]
-    assert all(bool(part.any()) and part.grad_fn is None for state in [*given[1:], last] for part in state)
+def test_streams_are_trained_on_in_windows_that_lie_beside_one_another() -> None:
+    run = train_stateful(streams_of(3 * WINDOW))
+    assert [update.steps for update in run.history.updates()] == [LANES * WINDOW] * 3
 
 
 def test_every_row_has_a_name_of_its_own_and_every_floor_a_row() -> None:

@@ -18,7 +18,7 @@ FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file() and path.suf
 
 
 def test_each_file_is_small() -> None:
-    assert len(FILES) == 4 + 42 + 3
+    assert len(FILES) == 5 + 42 + 3
     assert all(path.stat().st_size < 300_000 for path in FILES)
 
 

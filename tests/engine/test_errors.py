@@ -127,7 +127,7 @@ def test_flags_beside_ragged_sequences_are_refused() -> None:
     assert "lengths" in error.arrived
 
 
-@pytest.mark.parametrize("module", [nn.Linear(5, 3), nn.LSTMCell(5, 3), "lstm"])
+@pytest.mark.parametrize("module", [nn.Linear(5, 3), nn.Conv1d(5, 3, 1), "lstm"])
 def test_a_module_of_another_kind_is_told_how_to_become_a_recurrent(module: Any) -> None:
     error = refusal(module, ragged(5))
     assert isinstance(error, ContractError)

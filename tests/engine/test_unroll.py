@@ -238,6 +238,25 @@ def test_transforms_of_torch_func_and_forward_mode_see_through(kind: str) -> Non
         assert torch.autograd.forward_ad.unpack_dual(dual).tangent.item() == pytest.approx(along.item())
 
 
+@pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
+def test_inputs_states_and_weights_that_lie_scattered_in_memory_are_read_rightly(kind: str) -> None:
+    case = Case(kind=kind, input_size=3, hidden_size=4, dtype=torch.float32)
+    module, twin = case.module, case.twin
+    module.weight_hh_l0 = nn.Parameter(module.weight_hh_l0.detach().t().contiguous().t())  # type: ignore[operator]
+    values = torch.randn(12, 5, 3)[::2, 1:4]
+    state = map_tensors(lambda leaf: leaf[:, :1].expand(-1, 3, -1), case.state(1, torch.float32))
+    outputs, final = unroll(module, values, state)
+    for lane in range(3):
+        wanted, ended = twin(values[:, lane : lane + 1].double(), map_tensors(lambda leaf: leaf[:, :1].double(), state))
+        assert gap(outputs[:, lane : lane + 1], wanted) < 1e-5
+        assert all(gap(a[:, lane : lane + 1], b) < 1e-5 for (_, a), (_, b) in zip(leaves(final), leaves(ended), strict=True))
+    sources = [part.requires_grad_() for part in (values, *module.parameters())]
+    found = torch.autograd.grad(unroll(module, values, state)[0].square().sum(), sources)
+    truth = [values.detach().double().requires_grad_(), *twin.parameters()]
+    loss = twin(truth[0], map_tensors(lambda leaf: leaf.double().contiguous(), state))[0].square().sum()
+    assert all(gap(a, b) < 5e-5 for a, b in zip(found, torch.autograd.grad(loss, truth), strict=True))
+
+
 @pytest.mark.parametrize("kind", ["lstm", "gru", "relu"])
 def test_numbers_beyond_all_bounds_after_a_sequence_ends_reach_no_gradient(kind: str) -> None:
     module = Case(kind=kind, hidden_size=4, dtype=torch.float32).module

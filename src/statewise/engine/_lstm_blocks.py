@@ -65,10 +65,10 @@ class _Blocks(torch.autograd.Function):
         dtype: torch.dtype,
         train: bool,  # noqa: FBT001
     ) -> tuple[Tensor, Tensor]:
-        cells = data.to(dtype)
-        weights = [weight.to(dtype) for weight in (w_ih, w_hh, b_ih, b_hh)]
+        cells = data.to(dtype).contiguous()  # oneDNN reads what it is given as if it were
+        weights = [weight.to(dtype).contiguous() for weight in (w_ih, w_hh, b_ih, b_hh)]
         ctx.blocks, ctx.dtype = blocks, dtype
-        h_block, c_block = h.to(dtype), c.float()
+        h_block, c_block = h.to(dtype).contiguous(), c.float().contiguous()
         outputs, carried, workspaces = [], [], []
         for dense, block in zip(_dense(cells, blocks), blocks, strict=True):
             h_block, c_block = h_block[: block.width], c_block[: block.width]
@@ -94,8 +94,8 @@ class _Blocks(torch.autograd.Function):
             torch.zeros_like(of) if gradient is None else gradient.contiguous()
             for of, gradient in zip((flat, ends), gradients, strict=True)
         )
-        known = _Known(data.to(ctx.dtype), flat, h.to(ctx.dtype), c.float(), ends)
-        cast = [weight.to(ctx.dtype) for weight in weights]
+        known = _Known(data.to(ctx.dtype).contiguous(), flat, h.to(ctx.dtype).contiguous(), c.float().contiguous(), ends)
+        cast = [weight.to(ctx.dtype).contiguous() for weight in weights]
         summed = _back_through(ctx.blocks, known, cast, (d_flat, d_ends), ctx.saved_tensors[9:])
         return (*(gradient.to(tensor.dtype) for gradient, tensor in zip(summed, given, strict=True)), None, None, None)
 

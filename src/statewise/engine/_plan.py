@@ -53,6 +53,7 @@ class Plan:
         cost: of a dense block, for which the cuts are chosen; None cuts wherever a row ends.
 
     Example:
+        >>> import torch
         >>> plan = Plan(torch.tensor([1, 3, 0, 3]))
         >>> plan.order.tolist(), plan.blocks
         ([1, 3, 0, 2], (Block(time=1, width=3), Block(time=2, width=2)))
