@@ -58,7 +58,7 @@ def unroll(module: Any, inputs: Any, state: State = None, *, is_first: Any = Non
     Two directions: a piece between resets is read both ways by itself. A state that is given begins the forward direction at a
     row's first step and the backward one at its last, as in torch; windows of a bidirectional module therefore do not equal the whole.
 
-    The module's mode is not changed; dropout draws anew in each block. A `Recurrent` whose state has no `state_axes` is
+    The module's mode is not changed; dropout between layers draws anew for every step. A `Recurrent` whose state has no `state_axes` is
     called twice on one step, once and for all, to find them.
 
     Raises:
