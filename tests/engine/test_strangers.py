@@ -155,8 +155,10 @@ def test_a_cell_is_run_over_sequences_and_lanes(make: Any, dtype: torch.dtype, *
 
 def test_a_cell_refuses_what_it_cannot_read() -> None:
     cell = nn.LSTMCell(3, 5)
-    with pytest.raises(ShapeError, match=r"unroll\(LSTMCell\(3, 5\), inputs\).*4,.*the cell reads 3 features"):
+    with pytest.raises(ShapeError, match=r"unroll\(LSTMCell\(3, 5\), inputs\).*4 features a step, but the module reads 3"):
         unroll(cell, torch.zeros(2, 1, 4))
-    with pytest.raises(ShapeError, match=r"state: a tensor of shape \(2, 5\)\. Give h \(2, 5\) and c \(2, 5\)"):
+    with pytest.raises(ShapeError, match=r"state: a tensor of shape \(2, 5\)\. Give h \(2, 5\) and c \(2, 5\) \(\[rows, units\]"):
         unroll(cell, torch.zeros(2, 2, 3), torch.zeros(2, 5))
+    with pytest.raises(ShapeError, match=r"torch.float64 values for torch.float32 weights"):
+        unroll(cell, torch.zeros(2, 2, 3, dtype=torch.float64))
     assert unroll(cell, torch.zeros(0, 2, 3))[0].shape == (0, 2, 5)

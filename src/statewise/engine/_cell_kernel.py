@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from statewise.engine._chain import chain
 from statewise.engine._layer import Layer, is_more_than_its_weights
 from statewise.engine._plan import Plan
-from statewise.errors import ShapeError
-from statewise.state import described, map_tensors, select
+from statewise.engine._torch_checks import check_values, checked_state
+from statewise.state import map_tensors, select
 from statewise.types import State
 
 TorchCell: TypeAlias = nn.RNNCell | nn.LSTMCell | nn.GRUCell
@@ -41,29 +41,13 @@ class CellKernel:
 
     def check(self, values: Tensor) -> None:
         """Refuse values that are not `[steps, input_size]` in the dtype of the weights."""
-        wanted, weights = self.module.input_size, self._layer.weights[0].dtype
-        right = values.dtype == weights or (values.dtype.is_floating_point and torch.is_autocast_enabled(values.device.type))
-        if values.ndim != 2 or values.shape[1] != wanted or not right:
-            raise ShapeError(
-                asked=f"unroll({self.name}, inputs)",
-                where="inputs, features",
-                arrived=f"steps of shape {tuple(values.shape[1:])} and {values.dtype}, but the cell reads {wanted} features of {weights}",
-                hint=f"Build the cell with input_size={values.shape[-1] if values.ndim > 1 else 1}, or give what it was built for.",
-            )
+        check_values(values, name=self.name, input_size=self.module.input_size, dtype=self._layer.weights[0].dtype)
 
     def check_state(self, state: State, rows: int, values: Tensor) -> State:  # noqa: ARG002
         """Return the state, h or (h, c), each `[rows, units]`."""
-        num_leaves, shape = 2 if isinstance(self.module, nn.LSTMCell) else 1, (rows, self.module.hidden_size)
-        parts = (state,) if num_leaves == 1 else state
-        fits = isinstance(parts, tuple | list) and len(parts) == num_leaves
-        if not fits or any(not isinstance(part, Tensor) or part.shape != shape for part in parts):
-            raise ShapeError(
-                asked=f"unroll({self.name}, inputs, state)",
-                where="state",
-                arrived=", ".join(described(part) for part in parts) if isinstance(parts, tuple | list) else described(state),
-                hint=f"Give {' and '.join(f'{letter} {shape}' for letter in 'hc'[:num_leaves])} (one row a sequence or lane), or None.",
-            )
-        return tuple(parts) if num_leaves == 2 else state
+        shape = (rows, self.module.hidden_size)
+        shapes = (shape, shape) if isinstance(self.module, nn.LSTMCell) else (shape,)
+        return checked_state(state, shapes, name=self.name, axes="[rows, units]")
 
     def initial_state(self, rows: int, values: Tensor) -> State:
         """Return zeros, as torch does."""

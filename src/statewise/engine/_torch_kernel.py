@@ -18,8 +18,8 @@ from statewise.engine._chain import chain, join_rows, split_rows
 from statewise.engine._layer import Layer, Leaves, is_more_than_its_weights
 from statewise.engine._moves import permuted
 from statewise.engine._plan import Plan
-from statewise.errors import ShapeError
-from statewise.state import described, map_tensors, select
+from statewise.engine._torch_checks import check_values, checked_state
+from statewise.state import map_tensors, select
 from statewise.types import State
 
 TorchRNN: TypeAlias = nn.RNN | nn.LSTM | nn.GRU
@@ -41,42 +41,11 @@ class TorchKernel:
 
     def check(self, values: Tensor) -> None:
         """Refuse values that are not `[steps, input_size]` in the dtype of the weights."""
-        wanted, shape = self.module.input_size, tuple(values.shape)
-        if values.ndim != 2 or shape[1] != wanted:
-            features = f"{shape[1]} features a step" if values.ndim == 2 else f"steps of shape {shape[1:]}"
-            raise ShapeError(
-                asked=f"unroll({self.name}, inputs)",
-                where="inputs, features",
-                arrived=f"{features}, but the module reads {wanted} (its input_size)",
-                hint=f"Build the module with input_size={shape[-1]}, or give the {wanted} features that it was built for."
-                if values.ndim == 2
-                else f"Give one list of {wanted} numbers a step.",
-            )
-        weights = self._weight("weight_ih", 0, "").dtype
-        if not values.dtype.is_floating_point or (values.dtype != weights and not torch.is_autocast_enabled(values.device.type)):
-            raise ShapeError(
-                asked=f"unroll({self.name}, inputs)",
-                where="inputs, dtype",
-                arrived=f"{values.dtype} values for {weights} weights",
-                hint=f"Use inputs.to({weights}); numbers of words or categories go through an nn.Embedding first.",
-            )
+        check_values(values, name=self.name, input_size=self.module.input_size, dtype=self._weight("weight_ih", 0, "").dtype)
 
     def check_state(self, state: State, rows: int, values: Tensor) -> State:  # noqa: ARG002
         """Return the state, h or (h, c), each `[layers * directions, rows, size]`."""
-        shapes = self._state_shapes(rows)
-        parts = (state,) if len(shapes) == 1 else state
-        fits = isinstance(parts, tuple | list) and len(parts) == len(shapes)
-        if not fits or any(not isinstance(part, Tensor) or part.shape != shape for part, shape in zip(parts, shapes, strict=True)):
-            wanted = " and ".join(f"{letter} {shape}" for letter, shape in zip("hc", shapes, strict=False))
-            given = ", ".join(described(part) for part in parts) if isinstance(parts, tuple | list) else described(state)
-            raise ShapeError(
-                asked=f"unroll({self.name}, inputs, state)",
-                where="state",
-                arrived=given or "nothing",
-                hint=f"Give {wanted} ([layers * directions, rows, size]; one row a sequence or lane), or None for zeros."
-                + (" An LSTM carries two tensors, (h, c)." if len(shapes) == 2 else ""),
-            )
-        return tuple(parts) if len(shapes) == 2 else state
+        return checked_state(state, self._state_shapes(rows), name=self.name, axes="[layers * directions, rows, size]")
 
     def initial_state(self, rows: int, values: Tensor) -> State:
         """Return zeros, as torch does."""
