@@ -203,6 +203,18 @@ def test_streams_of_any_length_beyond_a_share_leave_no_lane_waiting(lengths: lis
     assert int(found.begins.diff().min()) >= min(share / 8, 900)
 
 
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=12), st.integers(1, 4))
+def test_no_stream_is_cut_where_each_has_room_on_a_lane(lengths: list[int], lanes: int) -> None:
+    sizes = torch.tensor(lengths)
+    found = laid(sizes, lanes=lanes, cut=True)
+    pieces = torch.bincount(found.row, minlength=len(lengths))
+    share = -(-sum(lengths) // lanes)
+    if max(lengths) <= share:
+        assert torch.equal(pieces, (sizes > 0).long())
+    else:
+        assert int(pieces.max()) > 1
+
+
 def test_one_long_stream_is_cut_for_all_lanes_unless_it_is_kept_whole() -> None:
     case = Case(lengths=(1000,), lanes=8, window=50, cut=True)
     assert case.windows.lanes.lengths.tolist() == [125] * 8

@@ -232,7 +232,7 @@ class StoppedError(Exception):
     """What stops a training from outside."""
 
 
-@pytest.mark.parametrize("update", [1, 2, 6, 11, 17, 20])
+@pytest.mark.parametrize("update", [1, 2, 6, 9, 11, 17, 18])
 def test_stopping_in_the_middle_of_a_stream_and_going_on_equals_never_stopping(
     update: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

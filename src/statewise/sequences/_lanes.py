@@ -173,12 +173,13 @@ def laid(lengths: Int[Tensor, " n"], *, lanes: int, seed: int | None = 0, epoch:
         lanes: as many at most; never more than there are pieces.
         seed: draws, together with `epoch`, which of equally long ones comes first, and the order on each lane; None: the order of the data.
         epoch: another number gives another order.
-        cut: cut a sequence that is longer than an equal share of all steps into pieces of about that share; where lanes would else be
-            uneven, one that is longer than half, a third or a quarter of it.
+        cut: cut a sequence that is longer than an equal share of all steps into pieces of about that share; where lanes would be uneven
+            all the same, into pieces of a half, a third or a quarter of it. Where none is longer, none is cut.
         shortest: steps of such a piece at least.
     """
     share = max(shortest, -(-int(lengths.sum()) // lanes))
     best: tuple[int, list[_Piece], list[list[int]], dict[int, int]] | None = None
+    cut = cut and bool((lengths > share).any())
     for parts in range(1, _FINEST + 1 if cut else 2):
         pieces = _pieces(lengths, most=max(shortest, -(-share // parts)) if cut else None, shortest=shortest)
         order = list(range(len(pieces)))

@@ -254,9 +254,10 @@ def windows(
 
     The streams stand end to end on lanes about equally long, the longest dealt out first, each in order and once; `is_first` is true
     where one begins, so `sw.unroll(module, window.inputs, state, is_first=window.is_first)` resets there. A stream longer than an
-    equal share of all steps is **cut** into pieces of about that share, and where lanes would still be uneven all that is longer than
-    half, a third or a quarter of it, but into no pieces below `window` steps; each piece begins anew, with `is_first`. Where there are
-    fewer pieces than lanes, there are fewer lanes. A lane that has ended repeats its last step, never scored.
+    equal share of all steps is **cut** into pieces of about that share; where lanes would be uneven all the same, whatever is longer than
+    a half, a third or a quarter of it is cut too, but into no pieces below `window` steps. Each piece begins anew, with `is_first`. Where
+    no stream is longer than a share, none is cut. Where there are fewer pieces than lanes, there are fewer lanes.
+    A lane that has ended repeats its last step, never scored.
 
     The returned object iterates anew each time, has a length, and is an iterable data set: `DataLoader(windows, batch_size=None,
     num_workers=2)` gives the same windows in the same order. `starting_at(k)` goes on in the middle of an epoch.
