@@ -10,6 +10,7 @@ import argparse
 import statistics
 import time
 import tomllib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -25,10 +26,14 @@ from statewise.engine._scans import Weights
 from statewise.sequences import Ragged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-SIZE, REPEATS, WARM_UP = 128, 9, 3
-SHAPES = ((1, 1), (64, 1), (256, 1), (16, 16), (32, 32), (64, 32), (16, 64), (32, 64))
+SIZE, REPEATS, WARM_UP = 128, 25, 5
+# Steps and rows of a block, and how many such blocks follow each other: only a chain tells a block's own cost from that of a call.
+SHAPES = (
+    *((16, 27, 1), (29, 27, 1), (8, 16, 1), (8, 16, 3), (8, 16, 6), (20, 8, 1), (20, 8, 4), (60, 4, 1), (60, 4, 3)),
+    *((10, 64, 1), (10, 64, 4), (30, 40, 1), (100, 2, 1), (100, 2, 4), (4, 27, 5)),
+)
 CELLS = (1024, 2048, 4096, 8192, 16384)
 CORES: dict[Kind, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 WAYS: dict[str, dict[Kind, tuple[Way, ...]]] = {
@@ -39,11 +44,12 @@ WAYS: dict[str, dict[Kind, tuple[Way, ...]]] = {
 
 def block_cost(*, train: bool) -> dict[str, float]:
     """Return what a block of oneDNN costs: per call, step and cell in microseconds, and the cells beyond which memory is slow."""
-    times = np.array([_block_time(*shape, train=train) for shape in SHAPES])
-    terms = np.array([(1.0, time, time * width) for time, width in SHAPES])
+    times = 1e6 * np.array(_medians([_chain(*shape, train=train) for shape in SHAPES]))
+    terms = np.array([(1.0, count, count * time, count * time * width) for time, width, count in SHAPES])
     found, *_ = np.linalg.lstsq(terms / times[:, None], np.ones(len(times)), rcond=None)  # relative errors count
-    call, step, cell = (max(float(figure), 0.01) for figure in found)
-    per_cell = [_block_time(cells // 64, 64, train=train) / cells for cells in CELLS]
+    call, step, cell = (max(float(figure), 0.01) for figure in found[1:])
+    seconds = _medians([_chain(cells // 64, 64, 1, train=train) for cells in CELLS])
+    per_cell = [each / cells for each, cells in zip(seconds, CELLS, strict=True)]
     within = [cells for cells, cost in zip(CELLS, per_cell, strict=True) if cost <= 1.15 * min(per_cell)]
     return {"call": round(call, 1), "step": round(step, 2), "cell": round(cell, 2), "most_cells": max(within)}
 
@@ -62,18 +68,20 @@ def fastest_way(device: str, kind: Kind) -> tuple[Way, dict[Way, float]]:
         if device == "cuda":
             torch.cuda.synchronize()
 
-    seconds: dict[Way, float] = {}
-    for way in WAYS[device][kind]:
-        with mock.patch.object(_layer, "way_of", lambda *_, way=way: way):
-            seconds[way] = _median(step)
+    def step_by(way: Way) -> None:
+        with mock.patch.object(_layer, "way_of", return_value=way):
+            step()
+
+    ways = WAYS[device][kind]
+    seconds = dict(zip(ways, _medians([partial(step_by, way) for way in ways]), strict=True))
     return min(seconds, key=seconds.__getitem__), seconds
 
 
-def _block_time(time: int, width: int, *, train: bool) -> float:
-    """Return the microseconds of one block, with its backward pass where there is training."""
+def _chain(time: int, width: int, count: int, *, train: bool) -> Callable[[], None]:
+    """Return what runs some blocks, one after another, with their backward pass where there is training."""
     weights = Weights(*nn.LSTM(SIZE, SIZE).parameters())
-    plan = Plan(torch.full((width,), time), Cost(call=0.0, step=0.0, cell=1.0))
-    data, zeros = torch.randn(time * width, SIZE, requires_grad=train), torch.zeros(width, SIZE)
+    plan = Plan(np.full(width, count * time), Cost(call=0.0, step=0.0, cell=1.0, most_cells=time * width))
+    data, zeros = torch.randn(count * time * width, SIZE, requires_grad=train), torch.zeros(width, SIZE)
 
     def step() -> None:
         with torch.set_grad_enabled(train):
@@ -81,16 +89,18 @@ def _block_time(time: int, width: int, *, train: bool) -> float:
             if train:
                 torch.autograd.grad(outputs.sum(), [data, *weights])
 
-    return 1e6 * _median(step)
+    return step
 
 
-def _median(work: Callable[[], None]) -> float:
-    taken = []
+def _medians(works: Sequence[Callable[[], None]]) -> list[float]:
+    """Return the seconds of each work; they take turns, so that whatever else the machine does falls on all of them."""
+    taken: list[list[float]] = [[] for _ in works]
     for _ in range(WARM_UP + REPEATS):
-        begin = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - begin)
-    return statistics.median(taken[WARM_UP:])
+        for work, seconds in zip(works, taken, strict=True):
+            begin = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - begin)
+    return [statistics.quantiles(seconds[WARM_UP:])[0] for seconds in taken]
 
 
 def written(table: dict[str, dict[str, dict[str, Any]]]) -> str:

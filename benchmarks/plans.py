@@ -24,14 +24,14 @@ def plan_of(module: Module, lengths: Tensor, *, gradient: bool = True) -> Plan:
     """Return the plan that the engine makes for a module and a batch."""
     values = torch.empty(0, module.input_size)
     with torch.set_grad_enabled(gradient):
-        return kernel_for(module).plan(lengths, values)
+        return kernel_for(module).plan(lengths.numpy(), values)
 
 
 def plan_all(module: Module, lengths: Tensor) -> None:
     """Do all of a step that depends on the lengths alone: the plan, and both indices."""
     plan = plan_of(module, lengths.clone())
     assert plan.blocks
-    index = plan.gather(lengths.cumsum(0) - lengths, 1)
+    index = plan.gather(plan.lengths.cumsum() - plan.lengths, 1)
     moves_of(index, plan.cells.run_on, lengths.device)
 
 

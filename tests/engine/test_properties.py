@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import example, given
 
-from statewise.engine import _layer
+from statewise.engine import _layer, _lstm_blocks
 from tests.engine import properties
 from tests.engine.cases import Case, HashCase, cases, examples, hash_cases, many_sequences
 
@@ -25,11 +25,17 @@ def test_each_sequence_equals_itself_alone_in_float64(case: Case) -> None:
     properties.assert_each_sequence_equals_itself_alone(case)
 
 
-@given(cases(F32))
-@example(many_sequences(F32))
-@examples(16)
-def test_each_sequence_equals_itself_alone_in_float32(case: Case) -> None:
-    properties.assert_each_sequence_equals_itself_alone(case)
+@pytest.mark.parametrize("short", [0, 2])
+def test_each_sequence_equals_itself_alone_in_float32_in_our_graph_and_in_torch_s(short: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_lstm_blocks, "_SHORT", short)
+
+    @given(cases(F32))
+    @example(many_sequences(F32))
+    @examples(16)
+    def holds(case: Case) -> None:
+        properties.assert_each_sequence_equals_itself_alone(case)
+
+    holds()
 
 
 @pytest.mark.parametrize("way", ["packed", "chain"])

@@ -7,6 +7,7 @@ itself, step after step.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -49,12 +50,17 @@ class CellKernel:
         shapes = (shape, shape) if isinstance(self.module, nn.LSTMCell) else (shape,)
         return checked_state(state, shapes, name=self.name, axes="[rows, units]")
 
+    @property
+    def begins_alike(self) -> bool:
+        """Zeros are."""
+        return True
+
     def initial_state(self, rows: int, values: Tensor) -> State:
         """Return zeros, as torch does."""
         zeros = values.new_zeros(rows, self.module.hidden_size)
         return (zeros, zeros.clone()) if isinstance(self.module, nn.LSTMCell) else zeros
 
-    def plan(self, lengths: Tensor, values: Tensor) -> Plan:
+    def plan(self, lengths: np.ndarray, values: Tensor) -> Plan:
         """Return where time is cut."""
         return Plan(lengths) if self._must_be_called else self._layer.plan(lengths, values)
 
@@ -80,11 +86,11 @@ class CellKernel:
             outputs.append(state[0] if isinstance(state, tuple) else state)
         return torch.stack(outputs), state
 
-    @property
+    @cached_property
     def _must_be_called(self) -> bool:
         return is_more_than_its_weights(self.module)
 
-    @property
+    @cached_property
     def _layer(self) -> Layer:
         """The cell as one layer in one direction, with its weights as they are now."""
         cell = self.module

@@ -43,9 +43,9 @@ class Cost:
         work = hidden_size * (input_size + hidden_size) / _REFERENCE
         units = hidden_size / 128
         return Cost(
-            call=self.call * (0.55 + 0.45 * work),
-            step=self.step * (0.15 + 0.85 * work**0.5),
-            cell=self.cell * (0.68 * work + 0.32 * units),
+            call=self.call * (0.7 + 0.3 * work),
+            step=self.step * (0.45 + 0.55 * work**0.5),
+            cell=self.cell * (0.55 * work + 0.45 * units),
             most_cells=max(64, int(self.most_cells / units)),
         )
 
@@ -56,10 +56,11 @@ def way_of(device: str, kind: Kind) -> Way:
     return found
 
 
-def cost_of(device: str, kind: Kind, *, train: bool) -> Cost | None:
+@cache
+def cost_of(device: str, kind: Kind, *, train: bool, input_size: int, hidden_size: int) -> Cost | None:
     """Return what a block costs with its backward pass or without; None where nothing was measured."""
     entry = _table().get(device, {}).get(kind, {}).get("train" if train else "infer")
-    return None if entry is None else Cost(**entry)
+    return None if entry is None else Cost(**entry).for_size(input_size, hidden_size)
 
 
 @cache

@@ -46,7 +46,12 @@ class Kernel(Protocol):
         """Return the state in which `rows` sequences begin."""
         ...
 
-    def plan(self, lengths: Tensor, values: Tensor) -> Plan:
+    @property
+    def begins_alike(self) -> bool:
+        """Whether all rows of the initial state are known to be the same."""
+        ...
+
+    def plan(self, lengths: np.ndarray, values: Tensor) -> Plan:
         """Return how rows of these lengths are run."""
         ...
 

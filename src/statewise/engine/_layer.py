@@ -6,8 +6,9 @@ function on each block. The table in `_costs` says which is fastest where; here 
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -59,26 +60,29 @@ class Layer:
         zeros = self.weights[1].new_zeros(self.weights[1].shape[0])
         return zeros, zeros
 
-    def is_packed(self, data: Tensor) -> bool:
+    @cached_property
+    def is_packed(self) -> bool:
         """Whether the whole module is best called on torch's packed layout, as cuDNN takes it."""
-        return way_of(data.device.type, self.kind) == "packed" and not is_transformed()
+        return way_of(self.weights[0].device.type, self.kind) == "packed" and not is_transformed()
 
-    def way(self, data: Tensor) -> Way:
-        """Return how it is run on such data."""
-        usual = way_of(data.device.type, self.kind)
-        if usual == "packed" or is_transformed() or not all(weight.dtype == self.weights[0].dtype for weight in self.weights):
+    @cached_property
+    def way(self) -> Way:
+        """How it is run. Data is where the weights are, and of their dtype except under autocast."""
+        first = self.weights[0]
+        usual = way_of(first.device.type, self.kind)
+        if usual == "packed" or is_transformed() or not all(weight.dtype == first.dtype for weight in self.weights):
             return "chain"
-        if usual == "blocks" and not (self.kind == "lstm" and not self.has_projection and _onednn_takes(data)):
+        if usual == "blocks" and not (self.kind == "lstm" and not self.has_projection and _onednn_takes(first)):
             return "chain"
         return usual
 
-    def plan(self, lengths: Tensor, data: Tensor) -> Plan:
+    def plan(self, lengths: np.ndarray, data: Tensor) -> Plan:
         """Return how rows of these lengths are run on such data: only blocks may waste cells."""
-        if self.way(data) != "blocks":
+        if self.way != "blocks":
             return Plan(lengths)
         train = torch.is_grad_enabled() and (data.requires_grad or any(weight.requires_grad for weight in self.weights))
-        cost = cost_of(data.device.type, self.kind, train=train)
-        return Plan(lengths, None if cost is None else cost.for_size(self.weights[0].shape[1], self.weights[1].shape[1]))
+        w_ih, w_hh, *_ = self.weights
+        return Plan(lengths, cost_of(data.device.type, self.kind, train=train, input_size=w_ih.shape[1], hidden_size=w_hh.shape[1]))
 
     def run(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
         """Return the outputs `[cells, units]` and the state of the rows `ends`, each at its own end.
@@ -89,22 +93,27 @@ class Layer:
             plan: at least one block, as `plan` makes it.
             ends: places in the plan's order; None asks for no state.
         """
-        way = self.way(data)
-        if way == "chain":
+        if self.way == "chain":
             return self._chained(data, state, plan, ends)
         w_ih, w_hh, *_ = self.weights
         weights = Weights(w_ih, w_hh, *self.biases())
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else data.dtype
-        with torch.autocast("cpu", enabled=False):
-            if way == "blocks":
+        is_cast = torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu") if is_cast else data.dtype
+        with torch.autocast("cpu", enabled=False) if is_cast else nullcontext():
+            if self.way == "blocks":
                 return run_blocks(data, (state[0], state[1]), weights, plan, ends=ends, dtype=dtype)
-            if self.kind == "gru":  # as torch has it, a GRU answers in the dtype of its weights, also under autocast
-                dtype = w_hh.dtype
-            data, begin, weights = data.to(dtype), state[0].to(dtype), Weights(*(weight.to(dtype) for weight in weights))
-            scan = partial(scan_rnn, relu=self.mode == "rnn_relu") if self.kind == "rnn" else scan_gru
-            outputs = scan(data, begin, weights, plan)
-            final = None if ends is None else (at_ends(outputs, state[0], plan, ends),)
-        return outputs, final
+            return self._scanned(data, state[0], weights, plan, ends, dtype)
+
+    def _scanned(  # noqa: PLR0917  # one call, whose arguments are told apart by their types
+        self, data: Tensor, h: Tensor, weights: Weights, plan: Plan, ends: np.ndarray | None, dtype: torch.dtype
+    ) -> tuple[Tensor, Leaves | None]:
+        """Run the step loop of our own; as torch has it, a GRU answers in the dtype of its weights, also under autocast."""
+        if self.kind == "gru":
+            dtype = weights.w_hh.dtype
+        cast = Weights(*(weight.to(dtype) for weight in weights))
+        scan = partial(scan_rnn, relu=self.mode == "rnn_relu") if self.kind == "rnn" else scan_gru
+        outputs = scan(data.to(dtype), h.to(dtype), cast, plan)
+        return outputs, None if ends is None else (at_ends(outputs, h, plan, ends),)
 
     def _chained(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
         """Call torch's function on each block."""
@@ -120,14 +129,14 @@ class Layer:
         return outputs, tuple(leaf[0] for leaf in final)
 
 
-def _onednn_takes(data: Tensor) -> bool:
-    """Whether oneDNN runs an LSTM on such data: float32, or bfloat16 under autocast on a processor that has it."""
+def _onednn_takes(weight: Tensor) -> bool:
+    """Whether oneDNN runs an LSTM of such weights: float32, or bfloat16 under autocast on a processor that has it."""
     backend = torch.backends.mkldnn
-    if data.device.type != "cpu" or not backend.is_available() or not bool(backend.enabled):
+    if weight.device.type != "cpu" or not backend.is_available() or not bool(backend.enabled):
         return False
     if torch.is_autocast_enabled("cpu"):
         return torch.get_autocast_dtype("cpu") == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
-    return data.dtype == torch.float32
+    return weight.dtype == torch.float32
 
 
 def is_more_than_its_weights(module: nn.Module) -> bool:

@@ -1,8 +1,9 @@
 """How is an LSTM run on oneDNN's fast kernel, which knows dense blocks only and hands out c only at a block's end?
 
-The chain of blocks is one autograd function: the graph has one node and not one a block, and the weights' gradients are added up
-in it. The kernel is the one that `nn.LSTM` uses itself. c at an end inside a block is computed anew from the outputs: all gates of
-the row's steps in that block in one product, then c = sum over t of i_t g_t times the product of the forget gates after t.
+The kernel is the one that `nn.LSTM` uses itself. A long chain of blocks is one autograd function: the graph has one node and not one
+a block, the weights' gradients are added up in it, and what the backward pass needs is freed at once, so that the allocator keeps the
+memory for the next batch. Of a short chain torch's own graph is faster. c at an end inside a block is computed anew from the outputs:
+all gates of the row's steps in that block in one product, then c = sum over t of i_t g_t times the product of the forget gates after t.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _LSTM = 2
 """The number of the LSTM among oneDNN's modes, as torch counts them."""
+_SHORT = 2
+"""The most blocks of a chain that is faster in torch's own graph."""
 
 
 def run_blocks(
@@ -41,15 +44,37 @@ def run_blocks(
     """
     h, c = state
     train = torch.is_grad_enabled() and any(part.requires_grad for part in (data, h, c, *weights))
-    outputs, carried = _Blocks.apply(data, h, c, *weights, plan.blocks, dtype, train)  # type: ignore[no-untyped-call]
+    if train and (len(plan.blocks) > _SHORT or dtype != torch.float32):
+        outputs, carried = _Blocks.apply(data, h, c, *weights, plan.blocks, dtype)  # type: ignore[no-untyped-call]
+    else:
+        outputs, carried, _ = _chain(data, h, c, weights, plan.blocks, dtype, train=train)
     if ends is None:
         return outputs, None
     final_c = _c_at_ends(_Known(data, outputs, h, c.float(), carried), weights, plan, ends)
     return outputs, (at_ends(outputs, h, plan, ends), final_c.to(c.dtype))
 
 
+def _chain(  # noqa: PLR0917  # as autograd passes them
+    data: Tensor, h: Tensor, c: Tensor, weights: Sequence[Tensor], blocks: tuple[Block, ...], dtype: torch.dtype, *, train: bool
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Return the outputs of all cells, c at the end of each block, block below block, and what the backward pass of each block needs."""
+    cells = data.to(dtype).contiguous()  # oneDNN reads what it is given as if it were
+    w_ih, w_hh, b_ih, b_hh = (weight.to(dtype).contiguous() for weight in weights)
+    h, c = h.to(dtype).contiguous(), c.float().contiguous()
+    outputs, carried, workspaces = [], [], []
+    for dense, block in zip(_dense(cells, blocks), blocks, strict=True):
+        out, h, c, workspace = torch.mkldnn_rnn_layer(
+            dense, w_ih, w_hh, b_ih, b_hh, h[: block.width], c[: block.width],
+            False, [], _LSTM, h.shape[1], 1, True, False, False, train,  # noqa: FBT003  # reverse, ..., has_biases, bidirectional, batch_first
+        )  # fmt: skip
+        outputs.append(out.flatten(0, 1))
+        carried.append(c)
+        workspaces.append(workspace)
+    return _joined(outputs), _joined(carried), workspaces
+
+
 class _Blocks(torch.autograd.Function):
-    """Outputs of all cells, and c at the end of each block, block below block."""
+    """A long chain; its outputs are those of all cells, and c at the end of each block."""
 
     @staticmethod
     def forward(  # noqa: PLR0917  # autograd passes by position
@@ -63,24 +88,14 @@ class _Blocks(torch.autograd.Function):
         b_hh: Tensor,
         blocks: tuple[Block, ...],
         dtype: torch.dtype,
-        train: bool,  # noqa: FBT001
     ) -> tuple[Tensor, Tensor]:
-        cells = data.to(dtype).contiguous()  # oneDNN reads what it is given as if it were
-        weights = [weight.to(dtype).contiguous() for weight in (w_ih, w_hh, b_ih, b_hh)]
+        given = (data, h, c, w_ih, w_hh, b_ih, b_hh)
+        with torch.enable_grad():  # torch keeps what the backward pass needs only where gradients are enabled
+            x, h_begin, c_begin, *weights = (tensor.detach() for tensor in given)
+            flat, ends, workspaces = _chain(x, h_begin, c_begin, weights, blocks, dtype, train=True)
         ctx.blocks, ctx.dtype = blocks, dtype
-        h_block, c_block = h.to(dtype).contiguous(), c.float().contiguous()
-        outputs, carried, workspaces = [], [], []
-        for dense, block in zip(_dense(cells, blocks), blocks, strict=True):
-            h_block, c_block = h_block[: block.width], c_block[: block.width]
-            out, h_end, c_end, workspace = _forward(dense, weights, h_block, c_block, train=train)
-            outputs.append(out.flatten(0, 1))
-            carried.append(c_end)
-            workspaces.append(workspace)
-            h_block, c_block = h_end, c_end
-        flat, ends = torch.cat(outputs), torch.cat(carried)
-        if train:
-            ctx.set_materialize_grads(False)
-            ctx.save_for_backward(data, h, c, w_ih, w_hh, b_ih, b_hh, flat, ends, *workspaces)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*given, flat, ends, *workspaces)
         return flat, ends
 
     @staticmethod
@@ -89,7 +104,7 @@ class _Blocks(torch.autograd.Function):
         given = (data, h, c, *weights)
         if torch.is_grad_enabled():
             found = gradients_with_graph(lambda *inputs: _in_torch(*inputs, ctx.blocks, ctx.dtype), given, gradients)
-            return (*found, None, None, None)
+            return (*found, None, None)
         d_flat, d_ends = (
             torch.zeros_like(of) if gradient is None else gradient.contiguous()
             for of, gradient in zip((flat, ends), gradients, strict=True)
@@ -97,7 +112,7 @@ class _Blocks(torch.autograd.Function):
         known = _Known(data.to(ctx.dtype).contiguous(), flat, h.to(ctx.dtype).contiguous(), c.float().contiguous(), ends)
         cast = [weight.to(ctx.dtype).contiguous() for weight in weights]
         summed = _back_through(ctx.blocks, known, cast, (d_flat, d_ends), ctx.saved_tensors[9:])
-        return (*(gradient.to(tensor.dtype) for gradient, tensor in zip(summed, given, strict=True)), None, None, None)
+        return (*(gradient.to(tensor.dtype) for gradient, tensor in zip(summed, given, strict=True)), None, None)
 
 
 class _Known(NamedTuple):
@@ -133,18 +148,6 @@ def _back_through(
     return [torch.cat(d_data[::-1]), _widened(d_h, len(known.h)), _widened(d_c, len(known.c)), *d_weights]
 
 
-def _forward(dense: Tensor, weights: list[Tensor], h: Tensor, c: Tensor, *, train: bool) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Run one block: outputs, h and c at its end, and what the backward pass needs."""
-    units = weights[1].shape[1]
-    with torch.set_grad_enabled(train):  # torch keeps what the backward pass needs only where gradients are enabled
-        w_ih, w_hh, b_ih, b_hh = (weight.detach() for weight in weights)
-        out, h_end, c_end, workspace = torch.mkldnn_rnn_layer(
-            dense.detach(), w_ih, w_hh, b_ih, b_hh, h.detach().unsqueeze(0), c.detach().unsqueeze(0),
-            False, [], _LSTM, units, 1, True, False, False, train,  # noqa: FBT003  # reverse, ..., has_biases, bidirectional, batch_first
-        )  # fmt: skip
-    return out, h_end[0], c_end[0], workspace
-
-
 def _backward(  # noqa: PLR0917  # named as torch's own
     dense: Tensor,
     weights: list[Tensor],
@@ -161,6 +164,11 @@ def _backward(  # noqa: PLR0917  # named as torch's own
         False, _LSTM, units, 1, True, True, False, [], False, workspace,  # noqa: FBT003
     )  # fmt: skip
     return (*found, d_h[0], d_c[0])
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Return the parts one below the other; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _dense(cells: Tensor, blocks: tuple[Block, ...]) -> list[Tensor]:

@@ -49,10 +49,11 @@ class Moves:
 
 def moves_of(index: np.ndarray, run_on: np.ndarray, device: torch.device) -> Moves:
     """Return the moves of a plan whose cells read the values `index`; each value has one cell that is not run on."""
-    own = index if not len(run_on) else np.delete(index, run_on)
-    cells = np.arange(len(index)) if not len(run_on) else np.delete(np.arange(len(index)), run_on)
-    places = np.empty(len(own), dtype=np.int64)
-    places[own] = cells
+    is_own = np.ones(len(index), dtype=bool)
+    is_own[run_on] = False
+    cells = np.flatnonzero(is_own)
+    places = np.empty_like(cells)
+    places[index[cells]] = cells
     return Moves(*(torch.from_numpy(part).to(device) for part in (index, places, run_on)))
 
 

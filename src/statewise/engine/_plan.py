@@ -14,14 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int
-from torch import Tensor
 
 from statewise.engine._costs import Cost
-from statewise.engine._transforms import is_transformed
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A dense piece of work: `time` steps of the `width` longest rows."""
 
     time: int
@@ -46,28 +43,25 @@ class Cells(NamedTuple):
 class Plan:
     """How rows of the given lengths are run.
 
-    The arithmetic is numpy's, whose calls on a few hundred numbers cost a tenth of torch's.
-
     Args:
-        lengths: `[n]`, int64 on the CPU, not negative.
+        lengths: `[n]`, int64, not negative.
         cost: of a dense block, for which the cuts are chosen; None cuts wherever a row ends.
 
     Example:
-        >>> import torch
-        >>> plan = Plan(torch.tensor([1, 3, 0, 3]))
+        >>> plan = Plan(np.array([1, 3, 0, 3]))
         >>> plan.order.tolist(), plan.blocks
         ([1, 3, 0, 2], (Block(time=1, width=3), Block(time=2, width=2)))
-        >>> Plan(torch.tensor([1, 3, 0, 3]), Cost(call=9.0, step=0.0, cell=1.0)).blocks
+        >>> Plan(np.array([1, 3, 0, 3]), Cost(call=9.0, step=0.0, cell=1.0)).blocks
         (Block(time=3, width=3),)
     """
 
-    lengths: Int[Tensor, " n"]
+    lengths: Int[np.ndarray, " n"]
     cost: Cost | None = None
 
     @cached_property
     def order(self) -> np.ndarray:
         """The rows, longest first; equally long ones keep their order: `[n]`."""
-        return np.argsort(-numbers(self.lengths), kind="stable")
+        return np.argsort(-self.lengths, kind="stable")
 
     @property
     def is_sorted(self) -> bool:
@@ -84,7 +78,7 @@ class Plan:
     @cached_property
     def sorted_lengths(self) -> np.ndarray:
         """The lengths, longest first: `[n]`."""
-        lengths: np.ndarray = numbers(self.lengths)[self.order]
+        lengths: np.ndarray = self.lengths[self.order]
         return lengths
 
     @cached_property
@@ -120,7 +114,7 @@ class Plan:
         """What each cell is."""
         times = np.repeat(np.arange(len(self.widths)), self.widths)
         places = np.arange(len(times)) - np.repeat(self.starts, self.widths)
-        if self.cost is None:
+        if len(times) == self.lengths.sum():
             return Cells(times, places, times[:0])
         last = self.sorted_lengths[places] - 1
         return Cells(np.minimum(times, last), places, np.flatnonzero(times > last))
@@ -132,10 +126,9 @@ class Plan:
         cells: np.ndarray = self.starts[self.sorted_lengths[:num_rows] - 1] + np.arange(num_rows)
         return cells
 
-    def gather(self, first: Int[Tensor, " n"], stride: int) -> np.ndarray:
+    def gather(self, first: Int[np.ndarray, " n"], stride: int) -> np.ndarray:
         """Return where the value that each cell reads is, when step t of row r is at `first[r] + t * stride`: `[cells]`."""
-        begin = numbers(first)[self.order]
-        index: np.ndarray = begin[self.cells.place] + self.cells.time * stride
+        index: np.ndarray = first[self.order][self.cells.place] + self.cells.time * stride
         return index
 
     @cached_property
@@ -145,12 +138,6 @@ class Plan:
         there: np.ndarray = self.starts[mirrored] + self.cells.place
         there[self.cells.run_on] = self.cells.run_on
         return there
-
-
-def numbers(tensor: Int[Tensor, " n"]) -> np.ndarray:
-    """Return whole numbers as an array; those that torch.func made have no memory to share."""
-    found: np.ndarray = np.array(tensor.tolist(), dtype=np.int64) if is_transformed() else tensor.numpy()
-    return found
 
 
 def cut_blocks(descending: list[int], cost: Cost | None) -> tuple[Block, ...]:

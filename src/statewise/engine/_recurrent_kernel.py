@@ -60,6 +60,11 @@ class RecurrentKernel:
             return _found_axes[self.module]
         return self._find_axes(values)
 
+    @property
+    def begins_alike(self) -> bool:
+        """A module may begin each row as it likes."""
+        return False
+
     def initial_state(self, rows: int, values: Tensor) -> State:
         """Ask the module, and see that it gave as many rows as were asked for."""
         state = self._initial(rows, values)
@@ -86,7 +91,7 @@ class RecurrentKernel:
                 )
         return outputs, final
 
-    def plan(self, lengths: Tensor, values: Tensor) -> Plan:  # noqa: ARG002
+    def plan(self, lengths: np.ndarray, values: Tensor) -> Plan:  # noqa: ARG002
         """Cut wherever a row ends: only there does a module of one's own hand out its state, and what it would do beyond is unknown."""
         return Plan(lengths)
 

@@ -7,6 +7,7 @@ with hooks or a forward of its own is called itself, and so is any on CUDA, wher
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -41,11 +42,16 @@ class TorchKernel:
 
     def check(self, values: Tensor) -> None:
         """Refuse values that are not `[steps, input_size]` in the dtype of the weights."""
-        check_values(values, name=self.name, input_size=self.module.input_size, dtype=self._weight("weight_ih", 0, "").dtype)
+        check_values(values, name=self.name, input_size=self.module.input_size, dtype=self._first.weights[0].dtype)
 
     def check_state(self, state: State, rows: int, values: Tensor) -> State:  # noqa: ARG002
         """Return the state, h or (h, c), each `[layers * directions, rows, size]`."""
         return checked_state(state, self._state_shapes(rows), name=self.name, axes="[layers * directions, rows, size]")
+
+    @property
+    def begins_alike(self) -> bool:
+        """Zeros are."""
+        return True
 
     def initial_state(self, rows: int, values: Tensor) -> State:
         """Return zeros, as torch does."""
@@ -60,15 +66,15 @@ class TorchKernel:
         outputs, final = self.module(dense.transpose(0, 1), state)
         return outputs.transpose(0, 1), final
 
-    def plan(self, lengths: Tensor, values: Tensor) -> Plan:
+    def plan(self, lengths: np.ndarray, values: Tensor) -> Plan:
         """Return where time is cut: by cost where blocks may waste cells, else wherever a row ends."""
-        if self._must_be_called or self._layer(0, "").is_packed(values):
+        if self._must_be_called or self._first.is_packed:
             return Plan(lengths)
-        return self._layer(0, "").plan(lengths, values)
+        return self._first.plan(lengths, values)
 
     def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan over its cells."""
-        is_packed = self._layer(0, "").is_packed(data)
+        is_packed = self._first.is_packed
         if not (self._must_be_called or is_packed):
             return self._layers(data, state, plan, ends)
         if is_packed or self.module.bidirectional:
@@ -89,7 +95,7 @@ class TorchKernel:
         size = (self.module.proj_size or self.module.hidden_size) * (2 if self.module.bidirectional else 1)
         return values.new_zeros((0, size))
 
-    @property
+    @cached_property
     def _must_be_called(self) -> bool:
         """Whether a call of the module is more than its weights: it has hooks, or a forward of its own."""
         return is_more_than_its_weights(self.module)
@@ -124,7 +130,7 @@ class TorchKernel:
         self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None, number: int, suffix: str, reversal: Tensor | None
     ) -> tuple[Tensor, Leaves]:
         """Run one layer in one direction; backwards, over rows that are reversed each at its own end."""
-        layer = self._layer(number, suffix)
+        layer = self._layer(number, suffix) if number or suffix else self._first
         if not suffix:
             outputs, final = layer.run(data, state, plan, ends)
         else:
@@ -133,24 +139,24 @@ class TorchKernel:
             outputs = permuted(outputs, reversal)
         return outputs, final or ()
 
+    @cached_property
+    def _weights(self) -> list[tuple[Tensor, ...]]:
+        """The weights of each layer and direction as they are now, in torch's order; a parametrized one is computed anew, once."""
+        return [tuple(weights) for weights in self.module.all_weights]
+
+    @cached_property
+    def _first(self) -> Layer:
+        """The first layer, which also says how all of them are run."""
+        return self._layer(0, "")
+
     def _layer(self, number: int, suffix: str) -> Layer:
-        """Return one layer in one direction, with its weights as they are now."""
-        weights = tuple(self._weight(kind, number, suffix) for kind in self._weight_kinds())
-        return Layer(mode=self.module.mode.lower(), weights=weights, has_biases=self.module.bias)
+        """Return one layer in one direction."""
+        place = number * len(self._directions()) + bool(suffix)
+        return Layer(mode=self.module.mode.lower(), weights=self._weights[place], has_biases=self.module.bias)
 
     def _directions(self) -> tuple[str, ...]:
         """Return how the names of the weights of each direction end."""
         return ("", "_reverse") if self.module.bidirectional else ("",)
-
-    def _weight_kinds(self) -> list[str]:
-        """Return the names of a layer's weights in the order in which torch's functions take them."""
-        biases = ["bias_ih", "bias_hh"] if self.module.bias else []
-        return ["weight_ih", "weight_hh", *biases, *(["weight_hr"] if self.module.proj_size else [])]
-
-    def _weight(self, kind: str, layer: int, suffix: str) -> Tensor:
-        """Return a weight by name, so that a parametrized one is computed anew."""
-        weight: Tensor = getattr(self.module, f"{kind}_l{layer}{suffix}")
-        return weight
 
     def _state_shapes(self, rows: int) -> tuple[tuple[int, int, int], ...]:
         """Return the shapes of h, and for an LSTM of c."""

@@ -16,7 +16,6 @@ from statewise.engine._cell_kernel import TorchCell
 from statewise.engine._checks import check_dense, check_flags
 from statewise.engine._kernels import Kernel, kernel_for
 from statewise.engine._moves import moves_of
-from statewise.engine._plan import numbers
 from statewise.engine._recurrent import Recurrent
 from statewise.engine._segments import Segments, of_lanes, of_sequences
 from statewise.engine._torch_kernel import TorchRNN
@@ -90,7 +89,7 @@ def unroll(module: Any, inputs: Any, state: State = None, *, is_first: Any = Non
         values, segments = inputs.flatten(0, 1), of_lanes(time, batch, is_first)
     kernel.check(values)
     begin = _begin(kernel, values, segments, state)
-    outputs, final = _run(kernel, values, segments, begin, return_state=return_state)
+    outputs, final = _run(kernel, values, segments, begin, is_alike=state is None and kernel.begins_alike, return_state=return_state)
     return inputs.with_values(outputs) if isinstance(inputs, Ragged) else outputs.view(*inputs.shape[:2], *outputs.shape[1:]), final
 
 
@@ -99,22 +98,23 @@ def _begin(kernel: Kernel, values: Tensor, segments: Segments, state: State) -> 
     if state is None:
         return kernel.initial_state(len(segments.row), values)
     given = kernel.check_state(state, len(segments.last), values)
-    if not bool(segments.is_new.any()):
+    if not segments.is_new.any():
         return given
     axes = kernel.axes(values)
-    own = given if segments.is_one_a_row else select(given, segments.row, axes)
-    return reset(own, segments.is_new, kernel.initial_state(len(segments.row), values), axes)
+    own = given if segments.is_one_a_row else select(given, torch.from_numpy(segments.row), axes)
+    return reset(own, torch.from_numpy(segments.is_new), kernel.initial_state(len(segments.row), values), axes)
 
 
-def _run(kernel: Kernel, values: Tensor, segments: Segments, begin: State, *, return_state: bool) -> tuple[Tensor, State]:
-    """Return the outputs `[steps, *]` in the order of the values, and the final state of each row."""
+def _run(kernel: Kernel, values: Tensor, segments: Segments, begin: State, *, is_alike: bool, return_state: bool) -> tuple[Tensor, State]:
+    """Return the outputs `[steps, *]` in the order of the values, and the final state of each row; `is_alike`: all rows begin the same."""
     plan = kernel.plan(segments.lengths, values)
     if not plan.blocks:
         return kernel.no_outputs(values), begin if return_state else None
-    sorted_begin = begin if plan.is_sorted else select(begin, torch.from_numpy(plan.order), kernel.axes(values))
-    ends = plan.inverse[numbers(segments.last)] if return_state else None
+    if not (is_alike or plan.is_sorted):
+        begin = select(begin, torch.from_numpy(plan.order), kernel.axes(values))
+    ends = plan.inverse[segments.last] if return_state else None
     if plan.is_whole and segments.stride == len(segments.row):  # lanes that no reset cuts lie in cell order already
-        return kernel.ragged(values, sorted_begin, plan, ends)
+        return kernel.ragged(values, begin, plan, ends)
     moves = moves_of(plan.gather(segments.first, segments.stride), plan.cells.run_on, values.device)
-    cells, final = kernel.ragged(moves.to_cells(values), sorted_begin, plan, ends)
+    cells, final = kernel.ragged(moves.to_cells(values), begin, plan, ends)
     return moves.to_values(cells), final

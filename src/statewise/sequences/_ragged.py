@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -51,11 +50,12 @@ class Ragged:
         asked = "Ragged(values, lengths)"
         lengths = _layouts.as_lengths(self.lengths, asked=asked)
         object.__setattr__(self, "lengths", lengths)
-        if self.values.ndim < 1 or int(lengths.sum()) != self.values.shape[0]:
+        total = sum(lengths.tolist())  # as in `as_lengths`: Python is faster than a call of torch on a few hundred numbers
+        if self.values.ndim < 1 or total != self.values.shape[0]:
             raise ShapeError(
                 asked=asked,
                 where="lengths",
-                arrived=f"they add up to {int(lengths.sum())} steps, but values has shape {tuple(self.values.shape)}",
+                arrived=f"they add up to {total} steps, but values has shape {tuple(self.values.shape)}",
                 hint="values holds all steps one after another, [steps, ...]; from a padded tensor use Ragged.from_padded(x, lengths).",
             )
 
@@ -103,8 +103,8 @@ class Ragged:
         """Return other values for the same steps."""
         if values.ndim < 1 or values.shape[0] != self.num_steps:
             return Ragged(values, self.lengths)  # which refuses them
-        made = copy.copy(self)  # with the offsets, where they are known
-        object.__setattr__(made, "values", values)
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), values=values)  # with the offsets, where they are known
         return made
 
     def select(self, rows: Int[Tensor, " k"] | Bool[Tensor, " n"] | Sequence[int]) -> Ragged:
