@@ -56,8 +56,8 @@ def run_blocks(
 
 def _chain(  # noqa: PLR0917  # as autograd passes them
     data: Tensor, h: Tensor, c: Tensor, weights: Sequence[Tensor], blocks: tuple[Block, ...], dtype: torch.dtype, *, train: bool
-) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Return the outputs of all cells, c at the end of each block, block below block, and what the backward pass of each block needs."""
+) -> tuple[Tensor, Tensor, list[Any]]:
+    """Return the outputs of all cells, c at the end of each block, block below block, and what each block's backward pass needs."""
     cells = data.to(dtype).contiguous()  # oneDNN reads what it is given as if it were
     w_ih, w_hh, b_ih, b_hh = (weight.to(dtype).contiguous() for weight in weights)
     h, c = h.to(dtype).contiguous(), c.float().contiguous()

@@ -119,7 +119,7 @@ def estimate_all(units: Units, positive: int | None) -> Estimates:
     values = per_class(units.total)
     of_class = {name: [_class_estimate(units, spread, name, each) for each in range(len(values[name]))] for name in PER_CLASS}
     whole = overall(units.total, positive)
-    metrics = {"accuracy": _accuracy(units, spread)}
+    metrics = {"accuracy": _accuracy(units, spread.overall["accuracy"])}
     for name in METRICS[1:]:
         if positive is not None and name != "balanced_accuracy":
             metrics[name] = of_class[name][positive]
@@ -129,9 +129,9 @@ def estimate_all(units: Units, positive: int | None) -> Estimates:
     return Estimates(metrics, of_class)
 
 
-def _accuracy(units: Units, spread: _Spread) -> Estimate:
+def _accuracy(units: Units, error: float) -> Estimate:
     hits, rows = int(units.total.hits.sum()), int(units.total.total[0])
-    return _Ratio(float(overall(units.total, None)["accuracy"]), hits, rows, spread.overall["accuracy"], units.num_units).estimate(units)
+    return _Ratio(float(overall(units.total, None)["accuracy"]), hits, rows, error, units.num_units).estimate(units)
 
 
 def accuracy_over_units(correct: np.ndarray, units: Sequence[str] | np.ndarray) -> Estimate:
@@ -151,7 +151,8 @@ def accuracy_over_units(correct: np.ndarray, units: Sequence[str] | np.ndarray) 
     right = np.zeros(len(correct), dtype=np.int64)
     predicted = 1 - np.asarray(correct).astype(bool).astype(np.int64)
     counted = units_of_rows(right, predicted, of_unit, 2, "sequence")
-    return _accuracy(counted, _Spread.of(counted, None))
+    # Where each unit has one row the interval is exact, and needs no error; this is asked after every epoch.
+    return _accuracy(counted, 0.0 if counted.one_row else _Spread.of(counted, None).overall["accuracy"])
 
 
 def clopper_pearson(k: float, m: float) -> _Ends:

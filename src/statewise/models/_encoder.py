@@ -101,7 +101,7 @@ class Encoder(nn.Module):
             codes = recode(parts[name].values, (categories or {}).get(name, seen), seen)
             columns.append(embedding(codes))
         first = next(iter(parts.values()))
-        return first.with_values(torch.cat(columns, dim=1))
+        return first.with_values(torch.cat(columns, dim=1) if len(columns) > 1 else columns[0])
 
     def known_ahead(self, parts: Mapping[str, Ragged], beyond: Mapping[str, Ragged] | None = None) -> Tensor:
         """Return what is known beforehand of the steps that each forecast is about: `[steps, horizon * known]`.

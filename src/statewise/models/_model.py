@@ -125,15 +125,16 @@ class Model(nn.Module):
         """
         parts = _as_parts(inputs)
         encoded: Ragged = self.encoder(parts, categories)
-        if bool((encoded.lengths == 0).any()):
+        if 0 in encoded.lengths.tolist():
             raise ShapeError(
                 asked="call the model",
                 where="lengths",
                 arrived="a sequence without a step",
                 hint="Leave it out with .select(...): there is nothing to read in it.",
             )
-        begin = self.initial_state(len(encoded), dtype=encoded.values.dtype) if state is None else state
-        outputs, final = unroll(self.core, encoded, begin, return_state=return_state)
+        if state is None and self.learned_state:
+            state = self.initial_state(len(encoded), dtype=encoded.values.dtype)
+        outputs, final = unroll(self.core, encoded, state, return_state=return_state)
         features = self._read_out(outputs, encoded, static)
         if self.config.num_known:
             features = torch.cat([features, self.encoder.known_ahead(parts, beyond)], dim=1)

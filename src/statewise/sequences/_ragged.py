@@ -114,13 +114,19 @@ class Ragged:
             ShapeError: a row that does not exist, or a mask of another length.
         """
         index = as_rows(rows, len(self), asked="Ragged.select(rows)").to(self.lengths.device)
-        steps = self.steps_of(index).to(self.values.device)
-        return Ragged(self.values.index_select(0, steps), self.lengths[index])
+        return self.taken(index, self.steps_of(index))
+
+    def taken(self, rows: Int[Tensor, " k"], steps: Int[Tensor, " steps"]) -> Ragged:
+        """Return the given sequences, whose steps are known from `steps_of`."""
+        made = object.__new__(Ragged)  # what is taken from something that fits fits: it is not looked at again
+        vars(made).update(values=self.values.index_select(0, steps.to(self.values.device)), lengths=self.lengths[rows])
+        return made
 
     def steps_of(self, rows: Int[Tensor, " k"]) -> Int[Tensor, " steps"]:
         """Return the numbers of the steps of the given sequences, in the order asked."""
         lengths = self.lengths[rows]
-        return self.offsets[:-1][rows].repeat_interleave(lengths) + _layouts.positions_of(lengths)
+        gaps = self.offsets[:-1][rows] - (lengths.cumsum(0) - lengths)
+        return gaps.repeat_interleave(lengths) + torch.arange(int(lengths.sum()), device=lengths.device)
 
     def to(self, device: torch.device | str) -> Ragged:
         """Return the same sequences on another device."""

@@ -250,16 +250,13 @@ class Sequences:
         """
         index = as_rows(rows, len(self), asked="Sequences.select(rows)")
         numbers = index.tolist()
-        inputs = {name: part.select(index) for name, part in self.parts.items()}
-        steps: Tensor | None = None
+        steps = next(iter(self.parts.values())).steps_of(index)
+        inputs = {name: part.taken(index, steps) for name, part in self.parts.items()}
 
         def per_sequence(values: Any) -> Any:
             return values[index.to(values.device)] if isinstance(values, Tensor) else tuple([values[row] for row in numbers])
 
         def per_step(values: Any) -> Any:
-            nonlocal steps
-            if steps is None:
-                steps = next(iter(self.parts.values())).steps_of(index)
             return values[steps.to(values.device)]
 
         chosen = {

@@ -75,7 +75,9 @@ class Objective:
         if self.holds == "values" and self.loss is None:
             values, targets, weights = _flat(values, targets, weights)
         scored = (weights if weights.ndim == 1 else weights.amin(dim=1)) > 0
-        values, targets, weights = values[scored], targets[scored], weights[scored].to(values)
+        if not bool(scored.all()):
+            values, targets, weights = values[scored], targets[scored], weights[scored]
+        weights = weights.to(values)
         correct = None
         if not len(targets):
             return Scored(values.sum() * 0, values.new_zeros(()), targets.bool() if self.holds == "classes" else None, scored)
