@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from statewise.contracts._batch import Batch, Padding, make_batch, single_input
+from statewise.contracts._batch import Batch, Padding, make_batch
 from statewise.contracts._contract import Contract
+from statewise.contracts._door import Call, Door
 from statewise.contracts._signature import read_signature
 from statewise.engine import Recurrent, unroll
 from statewise.errors import ContractError, DataError, ShapeError, StatewiseError
@@ -24,11 +25,7 @@ from statewise.sequences import Ragged, Sequences
 from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from statewise.types import Each, State, Task
-
-    Call: TypeAlias = Callable[[nn.Module, Batch], Any]
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ class Adapted:
     @property
     def takes_state(self) -> bool:
         """Whether a state that is given reaches the module; of a `call=` nobody knows, so it is believed."""
-        return not isinstance(self._run, _Padded) or self._run.call is not None or "state" in (self.contract.takes or ())
+        return not isinstance(self._run, _Padded) or self._run.door.takes_state
 
     @property
     def sees_beyond(self) -> bool:
@@ -129,7 +126,7 @@ class Adapted:
             raise
         except (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError) as problem:
             check_features(self.module, data)
-            own = isinstance(self._run, _Padded) and self._run.call is not None
+            own = isinstance(self._run, _Padded) and self._run.door.call is not None
             raise ContractError(
                 asked=f"call {type(self.module).__name__}",
                 where="your call=" if own else f"forward, called as {self.contract!r}",
@@ -231,12 +228,11 @@ class _Padded:
     """A stranger's module, called on padded tensors through its contract or the user's own line."""
 
     def __init__(self, module: nn.Module, contract: Contract, call: Call | None) -> None:
-        self.module, self.contract, self.call = module, contract, call
+        self.module, self.contract, self.door = module, contract, Door(contract=contract, call=call)
         self.name = type(module).__name__
-        self.sees_lengths = call is not None or bool({"lengths", "mask"} & set(contract.takes or ()))
 
     def __call__(self, data: Sequences, state: State, *, return_state: bool) -> Outputs:  # noqa: ARG002  # it comes as it comes
-        if self.sees_lengths or len(set(data.lengths.tolist())) <= 1:
+        if self.door.sees_lengths or len(set(data.lengths.tolist())) <= 1:
             return self._call_once(data, state)
         assert state is None, "a state goes on in pieces of one length: see `Carrier`"
         groups = [torch.nonzero(data.lengths == length).flatten() for length in sorted(set(data.lengths.tolist()))]
@@ -251,33 +247,10 @@ class _Padded:
     def _call_once(self, data: Sequences, state: State) -> Outputs:
         padding = Padding(data.lengths, self.contract.padding or "right")
         batch = make_batch(data, padding, state, device_of(self.module))
-        self._reset()
-        result = self.call(self.module, batch) if self.call is not None else self.module(*self._arguments(batch))
-        output, final = self._output_and_state(result)
-        time_first = self.call is None and self.contract.batch_first is False
+        self.door.reset(self.module)
+        output, final = self.door.ask(self.module, batch)
+        time_first = self.door.call is None and self.contract.batch_first is False
         return Outputs(*self._flat(output, data, padding, time_first=time_first), state=final)
-
-    def _reset(self) -> None:
-        if self.contract.reset is not None:
-            _resolve(self.module, self.contract.reset, "reset")()
-
-    def _arguments(self, batch: Batch) -> list[Any]:
-        def order(tensor: Tensor) -> Tensor:
-            return tensor if self.contract.batch_first else tensor.transpose(0, 1)
-
-        state = batch.state
-        if state is None and self.contract.initial_state is not None:
-            state = _resolve(self.module, self.contract.initial_state, "initial_state")(len(batch.lengths))
-        mask = batch.mask if self.contract.mask == "valid" else ~batch.mask
-        given = {"lengths": batch.lengths, "state": state, "mask": order(mask), "is_first": order(batch.is_first)}
-        return [order(single_input(batch, self.name)) if name == "x" else given[name] for name in self.contract.takes or ()]
-
-    def _output_and_state(self, result: Any) -> tuple[Any, State]:
-        if isinstance(result, (Tensor, PackedSequence)):
-            return result, None
-        if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], (Tensor, PackedSequence)):
-            return result
-        raise self._refuse(f"a {type(result).__name__}", "Give call=lambda module, batch: ... that returns output or (output, state).")
 
     def _flat(self, output: Tensor | PackedSequence, data: Sequences, padding: Padding, *, time_first: bool) -> tuple[Tensor, Each]:
         n, time = len(data), padding.time
@@ -314,18 +287,6 @@ def device_of(module: nn.Module) -> torch.device:
     """Return where the module's first parameter or buffer lies; the CPU for one without any."""
     first: Tensor | None = next(chain(module.parameters(), module.buffers()), None)
     return torch.device("cpu") if first is None else first.device
-
-
-def _resolve(module: nn.Module, given: str | Callable[..., Any], field: str) -> Callable[..., Any]:
-    found = getattr(module, given, None) if isinstance(given, str) else given
-    if callable(found):
-        return found
-    raise ContractError(
-        asked=f"call {type(module).__name__}",
-        where=f"contract field {field!r}",
-        arrived=f"the module has no method {given!r}",
-        hint="Name a method of the module, or give a callable.",
-    )
 
 
 def resolved(adapted: Adapted, outputs: Outputs) -> Contract:
