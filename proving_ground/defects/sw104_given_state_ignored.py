@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from proving_ground.cases import Defect, Sizes, Variant
 from statewise.contracts import Contract
@@ -47,7 +47,7 @@ class ResidualTagger(nn.Module):
 
     def init_hidden(self, rows: int) -> Tensor:
         """Return the state before the first step."""
-        return self.lower.weight_hh_l0.new_zeros(2, rows, self.lower.hidden_size)
+        return next(self.parameters()).new_zeros(2, rows, self.lower.hidden_size)
 
     def forward(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Return one output a step, and the state after the last."""

@@ -78,11 +78,10 @@ class StreamTagger(nn.Module):
     def forward(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Return one output a step, and the state after the last."""
         features, last = self.gru(x, hidden)
-        last = last.detach()
         if self._reuses:
             if self.space is None or self.space.shape != last.shape or self.space.dtype != last.dtype:
                 self.space = torch.empty_like(last)
-            last = self.space.copy_(last)
+            last = self.space.copy_(last.detach())
         return self.head(features), last
 
 
