@@ -72,11 +72,11 @@ class ConvolvedTagger(nn.Module):
 
 
 class CentredReader(nn.Module):
-    """An LSTM cell that reads how far each step is from the mean of the steps so far."""
+    """An LSTM cell that reads each step, and how far it is from the mean of the steps so far."""
 
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
-        self.cell = nn.LSTMCell(sizes.inputs, sizes.hidden)
+        self.cell = nn.LSTMCell(2 * sizes.inputs, sizes.hidden)
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self._carries_mean = not broken
 
@@ -85,7 +85,7 @@ class CentredReader(nn.Module):
         weight = self.cell.weight_ih
         state = {name: weight.new_zeros(rows, self.cell.hidden_size) for name in ("h", "c")}
         if self._carries_mean:
-            state |= {"total": weight.new_zeros(rows, self.cell.input_size), "count": weight.new_zeros(rows, 1)}
+            state |= {"total": weight.new_zeros(rows, self.cell.input_size // 2), "count": weight.new_zeros(rows, 1)}
         return state
 
     def forward(self, x: Tensor, state: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -94,7 +94,7 @@ class CentredReader(nn.Module):
         total, count = state.get("total", torch.zeros_like(x[:, 0])), state.get("count", x.new_zeros(len(x), 1))
         for step in x.unbind(dim=1):
             total, count = total + step, count + 1
-            h, c = self.cell(step - total / count, (h, c))
+            h, c = self.cell(torch.cat([step, step - total / count], dim=-1), (h, c))
         after = {"h": h, "c": c}
         return self.head(h), (after | {"total": total, "count": count} if self._carries_mean else after)
 

@@ -33,7 +33,7 @@ class LayeredTagger(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """An LSTM over tokens that begins where the text before ended; rows of two batches need not be of the same text."""
+    """An LSTM over tokens that goes on where the texts of the batch before ended."""
 
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
