@@ -163,4 +163,5 @@ DEFECT = Defect(
             contract=ENDS,
         ),
     ),
+    seen_in=("HIT-SCIR/ELMoForManyLangs#68", "nyu-mll/jiant#345"),
 )

@@ -197,4 +197,5 @@ DEFECT = Defect(
             contract=TAGS,
         ),
     ),
+    seen_in=("soumith/cudnn.torch#348", "tensorflow/tensorflow#34055"),
 )

@@ -228,4 +228,5 @@ DEFECT = Defect(
             reads="tokens",
         ),
     ),
+    seen_in=("huggingface/transformers#45513",),
 )

@@ -192,4 +192,5 @@ DEFECT = Defect(
             contract=_promise("initial_state"),
         ),
     ),
+    seen_in=("neulab/xnmt#223", "huggingface/transformers#45513"),
 )

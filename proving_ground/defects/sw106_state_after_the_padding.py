@@ -233,4 +233,5 @@ DEFECT = Defect(
             contract=READS,
         ),
     ),
+    seen_in=("keras-team/keras#1300",),
 )

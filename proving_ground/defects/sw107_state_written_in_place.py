@@ -176,4 +176,5 @@ DEFECT = Defect(
             contract=TAGS,
         ),
     ),
+    seen_in=("pytorch/pytorch#142303",),
 )

@@ -166,4 +166,5 @@ DEFECT = Defect(
             contract=_promise("zero_state", batch_first=False),
         ),
     ),
+    seen_in=("OpenNMT/OpenNMT-py#1521",),
 )

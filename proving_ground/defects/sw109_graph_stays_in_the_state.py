@@ -190,4 +190,5 @@ DEFECT = Defect(
             reads="tokens",
         ),
     ),
+    seen_in=("synsense/sinabs#5",),
 )
