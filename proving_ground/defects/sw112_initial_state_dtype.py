@@ -56,19 +56,19 @@ class CellLoop(nn.Module):
 
 
 class PackedClassifier(nn.Module):
-    """Packed LSTM with a learned h0; only the memory begins as a fresh tensor."""
+    """Packed LSTM with a learned memory to begin with; only h0 is a fresh tensor."""
 
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
-        self.h0 = nn.Parameter(torch.zeros(1, 1, sizes.hidden))
+        self.c0 = nn.Parameter(torch.zeros(1, 1, sizes.hidden))
         self.lstm = nn.LSTM(sizes.inputs, sizes.hidden, batch_first=True)
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self._single = broken
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return scores `[batch, outputs]`."""
-        h0 = self.h0.expand(-1, len(x), -1).contiguous()
-        c0 = torch.zeros(h0.shape, dtype=torch.float32, device=x.device) if self._single else torch.zeros_like(h0)
+        c0 = self.c0.expand(-1, len(x), -1).contiguous()
+        h0 = torch.zeros(c0.shape, dtype=torch.float32, device=x.device) if self._single else torch.zeros_like(c0)
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         _, (h, _) = self.lstm(packed, (h0, c0))
         scores: Tensor = self.head(h[-1])
@@ -138,7 +138,7 @@ DEFECT = Defect(
             ),
         ),
         Variant(
-            name="packed LSTM classifier, learned h0 and fixed c0",
+            name="packed LSTM classifier, learned c0 and fixed h0",
             broken=partial(PackedClassifier, broken=True),
             mended=partial(PackedClassifier, broken=False),
             contract=Contract(

@@ -67,7 +67,7 @@ class ElmanTagger(nn.Module):
 
 
 class LearnedStart(nn.Module):
-    """Embedding and GRU with a learned initial state."""
+    """Embedding and GRU with a learned initial state, read at each row's own last word."""
 
     def __init__(self, sizes: Sizes, *, broken: bool, batch_size: int = 8) -> None:
         super().__init__()
@@ -79,10 +79,10 @@ class LearnedStart(nn.Module):
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """Return scores `[batch, outputs]`."""
-        packed = pack_padded_sequence(self.embed(tokens), lengths.cpu(), batch_first=True, enforce_sorted=False)
         h0 = self.h0 if self._fixed else self.h0.expand(-1, len(tokens), -1).contiguous()
-        _, h = self.gru(packed, h0)
-        scores: Tensor = self.head(h[-1])
+        out, _ = self.gru(self.embed(tokens), h0)
+        last = (lengths.to(tokens.device) - 1).view(-1, 1, 1).expand(-1, 1, out.size(2))
+        scores: Tensor = self.head(out.gather(1, last).squeeze(1))
         return scores
 
 
@@ -93,7 +93,7 @@ class AttentiveBiGRU(nn.Module):
         super().__init__()
         self.batch_size = batch_size
         self.gru = nn.GRU(sizes.inputs, sizes.hidden // 2, bidirectional=True, batch_first=True)
-        self.attend = nn.Linear(sizes.hidden, 1)
+        self.attend = nn.Linear(sizes.hidden, 1, bias=False)
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self._fixed = broken
 
@@ -175,7 +175,7 @@ DEFECT = Defect(
             ),
         ),
         Variant(
-            name="packed GRU text classifier, learned initial state a row",
+            name="GRU text classifier, learned initial state a row",
             broken=partial(LearnedStart, broken=True),
             mended=partial(LearnedStart, broken=False),
             reads="tokens",

@@ -49,15 +49,20 @@ class EpisodeLSTM(nn.Module):
         self.first = nn.Parameter(torch.zeros(2, sizes.hidden))
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
 
+    def initial_state(self, batch_size: int) -> Pair:
+        """Return h and c, `[batch, hidden]` each."""
+        h, c = self.first.unsqueeze(1).expand(-1, batch_size, -1)
+        return h, c
+
     def begin(self, is_first: Tensor, state: Pair) -> Pair:
         """Return the state with that of rows that begin anew replaced."""
         h, c = state
         h0, c0 = self.first
         return torch.where(is_first[:, None], h0, h), torch.where(is_first[:, None], c0, c)
 
-    def forward(self, x: Tensor, state: Pair | None, is_first: Tensor) -> tuple[Tensor, Pair]:
+    def forward(self, x: Tensor, state: Pair, is_first: Tensor) -> tuple[Tensor, Pair]:
         """Return scores `[time, batch, outputs]` and the state."""
-        h, c = self.first.unsqueeze(1).expand(-1, x.size(1), -1) if state is None else state
+        h, c = state
         hidden = []
         for step, begins in zip(x, is_first, strict=True):
             h, c = self.cell(step, self.begin(begins, (h, c)))
@@ -159,6 +164,7 @@ DEFECT = Defect(
                 each="step",
                 takes=("x", "state", "is_first"),
                 batch_first=False,
+                initial_state="initial_state",
                 returns_state=True,
                 causal=True,
                 stateful=False,

@@ -24,9 +24,12 @@ class GruAgent(nn.Module):
         self.policy = nn.Linear(sizes.hidden + sizes.inputs, sizes.outputs)
         self._whole = broken
 
-    def forward(self, x: Tensor, state: Tensor | None, is_first: Tensor) -> tuple[Tensor, Tensor]:
+    def init_hidden(self, batch_size: int) -> Tensor:
+        """Return zeros `[batch, hidden]`."""
+        return self.policy.weight.new_zeros(batch_size, self.cell.hidden_size)
+
+    def forward(self, x: Tensor, h: Tensor, is_first: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores `[batch, time, outputs]` and the state."""
-        h = x.new_zeros(len(x), self.cell.hidden_size) if state is None else state
         scores = []
         for t in range(x.size(1)):
             first = is_first[:, t]
@@ -136,6 +139,7 @@ DEFECT = Defect(
                 each="step",
                 takes=("x", "state", "is_first"),
                 batch_first=True,
+                initial_state="init_hidden",
                 returns_state=True,
                 causal=True,
                 stateful=False,

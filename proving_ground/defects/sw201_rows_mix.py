@@ -37,7 +37,7 @@ class AttentiveBiLSTM(nn.Module):
         super().__init__()
         self.embed = nn.Embedding(sizes.vocabulary, sizes.hidden, padding_idx=0)
         self.lstm = nn.LSTM(sizes.hidden, sizes.hidden // 2, bidirectional=True, batch_first=True)
-        self.score = nn.Sequential(nn.Linear(sizes.hidden, sizes.hidden), nn.Tanh(), nn.Linear(sizes.hidden, 1))
+        self.score = nn.Sequential(nn.Linear(sizes.hidden, sizes.hidden), nn.Tanh(), nn.Linear(sizes.hidden, 1, bias=False))
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self._softmax = nn.Softmax(dim=0 if broken else 1)
 
@@ -69,13 +69,28 @@ class ViewTagger(nn.Module):
         return scores
 
 
+class Standardise(nn.Module):
+    """Maps `[batch, channels, time]` less their mean and by their deviation, each taken over some of the axes."""
+
+    def __init__(self, channels: int, *, over: tuple[int, ...]) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels, 1))
+        self.shift = nn.Parameter(torch.zeros(channels, 1))
+        self._over = over
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return maps of the same shape."""
+        variance, mean = torch.var_mean(maps, dim=self._over, unbiased=False, keepdim=True)
+        return (maps - mean) * torch.rsqrt(variance + 1e-5) * self.scale + self.shift
+
+
 class NormalisedCRNN(nn.Module):
-    """Convolution, normalisation and LSTM, as for spectrograms; the normalisation keeps no running statistics."""
+    """Convolution, normalisation and LSTM, as for spectrograms; the normalisation has no running statistics."""
 
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(sizes.inputs, sizes.hidden, kernel_size=3, padding=1)
-        self.norm = nn.BatchNorm1d(sizes.hidden, track_running_stats=False) if broken else nn.GroupNorm(1, sizes.hidden)
+        self.conv = nn.Conv1d(sizes.inputs, sizes.hidden, kernel_size=3, padding=1, bias=False)
+        self.norm = Standardise(sizes.hidden, over=(0, 2) if broken else (1, 2))
         self.lstm = nn.LSTM(sizes.hidden, sizes.hidden, batch_first=True)
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
 

@@ -51,7 +51,7 @@ class NormalisedCRNN(nn.Module):
 
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(sizes.inputs, sizes.hidden, kernel_size=3, padding=1)
+        self.conv = nn.Conv1d(sizes.inputs, sizes.hidden, kernel_size=3, padding=1, bias=False)
         self.norm = nn.InstanceNorm1d(sizes.hidden, affine=True) if broken else nn.GroupNorm(1, sizes.hidden)
         self.lstm = nn.LSTM(sizes.hidden, sizes.hidden, batch_first=True)
         self.fc = nn.Linear(sizes.hidden, sizes.outputs)
@@ -107,7 +107,7 @@ class SqueezedAttention(nn.Module):
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
         self.lstm = nn.LSTM(sizes.inputs, sizes.hidden // 2, bidirectional=True, batch_first=True)
-        self.energy = nn.Linear(sizes.hidden, 1)
+        self.energy = nn.Linear(sizes.hidden, 1, bias=False)
         self.fc = nn.Linear(sizes.hidden, sizes.outputs)
         self._all_axes = broken
 
@@ -143,7 +143,7 @@ DEFECT = Defect(
             ),
         ),
         Variant(
-            name="GRU tagger over tokens, embedding squeezed (one step, silent)",
+            name="GRU tagger over tokens, embedding squeezed (one step)",
             broken=partial(TokenTagger, broken=True),
             mended=partial(TokenTagger, broken=False),
             reads="tokens",
@@ -176,7 +176,7 @@ DEFECT = Defect(
             ),
         ),
         Variant(
-            name="convolution left out before a bidirectional GRU (one step, silent)",
+            name="convolution left out before a bidirectional GRU (one step)",
             broken=partial(SmoothedBiGRU, broken=True),
             mended=partial(SmoothedBiGRU, broken=False),
             contract=Contract(
