@@ -123,7 +123,7 @@ class SelfAttentiveTagger(nn.Module):
         super().__init__()
         self.lstm = nn.LSTM(sizes.inputs, sizes.hidden, batch_first=True)
         self.query = nn.Linear(sizes.hidden, sizes.hidden)
-        self.key = nn.Linear(sizes.hidden, sizes.hidden)
+        self.key = nn.Linear(sizes.hidden, sizes.hidden, bias=False)
         self.head = nn.Linear(2 * sizes.hidden, sizes.outputs)
         self._broken = broken
 
@@ -307,4 +307,5 @@ DEFECT = Defect(
             contract=_VALUE,
         ),
     ),
+    seen_in=("pytorch/pytorch#3662", "tensorflow/tensorflow#512", "hyunwoongko/transformer#40"),
 )

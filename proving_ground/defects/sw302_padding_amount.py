@@ -39,7 +39,7 @@ class PackedAttention(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(sizes.vocabulary, sizes.hidden, padding_idx=0)
         self.lstm = nn.LSTM(sizes.hidden, sizes.hidden, batch_first=True, bidirectional=True)
-        self.attention = nn.Linear(2 * sizes.hidden, 1)
+        self.attention = nn.Linear(2 * sizes.hidden, 1, bias=False)
         self.head = nn.Linear(2 * sizes.hidden, sizes.outputs)
         self._broken = broken
 
@@ -83,7 +83,7 @@ class PackedLast(nn.Module):
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
         self.rnn = nn.LSTM(sizes.inputs, sizes.hidden)
-        self.head = nn.Sequential(nn.Linear(sizes.hidden, sizes.hidden), nn.ReLU(), nn.Linear(sizes.hidden, sizes.outputs))
+        self.head = nn.Sequential(nn.Linear(sizes.hidden, sizes.hidden), nn.Tanh(), nn.Linear(sizes.hidden, sizes.outputs))
         self._broken = broken
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -299,4 +299,5 @@ DEFECT = Defect(
             contract=replace(_CLASS, task="regress", each="step", output="values"),
         ),
     ),
+    seen_in=("mead-ml/mead-baseline#325",),
 )

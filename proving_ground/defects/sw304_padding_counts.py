@@ -97,7 +97,7 @@ class LateMask(nn.Module):
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
         self.lstm = nn.LSTM(sizes.inputs, sizes.hidden, batch_first=True)
-        self.key = nn.Linear(sizes.hidden, sizes.hidden)
+        self.key = nn.Linear(sizes.hidden, sizes.hidden, bias=False)
         self.query = nn.Parameter(torch.randn(sizes.hidden))
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self._broken = broken

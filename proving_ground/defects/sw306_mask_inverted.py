@@ -18,7 +18,7 @@ class AdditiveAttention(nn.Module):
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
         self.gru = nn.GRU(sizes.inputs, sizes.hidden, batch_first=True)
-        self.score = nn.Linear(sizes.hidden, 1)
+        self.score = nn.Linear(sizes.hidden, 1, bias=False)
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self._broken = broken
 
@@ -162,4 +162,5 @@ DEFECT = Defect(
             contract=replace(_STEPS, causal=True),
         ),
     ),
+    seen_in=("speechbrain/speechbrain#2276",),
 )

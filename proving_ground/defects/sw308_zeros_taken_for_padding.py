@@ -38,7 +38,7 @@ class AttentionOnReadings(nn.Module):
     def __init__(self, sizes: Sizes, *, broken: bool) -> None:
         super().__init__()
         self.gru = nn.GRU(sizes.inputs, sizes.hidden, batch_first=True)
-        self.score = nn.Sequential(nn.Linear(sizes.hidden, sizes.hidden), nn.Tanh(), nn.Linear(sizes.hidden, 1))
+        self.score = nn.Sequential(nn.Linear(sizes.hidden, sizes.hidden), nn.Tanh(), nn.Linear(sizes.hidden, 1, bias=False))
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self._broken = broken
 
@@ -166,4 +166,5 @@ DEFECT = Defect(
             contract=_CLASS_MASKED,
         ),
     ),
+    seen_in=("sunlabuiuc/PyHealth#140",),
 )

@@ -168,4 +168,5 @@ DEFECT = Defect(
             contract=_MASKED,
         ),
     ),
+    seen_in=("yunjey/pytorch-tutorial#149", "aymericdamien/TensorFlow-Examples#201"),
 )

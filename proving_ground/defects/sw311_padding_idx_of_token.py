@@ -1,4 +1,4 @@
-"""Mistake: `padding_idx` names the code of a real token, whose vector stays zero and never learns."""
+"""Mistake: `padding_idx` names the code of a real token, whose vector never learns."""
 
 from __future__ import annotations
 
@@ -161,4 +161,5 @@ DEFECT = Defect(
             reads="tokens",
         ),
     ),
+    seen_in=("NVIDIA-NeMo/Speech#5726",),
 )

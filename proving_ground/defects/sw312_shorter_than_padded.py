@@ -167,4 +167,5 @@ DEFECT = Defect(
             contract=_MASKED,
         ),
     ),
+    seen_in=("pytorch/pytorch#1591", "yzhangcs/crfpar#6"),
 )

@@ -46,7 +46,7 @@ class AttentionAtEnd(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(sizes.vocabulary, sizes.hidden)
         self.gru = nn.GRU(sizes.hidden, sizes.hidden, batch_first=True)
-        self.score = nn.Linear(sizes.hidden, 1)
+        self.score = nn.Linear(sizes.hidden, 1, bias=False)
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self._broken = broken
 
@@ -171,4 +171,5 @@ DEFECT = Defect(
             contract=replace(_LEFT, task="tag", each="step", takes=("x", "mask"), mask="valid"),
         ),
     ),
+    seen_in=("Atcold/NYU-DLSP20#19",),
 )

@@ -111,8 +111,9 @@ class StandardisedRows(nn.Module):
         rows = []
         for row, length in zip(x, lengths.tolist(), strict=True):
             real = row[:length]
-            deviation = real.std(0, unbiased=self._broken) + 1e-5
-            rows.append(torch.cat([real, (real - real.mean(0)) / deviation], -1))
+            centred = real - real.mean(0)
+            variance = centred.square().sum(0) / (length - 1 if self._broken else length)
+            rows.append(torch.cat([real, centred / (variance + 1e-5).sqrt()], -1))
         padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         packed = pack_padded_sequence(padded, lengths.cpu(), batch_first=True, enforce_sorted=False)
         outputs, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=x.shape[1])
@@ -169,4 +170,5 @@ DEFECT = Defect(
             contract=replace(_CLASS, task="tag", each="step"),
         ),
     ),
+    seen_in=("pyannote/pyannote-audio#2047",),
 )
