@@ -162,4 +162,5 @@ DEFECT = Defect(
             contract=_CLASS,
         ),
     ),
+    seen_in=("yandexdataschool/Practical_RL#558",),
 )
