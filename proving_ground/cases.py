@@ -1,0 +1,115 @@
+"""What is a case of the proving ground: a module to be built at any size, what it promises, and the check that must find it?"""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from statewise.contracts import Contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from torch import nn
+
+Reads: TypeAlias = Literal["numbers", "tokens"]
+"""What a step is: `[inputs]` numbers, or the code of one token, of which 0 is padding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How large a module is built.
+
+    Args:
+        inputs: features a step.
+        hidden: units of a layer; even.
+        outputs: classes, or values.
+        vocabulary: number of tokens, padding included.
+    """
+
+    inputs: int = 3
+    hidden: int = 8
+    outputs: int = 3
+    vocabulary: int = 11
+
+
+Build: TypeAlias = "Callable[[Sizes], nn.Module]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correct:
+    """A module without a defect.
+
+    Args:
+        name: what it is called in the table.
+        build: returns it, with fresh weights from torch's generator.
+        contract: what it promises.
+        reads: what a step is.
+        call: the line of its user, where a contract cannot say how it is called.
+    """
+
+    name: str
+    build: Build
+    contract: Contract
+    reads: Reads = "numbers"
+    call: Callable[[Any, Any], Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A defect in one architecture.
+
+    Args:
+        name: the architecture.
+        broken: returns the module with the defect, with fresh weights from torch's generator.
+        mended: returns its twin without; the two differ in a few lines.
+        contract: what the module promises, and the defect breaks.
+        reads: what a step is.
+        call: the line of its user, where a contract cannot say how it is called.
+    """
+
+    name: str
+    broken: Build
+    mended: Build
+    contract: Contract
+    reads: Reads = "numbers"
+    call: Callable[[Any, Any], Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defect:
+    """One kind of mistake.
+
+    Args:
+        code: the check that must find it, as the cause and not only as a consequence.
+        says: the mistake in a sentence.
+        variants: at least three architectures in which it is made.
+        seen_in: public cases, as `owner/repository#number`.
+    """
+
+    code: str
+    says: str
+    variants: tuple[Variant, ...]
+    seen_in: tuple[str, ...] = ()
+
+
+def all_defects() -> tuple[Defect, ...]:
+    """Return every defect, by file name."""
+    from proving_ground import defects  # the cases import this file
+
+    return tuple(module.DEFECT for module in _files(defects))
+
+
+def all_correct() -> tuple[Correct, ...]:
+    """Return every correct module, by file name."""
+    from proving_ground import correct  # the cases import this file
+
+    return tuple(case for module in _files(correct) for case in module.CORRECT)
+
+
+def _files(package: ModuleType) -> list[ModuleType]:
+    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
+    return [import_module(f"{package.__name__}.{name}") for name in names]

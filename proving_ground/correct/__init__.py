@@ -1,0 +1,1 @@
+"""Modules that have nothing wrong, one family a file; `CORRECT` is what is found."""

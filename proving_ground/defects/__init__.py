@@ -1,0 +1,1 @@
+"""One mistake a file, in at least three architectures; `DEFECT` is what is found."""
