@@ -118,7 +118,7 @@ class KeywordSpotter(nn.Module):
 
 
 class OnlineScaler(nn.Module):
-    """Scales each feature by what was seen of it so far: counts, means and squares stay inside, one a row, beside the GRU's state."""
+    """Scales each feature by what was seen of it so far, and one zero before: counts, sums and squares stay beside the GRU's state."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -136,8 +136,8 @@ class OnlineScaler(nn.Module):
         counts = self.memory.get("count", none) + torch.arange(1, x.shape[1] + 1, device=x.device).view(1, -1, 1)
         sums = self.memory.get("sum", none) + x.cumsum(1)
         squares = self.memory.get("square", none) + x.square().cumsum(1)
-        mean = sums / counts
-        spread = (squares / counts - mean.square()).clamp(min=0)
+        mean = sums / (counts + 1)
+        spread = (squares / (counts + 1) - mean.square()).clamp(min=0)
         outputs, hidden = self.gru((x - mean) / (spread + 1.0).sqrt(), self.memory.get("hidden"))
         last = {"count": counts[:, -1:], "sum": sums[:, -1:], "square": squares[:, -1:], "hidden": hidden}
         self.memory = {name: value.detach() for name, value in last.items()}
