@@ -58,7 +58,7 @@ class FrameClassifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the scores of each clip."""
         pixels = (x + 1) / 2 * self._brightest
-        frames = torch.relu(self.enter(pixels.transpose(1, 2))).transpose(1, 2)
+        frames = self.enter(pixels.transpose(1, 2)).transpose(1, 2)
         _, last = self.rnn(frames)
         return self.head(last[-1])  # type: ignore[no-any-return]
 
