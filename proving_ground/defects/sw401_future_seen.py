@@ -189,7 +189,8 @@ class SummaryTagger(nn.Module):
         summary, _ = pad_packed_sequence(encoded, batch_first=True, total_length=x.shape[1])
         if self._broken:
             summary = last[-1][:, None].expand_as(summary)
-        outputs, _ = self.tagger(torch.cat([x, summary], dim=-1))
+        both = pack_padded_sequence(torch.cat([x, summary], dim=-1), lengths, batch_first=True, enforce_sorted=False)
+        outputs, _ = pad_packed_sequence(self.tagger(both)[0], batch_first=True, total_length=x.shape[1])
         return self.head(outputs)  # type: ignore[no-any-return]
 
 

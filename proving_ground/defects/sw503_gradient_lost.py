@@ -29,11 +29,11 @@ class SigmoidClassifier(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the scores of each sequence."""
-        drives = self.enter(x)
-        ends = lengths.to(x.device)[:, None]
+        real = (torch.arange(x.shape[1], device=x.device) < lengths.to(x.device)[:, None])[..., None]
+        drives = self.enter(x.masked_fill(~real, 0.0))
         hidden = torch.zeros_like(drives[:, 0])
-        for place, drive in enumerate(drives.unbind(1)):
-            hidden = torch.where(place < ends, self.step(drive, hidden), hidden)
+        for drive, goes_on in zip(drives.unbind(1), real.unbind(1), strict=True):
+            hidden = torch.where(goes_on, self.step(drive, hidden), hidden)
         return self.head(hidden)  # type: ignore[no-any-return]
 
 

@@ -63,10 +63,12 @@ class LastStepClassifier(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the scores of each sequence."""
+        last = lengths.to(x.device) - 1
+        padded = torch.arange(x.shape[1], device=x.device) > last[:, None]
+        x = x.masked_fill(padded[..., None], 0.0)
         features = torch.relu(self.conv(functional.pad(x.transpose(1, 2), (2, 0))))
         outputs, _ = self.rnn(features.transpose(1, 2))
         rows = len(x) if self._broken else x.shape[0]
-        last = lengths.to(x.device) - 1
         return self.head(outputs[torch.arange(rows, device=x.device), last])  # type: ignore[no-any-return]
 
 
