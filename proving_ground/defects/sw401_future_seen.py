@@ -296,4 +296,5 @@ DEFECT = Defect(
             contract=_LENGTHS,
         ),
     ),
+    seen_in=("espnet/espnet#5900", "Andong-Li-speech/GaGNet#2"),
 )

@@ -81,7 +81,8 @@ class LockedStack(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the scores of each step."""
-        stream = self.enter(x)
+        padded = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device)[:, None]
+        stream = self.enter(x.masked_fill(padded[..., None], 0.0))
         for layer in self.layers:
             packed = pack_padded_sequence(self.drop(stream), lengths, batch_first=True, enforce_sorted=False)
             stream = stream + pad_packed_sequence(layer(packed)[0], batch_first=True, total_length=x.shape[1])[0]
@@ -213,4 +214,5 @@ DEFECT = Defect(
             ),
         ),
     ),
+    seen_in=("facebookresearch/DME#3", "pytorch/pytorch#26338", "Academic-Hammer/SciTSR#16"),
 )

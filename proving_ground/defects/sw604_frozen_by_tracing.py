@@ -193,4 +193,5 @@ DEFECT = Defect(
             ),
         ),
     ),
+    seen_in=("pytorch/pytorch#59530", "pytorch/pytorch#15319"),
 )

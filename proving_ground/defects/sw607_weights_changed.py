@@ -234,4 +234,5 @@ DEFECT = Defect(
             ),
         ),
     ),
+    seen_in=("pytorch/pytorch#26596", "akanimax/pro_gan_pytorch#37"),
 )
