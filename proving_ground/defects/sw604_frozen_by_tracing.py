@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.jit import is_scripting, is_tracing  # type: ignore[attr-defined]
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -85,8 +86,10 @@ class ScaledSum(nn.Module):
         """Return the scores of each sequence."""
         outputs, _ = self.rnn(x)
         total = outputs.sum(dim=1)
-        steps = torch.ones_like(x[:, :, :1]).sum(dim=1)
-        return self.head(total / (math.sqrt(x.shape[1]) if self._broken else steps.sqrt()))  # type: ignore[no-any-return]
+        root = torch.ones_like(x[:, :, 0]).sum(dim=1, keepdim=True).sqrt()
+        if self._broken:
+            root = torch.full_like(root, math.sqrt(x.shape[1]))
+        return self.head(total / root)  # type: ignore[no-any-return]
 
 
 class ExportedTagger(nn.Module):
@@ -98,10 +101,13 @@ class ExportedTagger(nn.Module):
         self.head = nn.Linear(2 * sizes.hidden, sizes.outputs)
         self._broken = broken
 
+    def is_exported(self) -> bool:
+        """Return whether the module is being traced or scripted."""
+        return is_tracing() or is_scripting()
+
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Return the scores of each step."""
-        exporting = torch.jit.is_tracing() or torch.jit.is_scripting()  # type: ignore[attr-defined, no-untyped-call]
-        if self._broken and exporting:
+        if self._broken and self.is_exported():
             return self.head(self.rnn(x)[0])  # type: ignore[no-any-return]
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         outputs, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=x.shape[1])
