@@ -65,6 +65,7 @@ class Door:
 
     def arguments(self, module: nn.Module, batch: Batch) -> list[Any]:
         """Return what `forward` is given, in order, in its own layout."""
+
         def order(tensor: Tensor) -> Tensor:
             return tensor if self.contract.batch_first else tensor.transpose(0, 1)
 

@@ -122,7 +122,7 @@ def mask_inverted(subject: Subject) -> Found:
 
 
 def _filled(subject: Subject, first: int, end: int | None) -> Tensor:
-    """Return the probe's values with other padded steps: of each row those from `first` to before `end`, counted from its last real step."""
+    """Return the probe's values with other padded steps, of each row those from `first` to before `end` after its last real one."""
     probe = subject.probe
     after = (
         torch.arange(probe.time) - probe.lengths[:, None]
