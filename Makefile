@@ -17,7 +17,7 @@ OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 .PHONY: help run test check bench costs accuracy folds stories fuzz proving-ground kills docs format
 
 help: ## Show what can be made
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 	@echo '  e.g. make run ARGS="--shuffle-labels"   make run ARGS="--train A.ts --test B.ts"   make run PYTHON=python3.12'
 
 run: $(VENV)/.installed-run ## Install, then train, trace, evaluate, judge and report (ARGS="..." adds options)
