@@ -41,7 +41,7 @@ def make_data(n: int = 24) -> Sequences:
 
 
 TRAIN, VALID = split(make_data(), fractions=(0.7, 0.3))
-QUICK: dict[str, Any] = {"epochs": 2, "batch_steps": TRAIN.num_steps // 3, "lr": 1e-2}
+QUICK: dict[str, Any] = {"epochs": 2, "batch_steps": TRAIN.num_steps // 3}
 
 
 def outcome(folder: Path) -> dict[str, Any]:

@@ -88,9 +88,9 @@ class Carrier:
         return reset(own, runs.is_new, self._initial(own, len(runs.lane)), self.axes) if bool(runs.is_new.any()) else own
 
     def _initial(self, like: State, rows: int) -> State:
-        """Return the module's own initial state; of torch's modules that is zeros."""
+        """Return the module's own initial state; of torch's modules and cells that is zeros."""
         module: Any = self.adapted.module
-        if isinstance(module, nn.RNNBase):
+        if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
             return map_tensors(torch.zeros_like, like)
         values = next(iter(self.data.parts.values())).values
         weights = [weight.dtype for weight in module.parameters() if weight.is_floating_point()]
