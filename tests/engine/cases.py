@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from hypothesis import settings
@@ -19,6 +19,9 @@ from torch import Tensor, nn
 
 from statewise.sequences import Ragged
 from statewise.state import map_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 State = Any
 Module = nn.RNN | nn.LSTM | nn.GRU

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -16,6 +15,9 @@ from statewise.sequences import Ragged
 from statewise.state import leaves, map_tensors, select
 from tests.engine.cases import BASE, Case, HashCase, Module, State, alone, hash_alone, row_of, stacked
 
+if TYPE_CHECKING:
+    import pytest
+
 # The largest difference over the largest absolute entry of the reference: outputs and states, then gradients.
 LIMITS = {torch.float64: (1e-10, 1e-10), torch.float32: (1e-5, 5e-5)}
 
@@ -25,7 +27,7 @@ def cut_into_chains(patch: pytest.MonkeyPatch, *, short: int = 0) -> list[int]:
 
     Return where the lengths of the chains will stand.
     """
-    right, seen = _layer.run_blocks, [0]
+    right, seen = _lstm_blocks.run_blocks, [0]
 
     def run_blocks(data: Tensor, state: Any, weights: Any, plan: Plan, **more: Any) -> Any:
         seen.append(len(plan.blocks))

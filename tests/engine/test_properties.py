@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -11,6 +11,9 @@ from hypothesis import example, given
 from statewise.engine import _layer
 from tests.engine import properties
 from tests.engine.cases import Case, HashCase, cases, examples, hash_cases, many_sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # torch says so for any dense float32 LSTM with a projection, and falls back to its own kernel.
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")

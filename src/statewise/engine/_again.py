@@ -36,7 +36,10 @@ def gradients_with_graph(
 
 @contextmanager
 def without_onednn() -> Iterator[None]:
-    """Switch off oneDNN, which knows no forward mode and no derivative of its backward passes; `torch.backends.mkldnn.flags` would warn about other switches."""
+    """Switch off oneDNN, which knows no forward mode and no derivative of its backward passes.
+
+    `torch.backends.mkldnn.flags` would warn about other switches.
+    """
     enabled = torch._C._get_mkldnn_enabled()  # noqa: SLF001
     torch._C._set_mkldnn_enabled(False)  # noqa: FBT003, SLF001
     try:

@@ -1,4 +1,4 @@
-"""How is each kind of module run on one dense block, and over a whole plan?
+"""How is each kind of module run over the cells of a plan?
 
 A kernel holds what differs between kinds: the initial state, the batch axes, the call, what fits. To add a kind, add a
 kernel and name it in `kernel_for`.
@@ -23,7 +23,7 @@ from statewise.types import State
 
 @runtime_checkable
 class Kernel(Protocol):
-    """One kind of module, ready to be run; data is `[steps, *]`, dense data `[time, batch, *]`."""
+    """One kind of module, ready to be run on data `[steps, *]`, or `[cells, *]` in the order of a plan."""
 
     @property
     def name(self) -> str:

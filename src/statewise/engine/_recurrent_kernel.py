@@ -78,7 +78,7 @@ class RecurrentKernel:
             )
         return state
 
-    def dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
+    def _dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
         """Call the module, and see that it returned what a Recurrent promises."""
         outputs, final = self._call(dense, state)
         for (path, old), new in zip(leaves(state), aligned(state, final, asked=self._asked_of_state), strict=True):
@@ -98,7 +98,7 @@ class RecurrentKernel:
     def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan over its cells."""
         axes = self.axes(data)
-        outputs, final = chain(self.dense, data, state, axes, plan)
+        outputs, final = chain(self._dense, data, state, axes, plan)
         return outputs, None if ends is None else select(final, torch.from_numpy(ends), axes)
 
     def no_outputs(self, values: Tensor) -> Tensor:

@@ -38,6 +38,7 @@ class TorchKernel:
         return f"{type(self.module).__name__}({self.module.input_size}, {self.module.hidden_size})"
 
     def axes(self, values: Tensor) -> int:  # noqa: ARG002
+        """Return the batch axis of each leaf, which the axis of layers and directions comes before."""
         return 1
 
     def check(self, values: Tensor) -> None:
@@ -58,7 +59,7 @@ class TorchKernel:
         zeros = tuple(values.new_zeros(shape) for shape in self._state_shapes(rows))
         return zeros if len(zeros) == 2 else zeros[0]
 
-    def dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
+    def _dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
         """Call the module itself."""
         if not self.module.batch_first:
             outputs, final = self.module(dense, state)
@@ -81,10 +82,10 @@ class TorchKernel:
             outputs, final = self._packed(data, state, plan)
         elif plan.is_whole:
             block = plan.blocks[0]
-            outputs, final = self.dense(data.view(block.time, block.width, *data.shape[1:]), state)
+            outputs, final = self._dense(data.view(block.time, block.width, *data.shape[1:]), state)
             outputs = outputs.flatten(0, 1)
         else:
-            outputs, final = chain(self.dense, data, state, 1, plan)
+            outputs, final = chain(self._dense, data, state, 1, plan)
         # Under autocast torch hands out a state of less precision; what is carried keeps its own.
         return outputs, None if ends is None else map_tensors(
             lambda leaf, begun: leaf.to(begun.dtype), select(final, torch.from_numpy(ends)), state

@@ -1,7 +1,7 @@
 """How does training go on where it stopped? One file holds everything the next update depends on, written whole or not at all.
 
-A checkpoint can be taken between any two updates. Not in it is what a module keeps in plain attributes: a state belongs into the
-carried state, a number that is to stay into a buffer.
+A checkpoint can be taken between any two updates. Not in it is what a module keeps in plain attributes: a state belongs in the
+carried state, a number that is to stay in a buffer.
 """
 
 from __future__ import annotations

@@ -123,8 +123,8 @@ def fit(
         window: train in windows of so many steps, as `windows` lays them, with the state carried (and detached) from one to the next
             and begun anew where a sequence begins: for streams that are too long, or too few, for batches of whole ones. For one
             target a step, and a causal module that takes its state and returns it. None: whole sequences.
-        lanes: streams beside one another, each a row of the carried state; by default 64. A stream that is longer than an equal
-            share of all steps is cut for them.
+        lanes: streams beside one another, each a row of the carried state; by default 64. Where one is longer than an equal share of
+            all steps, long ones are cut to about that share or less, and each piece begins anew.
         stride: how far apart windows start; by default the window. Each step is scored in one window.
         burn_in: steps before a window that run without gradient, to renew the carried state.
         contract: what a stranger's module promises.
