@@ -30,6 +30,16 @@ class Kernel(Protocol):
         """The module as a message shows it."""
         ...
 
+    @property
+    def num_axes(self) -> int | None:
+        """How many axes dense inputs have; None where a step may look as it likes, so that any number from two on will do."""
+        ...
+
+    @property
+    def is_batch_first(self) -> bool:
+        """Whether the module itself reads dense inputs with the batch first, so that an order of axes could be meant that is not ours."""
+        ...
+
     def check(self, values: Tensor) -> None:
         """Refuse flat values `[steps, *]` that the module cannot read."""
         ...

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from statewise.errors import RunError
 from statewise.files import write_atomically
-from statewise.runs._records import Phase  # msgspec reads the annotations at run time
+from statewise.runs import Phase  # msgspec reads the annotations at run time
 from statewise.state import put_together, take_apart
 from statewise.training._plain import from_json, to_json
 

@@ -173,7 +173,7 @@ def fit(
         model.learn(train)
     adapted = _settle(adapt(model, contract=contract, call=call), train, class_names, task)
     if window is not None:
-        carrier_of(adapted, train, asked="fit with window=")
+        carrier_of(adapted, train, asked="fit with window=")  # tried for its refusal alone, which is told before a folder is made
     objective = Objective(
         output=adapted.contract.output,
         holds=TASKS[task].holds if task in TASKS else None,

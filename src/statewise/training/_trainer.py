@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from statewise.contracts import Adapted
-    from statewise.runs._records import EndReason, Phase
+    from statewise.runs import EndReason, Phase
     from statewise.sequences import Sequences
     from statewise.training._objective import Objective, Scored
     from statewise.training._options import FitOptions
