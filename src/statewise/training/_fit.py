@@ -124,7 +124,7 @@ def fit(
         contract: what a stranger's module promises.
         call: `lambda module, batch: output`, for what a contract cannot say.
         directory: where the run is written, a new or empty folder; None keeps it in memory.
-        resume: go on from the last checkpoint in `directory`.
+        resume: go on from the last checkpoint in `directory`, or begin where there is none yet.
         callbacks: functions of one record (`Started`, `Update`, `Epoch`, `Ended`), called as training goes.
         positive: the class that a binary task looks for.
         factory: `file.py:function` that makes the module, written down so that `load` can make it again.
@@ -258,12 +258,12 @@ def _prepared(directory: Path | str | None, config: RunConfig, *, resume: bool) 
 def _require_ready(files: RunFiles, config: RunConfig, *, resume: bool) -> None:
     if resume and files.config.is_file():
         _require_same(read_document(files.config, RunConfig), config, files)
-    elif resume and not (files.directory.exists() and files.is_unused()):
+    elif resume and not files.is_unused():
         raise RunError(
             asked="resume a run",
             where=f"folder '{files.directory}'",
-            arrived="no config.json in it",
-            hint="Name the folder of the run that was begun, or leave --resume (resume=True) away.",
+            arrived="no config.json in it, but something else",
+            hint="Name the folder of the run that was begun, or a new one.",
         )
     elif not files.is_unused():
         raise RunError(
