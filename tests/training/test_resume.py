@@ -333,3 +333,28 @@ def test_a_training_goes_on_where_the_system_locks_nothing(tmp_path: Path, monke
     fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", **QUICK)
     monkeypatch.setattr("statewise.runs._hold.fcntl", None)
     fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", resume=True, **QUICK)
+
+
+def test_a_callback_that_interrupts_an_update_lets_it_be_finished_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statewise.training._pace._SECONDS_BETWEEN", 1e9)
+
+    def press(record: Record) -> None:
+        if isinstance(record, Update) and record.update == 5:
+            raise KeyboardInterrupt
+
+    run = fit(make_model(), TRAIN, VALID, directory=tmp_path / "cut", callbacks=[press], **QUICK)
+    assert interrupted(run)
+    assert Checkpoint.read(RunFiles(tmp_path / "cut").checkpoints / "last.safetensors").progress.update == 5
+    again: list[int] = []
+    fit(
+        make_model(),
+        TRAIN,
+        VALID,
+        directory=tmp_path / "cut",
+        resume=True,
+        callbacks=[lambda r: again.append(getattr(r, "update", 9))],
+        **QUICK,
+    )
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "whole", **QUICK)
+    assert min(again) == 6
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
