@@ -105,6 +105,43 @@ def test_a_state_with_projection_is_asked_for_in_its_sizes() -> None:
     assert "h (1, 2, 2) and c (1, 2, 5)" in error.hint
 
 
+HOOKED = nn.LSTM(8, 3)
+HOOKED.register_forward_hook(lambda *_: None)
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.float64, torch.bfloat16, torch.complex64])
+@pytest.mark.parametrize("module", [nn.GRU(8, 3), nn.LSTM(8, 3), nn.LSTM(8, 3, proj_size=2), HOOKED, nn.GRUCell(8, 3), nn.LSTMCell(8, 3)])
+def test_a_state_of_another_dtype_than_the_weights_is_refused(module: Any, dtype: torch.dtype) -> None:
+    _, begun = unroll(module, ragged(8))
+    state = tuple(part.to(dtype) for part in begun) if isinstance(begun, tuple) else begun.to(dtype)
+    error = refusal(module, ragged(8), state)
+    assert isinstance(error, ShapeError)
+    assert (error.where, error.arrived) == ("state, dtype of h", f"{dtype}, where the weights are torch.float32")
+    assert "Use h.to(torch.float32)" in error.hint
+    if isinstance(begun, tuple):
+        assert refusal(module, ragged(8), (begun[0], state[1])).where == "state, dtype of c"
+
+
+@pytest.mark.parametrize("module", [nn.GRU(8, 3), nn.LSTM(8, 3), nn.GRUCell(8, 3)])
+def test_inputs_and_states_on_another_device_than_the_weights_are_refused(module: Any) -> None:
+    _, begun = unroll(module, ragged(8))
+    state = tuple(part.to("meta") for part in begun) if isinstance(begun, tuple) else begun.to("meta")
+    error = refusal(module, ragged(8), state)
+    assert (error.where, error.arrived) == ("state, device of h", "meta, where the weights are on cpu")
+    assert "Use h.to('cpu')" in error.hint
+    error = refusal(module, torch.zeros(4, 2, 8, device="meta"))
+    assert (error.where, error.arrived) == ("inputs, device", "values on meta for weights on cpu")
+    assert "Use inputs.to('cpu')" in error.hint
+
+
+def test_under_autocast_a_state_of_whole_numbers_is_refused_and_one_of_another_precision_is_not() -> None:
+    state = torch.zeros(1, 2, 3, dtype=torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert refusal(nn.GRU(8, 3), ragged(8), state.long()).where == "state, dtype of h"
+        assert unroll(nn.GRU(8, 3), ragged(8), state)[1].shape == state.shape
+
+
 @pytest.mark.parametrize(
     ("is_first", "arrived"),
     [

@@ -92,6 +92,28 @@ def test_two_axes_of_targets_are_several_labels(tmp_path: Path) -> None:
     assert read({"x": PADDED, "targets": np.eye(2)}).class_names == ("label_1", "label_2")
 
 
+@pytest.mark.parametrize("task", ["regress", "classify", "forecast", "tag"])
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        (
+            {"x": PADDED, "targets": np.eye(2)},
+            "a shape of (2, 2) for 2 sequences of 4 steps. Give one number a sequence, [2], or one a step, [2, 4].",
+        ),
+        ({"x": PADDED, "lengths": [4, 1], "targets": np.ones((2, 3))}, "a shape of (2, 3) for 2 sequences of 4 steps."),
+        ({"values": FLAT, "lengths": [4, 2], "targets": np.ones((6, 3))}, "a shape of (6, 3) for 2 sequences, 6 steps in all."),
+    ],
+)
+def test_several_columns_of_targets_are_refused_where_the_task_has_one(arrays: dict[str, Any], told: str, task: str) -> None:
+    message = refused_data(arrays, task=task)
+    assert f"array 'targets': {arrays['targets'].shape[1]} columns for the task '{task}': {told}" in message
+    assert "Several columns of 0 and 1 are the task 'multilabel'" in message
+    labels = read({**arrays, "targets": arrays["targets"] > 2}, task="multilabel")
+    assert numbers(labels.targets) == np.zeros(arrays["targets"].shape).tolist()
+    measured = refused_data({**arrays, "targets": arrays["targets"] / 3})
+    assert f"columns that are no labels of 0 and 1: {told}" in measured
+
+
 def test_the_values_of_an_array_can_be_tokens() -> None:
     data = read({"values": np.array([3, 1, 3]), "lengths": [2, 1]}, task="next")
     assert (data.class_names, list(data.parts), numbers(data.targets)) == (("1", "3", "<unknown>"), ["feature_1"], [1, 0, 1])

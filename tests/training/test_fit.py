@@ -421,10 +421,14 @@ def test_tied_weights_are_saved_and_loaded(tmp_path: Path) -> None:
     torch.testing.assert_close(again.adapted()(VALID).values, run.adapted()(VALID).values)
 
 
-def test_a_run_is_resumed_only_where_one_was_begun(tmp_path: Path) -> None:
+def test_resuming_where_nothing_was_begun_begins_and_where_something_else_lies_is_refused(tmp_path: Path) -> None:
+    begun = fit(make_model(), TRAIN, VALID, directory=tmp_path / "not" / "yet", resume=True, **QUICK)
+    assert same(weights_of(begun), weights_of(load(tmp_path / "not" / "yet")))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").touch()
     with pytest.raises(RunError, match=r"no config\.json"):
-        fit(make_model(), TRAIN, VALID, directory=tmp_path / "typo", resume=True, **QUICK)
-    assert not (tmp_path / "typo").exists()
+        fit(make_model(), TRAIN, VALID, directory=tmp_path / "other", resume=True, **QUICK)
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["notes.txt"]
 
 
 def test_class_weights_in_any_form_can_be_resumed(tmp_path: Path) -> None:

@@ -320,3 +320,63 @@ def test_runs_killed_at_any_moment_on_full_disks_and_around_writes_end_identical
     assert kills >= 8
     assert runs == identical
     assert sum(int(row[1]) for row in rows) >= 1, "a kill must have hit a checkpoint that was being written"
+
+
+def test_a_run_is_written_by_one_training_at_a_time(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def begin_another(record: Record) -> None:
+        if isinstance(record, Update) and record.update in {2, 5}:
+            with pytest.raises(RunError, match="another training is writing into it") as refused:
+                fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", resume=True, **QUICK)
+            told.append(str(refused.value))
+
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", callbacks=[begin_another], **QUICK)
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "alone", **QUICK)
+    assert len(told) == 2
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "alone")
+    assert not (tmp_path / "run" / ".lock").exists()
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", resume=True, **QUICK)
+
+
+def test_the_lock_of_a_killed_training_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").touch()
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", **QUICK)
+    (tmp_path / "run" / ".lock").touch()
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", resume=True, **QUICK)
+
+
+def test_a_training_goes_on_where_the_system_locks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def flock(handle: int, operation: int) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("statewise.runs._hold.fcntl.flock", flock)
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", **QUICK)
+    monkeypatch.setattr("statewise.runs._hold.fcntl", None)
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", resume=True, **QUICK)
+
+
+def test_a_callback_that_interrupts_an_update_lets_it_be_finished_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statewise.training._pace._SECONDS_BETWEEN", 1e9)
+
+    def press(record: Record) -> None:
+        if isinstance(record, Update) and record.update == 5:
+            raise KeyboardInterrupt
+
+    run = fit(make_model(), TRAIN, VALID, directory=tmp_path / "cut", callbacks=[press], **QUICK)
+    assert interrupted(run)
+    assert Checkpoint.read(RunFiles(tmp_path / "cut").checkpoints / "last.safetensors").progress.update == 5
+    again: list[int] = []
+    fit(
+        make_model(),
+        TRAIN,
+        VALID,
+        directory=tmp_path / "cut",
+        resume=True,
+        callbacks=[lambda r: again.append(getattr(r, "update", 9))],
+        **QUICK,
+    )
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "whole", **QUICK)
+    assert min(again) == 6
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")

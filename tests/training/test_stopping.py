@@ -40,6 +40,13 @@ def test_ctrl_c_twice_ends_at_once_and_once_too_late_is_not_lost() -> None:
         interrupts.check()
     with pytest.raises(KeyboardInterrupt), Interrupts():
         press()
+    with Interrupts() as interrupts:
+        with interrupts.noted():
+            raise KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt), interrupts.noted():  # type: ignore[unreachable]
+            raise KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.check()
     kept: list[Any] = []
     thread = threading.Thread(target=lambda: kept.append(Interrupts().__enter__()))
     thread.start()

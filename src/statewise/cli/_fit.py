@@ -68,7 +68,7 @@ def fit(
         positive: the class that a binary task looks for.
         seed: of the split, the weights, the order of batches and dropout.
         shuffle_labels: permute the labels of training and validation part: what a model scores then is chance.
-        resume: go on with the run in --out.
+        resume: go on with the run in --out, or begin it.
         policy: default, lenient, recall-first, precision-first, or a TOML file.
         judge: end with the verdict's exit code.
     """

@@ -52,13 +52,13 @@ class CellKernel:
 
     def check(self, values: Tensor) -> None:
         """Refuse values that are not `[steps, input_size]` in the dtype of the weights."""
-        check_values(values, name=self.name, input_size=self.module.input_size, dtype=self._layer.weights[0].dtype)
+        check_values(values, name=self.name, input_size=self.module.input_size, weight=self._layer.weights[0])
 
     def check_state(self, state: State, rows: int, values: Tensor) -> State:  # noqa: ARG002
-        """Return the state, h or (h, c), each `[rows, units]`."""
+        """Return the state, h or (h, c), in the dtype of the weights, each `[rows, units]`."""
         shape = (rows, self.module.hidden_size)
         shapes = (shape, shape) if isinstance(self.module, nn.LSTMCell) else (shape,)
-        return checked_state(state, shapes, name=self.name, axes="[rows, units]")
+        return checked_state(state, shapes, weight=self._layer.weights[0], name=self.name, axes="[rows, units]")
 
     @property
     def begins_alike(self) -> bool:

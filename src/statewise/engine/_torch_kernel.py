@@ -53,11 +53,13 @@ class TorchKernel:
 
     def check(self, values: Tensor) -> None:
         """Refuse values that are not `[steps, input_size]` in the dtype of the weights."""
-        check_values(values, name=self.name, input_size=self.module.input_size, dtype=self._first.weights[0].dtype)
+        check_values(values, name=self.name, input_size=self.module.input_size, weight=self._first.weights[0])
 
     def check_state(self, state: State, rows: int, values: Tensor) -> State:  # noqa: ARG002
-        """Return the state, h or (h, c), each `[layers * directions, rows, size]`."""
-        return checked_state(state, self._state_shapes(rows), name=self.name, axes="[layers * directions, rows, size]")
+        """Return the state, h or (h, c), in the dtype of the weights, each `[layers * directions, rows, size]`."""
+        return checked_state(
+            state, self._state_shapes(rows), weight=self._first.weights[0], name=self.name, axes="[layers * directions, rows, size]"
+        )
 
     @property
     def begins_alike(self) -> bool:

@@ -5,6 +5,7 @@ from statewise.runs._example import keep_example, read_example
 from statewise.runs._factory import make_from_factory
 from statewise.runs._files import RunFiles, read_document, write_document
 from statewise.runs._history import encode_records, read_history
+from statewise.runs._hold import held
 from statewise.runs._records import Ended, EndReason, Epoch, History, Lags, Phase, Record, Started, Update
 from statewise.runs._run import (
     Run,
@@ -38,6 +39,7 @@ __all__ = [
     "add_to_provenance",
     "count_seen",
     "encode_records",
+    "held",
     "keep_example",
     "load",
     "load_weights",

@@ -10,6 +10,7 @@ import msgspec
 from statewise.errors import RunError, nearest
 from statewise.files import PART, write_atomically
 from statewise.runs._config import SCHEMA
+from statewise.runs._hold import LOCK
 
 
 class RunFiles:
@@ -36,10 +37,12 @@ class RunFiles:
         self.report = self.directory / "report.html"
 
     def is_unused(self) -> bool:
-        """Return whether a run can begin here: there is nothing, or nothing but halves of files that a killed process left."""
+        """Return whether a run can begin here: there is nothing, or nothing but what a killed process left: its lock, halves of files."""
         if not self.directory.exists():
             return True
-        return self.directory.is_dir() and not any(each.is_dir() or not _is_half(each) for each in self.directory.iterdir())
+        return self.directory.is_dir() and not any(
+            each.is_dir() or not (each.name == LOCK or _is_half(each)) for each in self.directory.iterdir()
+        )
 
     def remove_halves(self) -> None:
         """Remove what a process that was killed while it wrote left behind."""

@@ -242,6 +242,17 @@ class _Arrays:
         told = self._listed(names, array.shape[1]) or tuple(f"{prefix}_{place + 1}" for place in range(array.shape[1]))
         return [(each, array[:, place], per_step) for place, each in enumerate(told)]
 
+    def _refuse_too_many(self, columns: list[str], options: Options) -> None:
+        """Refuse several targets where the task has one, of which the first alone would be read."""
+        if len(columns) == 1 or options.task == "multilabel" or (options.task is None and _may_be_labels(self.arrays["targets"])):
+            return
+        array, (count, steps) = self.arrays["targets"], self.padded or (len(self.lengths), int(self.lengths.sum()))
+        axes = f"{count} sequences of {steps} steps" if self.padded else f"{count} sequences, {steps} steps in all"
+        meant = "that are no labels of 0 and 1" if options.task is None else f"for the task {options.task!r}"
+        arrived = f"{len(columns)} columns {meant}: a shape of {array.shape} for {axes}"
+        hint = f"Give one number a sequence, [{count}], or one a step, [{f'{count}, ' if self.padded else ''}{steps}]."
+        raise self.error("array 'targets'", arrived, f"{hint} Several columns of 0 and 1 are the task 'multilabel'.")
+
     def _labelled(self, targets: np.ndarray) -> np.ndarray:
         """Return class numbers as the names behind them, where there are names."""
         names = self.arrays.get("class_names")
@@ -273,6 +284,7 @@ class _Arrays:
             found["target"] = tuple(features)
         if not options.target and "targets" in columns:
             found["target"] = tuple(columns["targets"])
+            self._refuse_too_many(columns["targets"], options)
             if self.arrays["targets"].ndim == 2 and options.task is None:
                 found["task"] = "multilabel"
             elif options.class_names is None and "class_names" in self.arrays and options.task != "regress":
@@ -283,3 +295,8 @@ class _Arrays:
             taken = replace(options, **found).taken
             found["features"] = tuple(name for name in features if name not in taken)
         return replace(options, **found)
+
+
+def _may_be_labels(array: np.ndarray) -> bool:
+    """Whether numbers are 0, 1 or missing; of text its reader judges."""
+    return array.dtype.kind not in "iuf" or bool((np.isnan(array) | (array == 0) | (array == 1)).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from statewise.runs import (
     Run,
     RunConfig,
     RunFiles,
+    held,
     make_provenance,
     read_document,
     record_data,
@@ -43,7 +45,7 @@ from statewise.training._requirements import (
 from statewise.training._session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from statewise.training._options import Precision, Schedule
     from statewise.training._recorder import Consumer
@@ -130,7 +132,7 @@ def fit(
         contract: what a stranger's module promises.
         call: `lambda module, batch: output`, for what a contract cannot say.
         directory: where the run is written, a new or empty folder; None keeps it in memory.
-        resume: go on from the last checkpoint in `directory`.
+        resume: go on from the last checkpoint in `directory`, or begin where there is none yet.
         callbacks: functions of one record (`Started`, `Update`, `Epoch`, `Ended`), called as training goes.
         positive: the class that a binary task looks for.
         factory: `file.py:function` that makes the module, written down so that `load` can make it again.
@@ -198,21 +200,21 @@ def fit(
         data={name: record_data(part) for name, part in (("train", train), ("valid", valid)) if part is not None},
         baseline=training_baseline(train, task),
     )
-    files = _prepare(directory, config, resume=resume)
-    session = Session(
-        adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
-    )
-    with drawn_apart(seed):
-        history = session.run()
-    run = Run(
-        config=config, history=history, model=model, directory=files.directory if files else None, call=call, contract=adapted.contract
-    )
-    if files is not None:
-        write_seen(files, train, valid)
-        # Before the weights that it vouches for: between the two writes, weights without a hash can be loaded, other weights cannot.
-        files.provenance.unlink(missing_ok=True)
-        weights = save_weights(model.state_dict(), files.weights)
-        write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
+    with _prepared(directory, config, resume=resume) as files:
+        session = Session(
+            adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
+        )
+        with drawn_apart(seed):
+            history = session.run()
+        run = Run(
+            config=config, history=history, model=model, directory=files.directory if files else None, call=call, contract=adapted.contract
+        )
+        if files is not None:
+            write_seen(files, train, valid)
+            # Before the weights that it vouches for: between the two writes, weights without a hash can be loaded, other weights cannot.
+            files.provenance.unlink(missing_ok=True)
+            weights = save_weights(model.state_dict(), files.weights)
+            write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
     return run
 
 
@@ -249,20 +251,32 @@ def _plain(contract: Contract) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None and not callable(value)}
 
 
-def _prepare(directory: Path | str | None, config: RunConfig, *, resume: bool) -> RunFiles | None:
+@contextmanager
+def _prepared(directory: Path | str | None, config: RunConfig, *, resume: bool) -> Iterator[RunFiles | None]:
+    """Hold the folder of the run for this training alone, and begin or go on with the run in it."""
     if directory is None:
         if resume:
             raise OptionError(asked="fit", where="resume", arrived="no directory to resume from", hint="Give directory= (--out) as well.")
-        return None
+        yield None
+        return
     files = RunFiles(directory)
+    _require_ready(files, config, resume=resume)
+    with held(files.directory):
+        _require_ready(files, config, resume=resume)  # another training may have begun and ended meanwhile
+        files.remove_halves()
+        write_document(files.config, config)
+        yield files
+
+
+def _require_ready(files: RunFiles, config: RunConfig, *, resume: bool) -> None:
     if resume and files.config.is_file():
         _require_same(read_document(files.config, RunConfig), config, files)
-    elif resume and not (files.directory.exists() and files.is_unused()):
+    elif resume and not files.is_unused():
         raise RunError(
             asked="resume a run",
             where=f"folder '{files.directory}'",
-            arrived="no config.json in it",
-            hint="Name the folder of the run that was begun, or leave --resume (resume=True) away.",
+            arrived="no config.json in it, but something else",
+            hint="Name the folder of the run that was begun, or a new one.",
         )
     elif not files.is_unused():
         raise RunError(
@@ -271,9 +285,6 @@ def _prepare(directory: Path | str | None, config: RunConfig, *, resume: bool) -
             arrived="it is not empty" if files.directory.is_dir() else "it is a file",
             hint="Choose another folder, or go on with the run in it: --resume (resume=True).",
         )
-    files.remove_halves()
-    write_document(files.config, config)
-    return files
 
 
 def _require_same(before: RunConfig, now: RunConfig, files: RunFiles) -> None:

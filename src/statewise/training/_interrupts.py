@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType, TracebackType
 
 
@@ -42,6 +44,16 @@ class Interrupts:
         if self.asked:
             self.asked = False
             raise KeyboardInterrupt
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Take what a callback raises as Ctrl-C raises it for Ctrl-C: a note, so that the update in hand is finished."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.asked:  # the second one
+                raise
+            self.asked = True
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.asked:

@@ -238,19 +238,19 @@ class Trainer:
         value = float(loss.detach())
         norm, norms, clipped = self._norms.measure_and_clip(self.options.clip)
         self.progress.update += 1
-        self.recorder(
-            Update(
-                update=self.progress.update,
-                epoch=epoch,
-                loss=finite(value),
-                gradient_norm=finite(norm),
-                norms={name: finite(value) for name, value in norms.items()},
-                clipped=clipped,
-                learning_rate=float(self.optimizer.param_groups[0]["lr"]),
-                steps=num_steps,
-                phase=self.phase,
-            )
+        update = Update(
+            update=self.progress.update,
+            epoch=epoch,
+            loss=finite(value),
+            gradient_norm=finite(norm),
+            norms={name: finite(value) for name, value in norms.items()},
+            clipped=clipped,
+            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+            steps=num_steps,
+            phase=self.phase,
         )
+        with self.interrupts.noted():
+            self.recorder(update)
         if not (math.isfinite(value) and math.isfinite(norm)):
             raise NotFiniteError
         self.optimizer.step()
