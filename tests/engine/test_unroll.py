@@ -294,10 +294,10 @@ def test_batch_first_does_not_matter_to_ragged_sequences() -> None:
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
 def test_gradients_are_mapped_over_by_vmap(kind: str) -> None:
     case = Case(kind=kind, dtype=torch.float64)
-    values = torch.randn(3, 4, 2, case.input_size, dtype=torch.float64)
+    module, values = case.module, torch.randn(3, 4, 2, case.input_size, dtype=torch.float64)
 
     def loss(lanes: Tensor) -> Tensor:
-        return unroll(case.module, lanes)[0].square().sum()
+        return unroll(module, lanes)[0].square().sum()
 
     mapped = torch.func.vmap(torch.func.grad(loss))(values)
     assert gap(mapped, torch.stack([torch.func.grad(loss)(each) for each in values])) < 1e-12
