@@ -193,7 +193,7 @@ def fit(
         session = Session(
             adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
         )
-        with drawn_apart(seed):
+        with drawn_apart(options.seed):
             history = session.run()
         run = Run(
             config=config, history=history, model=model, directory=files.directory if files else None, call=call, contract=adapted.contract
@@ -203,7 +203,9 @@ def fit(
             # Before the weights that it vouches for: between the two writes, weights without a hash can be loaded, other weights cannot.
             files.provenance.unlink(missing_ok=True)
             weights = save_weights(model.state_dict(), files.weights)
-            write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
+            write_provenance(
+                files.directory, make_provenance(seed=options.seed, weights_sha256=weights, data=config.data, device=str(place))
+            )
     return run
 
 
