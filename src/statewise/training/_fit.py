@@ -28,7 +28,7 @@ from statewise.runs import (
     write_provenance,
     write_seen,
 )
-from statewise.sequences import Sequences, pieces_of, side_by_side, target_scale
+from statewise.sequences import Sequences, pieces_of, require_sequences, side_by_side, target_scale
 from statewise.tasks import TASKS
 from statewise.training._generators import drawn_apart
 from statewise.training._objective import Objective, resolve_class_weights
@@ -144,6 +144,9 @@ def fit(
         label_smoothing=label_smoothing, patience=patience, refit=refit, seed=seed, precision=precision,
         gradients_by_lag=gradients_by_lag, window=window, lanes=lanes, stride=stride, burn_in=burn_in,
     )  # fmt: skip
+    require_sequences(train, asked="fit", where="train")
+    if valid is not None:
+        require_sequences(valid, asked="fit", where="valid")
     if window is not None and sampler is not None:
         hint = "Leave one of them out: windows take each stream in order and once."
         raise OptionError(asked="fit", where="sampler", arrived="beside window", hint=hint)
