@@ -394,3 +394,6 @@ def test_what_cannot_be_begun_is_refused() -> None:
     series = Sequences(inputs=Ragged(torch.ones(3, 1), torch.tensor([3])), targets=[1.0, 2.0, 3.0], task="forecast")
     with pytest.raises(OptionError, match="horizon"):
         windows(series)
+    for horizon in (0, -2, 1.5, True, "1"):
+        with unchecked(), pytest.raises(OptionError, match=f"horizon: '?{horizon}'?. Give a whole number from 1 up"):
+            windows(series, horizon=horizon)  # type: ignore[arg-type]

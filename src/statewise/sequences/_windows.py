@@ -316,7 +316,7 @@ def windows(
         raise DataError(asked=_ASKED, where=data.source, arrived="no sequence with a step", hint="Give at least one.")
     strides = Strides(time=data.num_steps, window=window, stride=stride, burn_in=burn_in)
     found = laid(data.lengths.cpu(), lanes=lanes, seed=seed, epoch=epoch, cut=cut, shortest=window)
-    return Windows(data, found, replace(strides, time=found.time), horizon=1 if horizon is None else horizon)
+    return Windows(data, found, replace(strides, time=found.time), horizon=1 if horizon is None else _whole("horizon", horizon, 1))
 
 
 def _whole(name: str, value: Any, low: int, high: int | None = None, *, hint: str | None = None) -> int:
