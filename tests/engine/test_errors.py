@@ -45,9 +45,11 @@ def test_steps_that_are_no_list_of_features_are_refused(inputs: Ragged) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float64])
 def test_values_of_another_dtype_than_the_weights_are_refused(dtype: torch.dtype) -> None:
-    error = refusal(LSTM, ragged(8, dtype=dtype))
+    inputs = ragged(8, dtype=dtype)
+    error = refusal(LSTM, inputs)
     assert str(dtype) in error.arrived
     assert "inputs.to(torch.float32)" in error.hint
+    unroll(LSTM, inputs.to(torch.float32))
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 5), (1, 4, 2, 5)])
