@@ -173,3 +173,10 @@ def test_a_module_of_another_kind_is_told_how_to_become_a_recurrent(module: Any)
     assert type(module).__name__ in error.arrived
     assert "initial_state(batch_size, *, device, dtype)" in error.hint
     assert "forward(" in error.hint
+
+
+def test_a_compiled_module_is_asked_for_as_it_was() -> None:
+    error = refusal(torch.compile(nn.LSTM(5, 3), backend="eager"), ragged(5))
+    assert isinstance(error, ContractError)
+    assert error.arrived == "an OptimizedModule"
+    assert "before torch.compile" in error.hint

@@ -248,8 +248,13 @@ def test_a_part_in_which_nothing_is_scored_is_refused() -> None:
 
 def test_a_run_is_resumed_with_the_parts_it_began_with(tmp_path: Path) -> None:
     fit(nn.GRU(2, 1), TRAIN, VALID, directory=tmp_path / "run", loss=functional.l1_loss, **QUICK)
-    with pytest.raises(RunError, match="its options are not the same as when it began"):
+    with pytest.raises(RunError, match="its options are not the same as when it began: own_loss was True, is False"):
         fit(nn.GRU(2, 1), TRAIN, VALID, directory=tmp_path / "run", resume=True, **QUICK)
+    other: dict[str, Any] = {"epochs": 4, "lr": 0.02, "patience": 1, "seed": 5, "loss": functional.l1_loss}
+    with pytest.raises(RunError, match=r"when it began: epochs was 3, is 4; lr was 0\.01, is 0\.02; patience was 0, is 1; \.\.\."):
+        fit(nn.GRU(2, 1), TRAIN, VALID, directory=tmp_path / "run", resume=True, **other)
+    with pytest.raises(RunError, match=r"its data are not the same as when it began: valid\."):
+        fit(nn.GRU(2, 1), TRAIN, TRAIN, directory=tmp_path / "run", resume=True, loss=functional.l1_loss, **QUICK)
 
 
 @pytest.mark.parametrize(

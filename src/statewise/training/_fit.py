@@ -286,9 +286,17 @@ def _require_same(before: RunConfig, now: RunConfig, files: RunFiles) -> None:
             raise RunError(
                 asked="resume a run",
                 where=f"run '{files.directory}'",
-                arrived=f"its {what} {'are' if what != 'model' else 'is'} not the same as when it began",
+                arrived=f"its {what} {'are' if what != 'model' else 'is'} not the same as when it began{_differing(was, is_now)}",
                 hint="Resume with the same data, model and options, or train anew into another folder with --out.",
             )
+
+
+def _differing(was: Any, now: Any) -> str:
+    """Return what differs between two records or dicts, each by its name."""
+    before, after = (each if isinstance(each, dict) else msgspec.structs.asdict(each) if each is not None else {} for each in (was, now))
+    pairs = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
+    told = [name if len(f"{a}{b}") > 60 else f"{name} was {a}, is {b}" for name, (a, b) in pairs.items() if a != b]
+    return f": {'; '.join(told[:3])}{'; ...' if len(told) > 3 else ''}"
 
 
 def interrupted(run: Run) -> bool:
