@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 from statewise.engine._cell_kernel import CellKernel
 from statewise.engine._kernels import Kernel
 from statewise.engine._torch_kernel import TorchKernel
-from statewise.errors import ContractError, ShapeError
+from statewise.errors import ContractError, ShapeError, kind_of
 from statewise.sequences import Ragged
 
 
@@ -30,7 +30,7 @@ def check_dense(kernel: Kernel, inputs: Any) -> None:
         raise ContractError(
             asked=asked,
             where="inputs",
-            arrived=f"a {type(inputs).__name__}",
+            arrived=kind_of(inputs),
             hint="Use Ragged.from_packed(inputs)."
             if isinstance(inputs, PackedSequence)
             else "Give a Ragged (Ragged.from_list, from_padded, ...) or a dense tensor [time, batch, *feature].",
