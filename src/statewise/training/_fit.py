@@ -131,7 +131,8 @@ def fit(
         reading: the options the data was read with, written down for the files that come later.
 
     Returns:
-        The run. Ctrl-C ends training early and leaves a usable one, whose history says `interrupted`.
+        The run. Ctrl-C ends training early and leaves a usable one, whose history says `interrupted`. SIGTERM does the same to the one in
+        `directory`, and then ends the process with exit code 143.
 
     Raises:
         DataError: no targets, one class only, or parts with other classes.
@@ -209,6 +210,7 @@ def fit(
             write_provenance(
                 files.directory, make_provenance(seed=options.seed, weights_sha256=weights, data=config.data, device=str(place))
             )
+    session.interrupts.end_if_terminated()
     return run
 
 
