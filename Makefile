@@ -14,10 +14,10 @@ ARGS ?=
 OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench costs accuracy folds stories fuzz kills docs format
+.PHONY: help run test check bench costs accuracy folds stories fuzz proving-ground kills docs format
 
 help: ## Show what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 	@echo '  e.g. make run ARGS="--shuffle-labels"   make run ARGS="--train A.ts --test B.ts"   make run PYTHON=python3.12'
 
 run: $(VENV)/.installed-run ## Install, then train, trace, evaluate, judge and report (ARGS="..." adds options)
@@ -57,6 +57,9 @@ stories: $(VENV)/.installed-run ## Every kind of task and file on whole data set
 fuzz: $(VENV)/.installed-test ## Read 2,000 files broken at random, and give some of them to the commands (minutes)
 	@$(BIN)/python -m tests.sequences.fuzz
 	@$(BIN)/python -m tests.cli.fuzz --files 200
+
+proving-ground: $(VENV)/.installed-test ## Audit every planted defect, its twin and every correct module, many times over (an hour)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground
 
 kills: $(VENV)/.installed-test ## Kill trainings at 50 random moments and resume them: each must end identically (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.kills

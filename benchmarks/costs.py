@@ -44,11 +44,12 @@ WAYS: dict[str, dict[Kind, tuple[Way, ...]]] = {
 
 def block_cost(*, train: bool) -> dict[str, float]:
     """Return what a block of oneDNN costs: per call, step and cell in microseconds, and the cells beyond which memory is slow."""
-    times = 1e6 * np.array(_medians([_chain(*shape, train=train) for shape in SHAPES]))
+    times = 1e6 * np.array(_lower_quartiles([_blocks_in_turn(*shape, train=train) for shape in SHAPES]))
     terms = np.array([(1.0, count, count * time, count * time * width) for time, width, count in SHAPES])
     found, *_ = np.linalg.lstsq(terms / times[:, None], np.ones(len(times)), rcond=None)  # relative errors count
+    # The first of the four terms, what a whole call costs, is fitted only so that it is not laid on the blocks: no cut changes it.
     call, step, cell = (max(float(figure), 0.01) for figure in found[1:])
-    seconds = _medians([_chain(cells // 64, 64, 1, train=train) for cells in CELLS])
+    seconds = _lower_quartiles([_blocks_in_turn(cells // 64, 64, 1, train=train) for cells in CELLS])
     per_cell = [each / cells for each, cells in zip(seconds, CELLS, strict=True)]
     within = [cells for cells, cost in zip(CELLS, per_cell, strict=True) if cost <= 1.15 * min(per_cell)]
     return {"call": round(call, 1), "step": round(step, 2), "cell": round(cell, 2), "most_cells": max(within)}
@@ -73,11 +74,11 @@ def fastest_way(device: str, kind: Kind) -> tuple[Way, dict[Way, float]]:
             step()
 
     ways = WAYS[device][kind]
-    seconds = dict(zip(ways, _medians([partial(step_by, way) for way in ways]), strict=True))
+    seconds = dict(zip(ways, _lower_quartiles([partial(step_by, way) for way in ways]), strict=True))
     return min(seconds, key=seconds.__getitem__), seconds
 
 
-def _chain(time: int, width: int, count: int, *, train: bool) -> Callable[[], None]:
+def _blocks_in_turn(time: int, width: int, count: int, *, train: bool) -> Callable[[], None]:
     """Return what runs some blocks, one after another, with their backward pass where there is training."""
     weights = Weights(*nn.LSTM(SIZE, SIZE).parameters())
     plan = Plan(np.full(width, count * time), Cost(call=0.0, step=0.0, cell=1.0, most_cells=time * width))
@@ -92,8 +93,11 @@ def _chain(time: int, width: int, count: int, *, train: bool) -> Callable[[], No
     return step
 
 
-def _medians(works: Sequence[Callable[[], None]]) -> list[float]:
-    """Return the seconds of each work; they take turns, so that whatever else the machine does falls on all of them."""
+def _lower_quartiles(works: Sequence[Callable[[], None]]) -> list[float]:
+    """Return the lower quartile of the seconds of each work; they take turns, so that what else the machine does falls on all of them.
+
+    Whatever that is, it only makes a work slower: medians jumped by a third between runs.
+    """
     taken: list[list[float]] = [[] for _ in works]
     for _ in range(WARM_UP + REPEATS):
         for work, seconds in zip(works, taken, strict=True):

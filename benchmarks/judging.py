@@ -67,7 +67,8 @@ class Judged:
         ours: our own figures of the median seed.
         limit: the largest own figure that is accepted, if any.
         comparisons: one a peer, and where there are several rivals one with the best of them.
-        not_measured: what has a floor and could not be measured.
+        not_measured: what has a floor and was held against none: it could not be measured, or the row has no peer (for `best`, no two
+            rivals) of that name.
     """
 
     measured: Measured
@@ -109,15 +110,13 @@ def judge(measured: Measured, floors: Floors) -> Judged:
     if len(measured.rivals) > 1:
         compared.append(_compare(measured.seeds, measured.rivals, BEST, floors.get(BEST)))
     own = [_spread(taken.ours) for taken in measured.seeds]
-    missed = [name for name in measured.missing if name in floors]
-    if BEST in floors and measured.missing:
-        missed.append(BEST)
+    held = {AT_MOST, *(each.peer for each in compared)} - ({BEST} if measured.missing else set())
     return Judged(
         measured=measured,
         ours=own[_median_place([each.median for each in own])],
         limit=floors.get(AT_MOST),
         comparisons=tuple(compared),
-        not_measured=tuple(missed),
+        not_measured=tuple(name for name in floors if name not in held),
     )
 
 

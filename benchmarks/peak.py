@@ -1,6 +1,6 @@
 """How much memory does a piece of work take at its peak, beyond what was taken before it? Measured in a process of its own.
 
-Use `python -m benchmarks.peak NAME ARGUMENT ...`; `JOBS` holds the names. Linux alone tells the peak since a moment.
+Use `python -m benchmarks.peak THREADS NAME ARGUMENT ...`; `JOBS` holds the names. Linux alone tells the peak since a moment.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What does the engine's plan of a batch look like, what does it cost, and how fast is the bare kernel on its blocks?
 
-The only file here that knows the engine from inside.
+All that a row must know of the engine from inside; `costs` alone knows it too, since it measures the engine's ways.
 """
 
 from __future__ import annotations

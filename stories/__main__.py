@@ -38,14 +38,15 @@ def tell(story: Story, data: Path, runs: Path, *, part: bool) -> list[str]:
         figure = next(figure for figure in ("rmse", "bits") if figure in score.figures)
         lines.append(f"    against {name} ({figure} {score.figures[figure]:.4g}): skill {score.skill}")
     lines.append(f"    units: {evaluation.num_units} {evaluation.metrics['rmse' if 'rmse' in evaluation.metrics else 'accuracy'].method}")
-    if story.name == "text":
-        lines += compare(out, runs / "text-shuffled", data / f"text{'_part' if part else ''}")[1]
+    if story.twin is not None:
+        lines += compare(out, runs / story.twin, data / f"text{'_part' if part else ''}")[1]
     return lines
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the stories that were named, all by default, and print what came out of each at the end."""
     parser = argparse.ArgumentParser(prog="stories", description=__doc__)
+    # No name at all is checked against the choices too, as an empty list.
     parser.add_argument("names", nargs="*", choices=[[], *(story.name for story in STORIES)], help="which stories; all by default")
     parser.add_argument("--part", action="store_true", help="the small parts of the tests, a few epochs")
     parser.add_argument("--folder", type=Path, default=Path("runs/stories"), help="where data and runs go")

@@ -16,6 +16,8 @@ from stories.compression import BLOCK, ngram_bits, xz_bits
 if TYPE_CHECKING:
     from pathlib import Path
 
+PARTS = ("train", "valid", "test")
+
 
 def compare(run: Path, shuffled: Path, plays: Path) -> tuple[dict[str, Evaluation], list[str]]:
     """Return the evaluations of a run against its peers, as trained and going on learning, and what they say, a line each.
@@ -53,9 +55,6 @@ def compare(run: Path, shuffled: Path, plays: Path) -> tuple[dict[str, Evaluatio
 def _joined(rows: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     """Return rows with further columns of the same key and step, which each of them must have."""
     return rows.join(more, on=["key", "step"], how="inner", validate="1:1", maintain_order="left")
-
-
-PARTS = ("train", "valid", "test")
 
 
 def _rows(key: str, place: int, names: dict[str, list[np.ndarray]]) -> pl.DataFrame:

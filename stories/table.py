@@ -19,6 +19,7 @@ class Story:
         words: the command after `statewise fit`, with `{data}` for the folder of the data, and `{part}` for how its names end.
         size: how large the model is and how it is trained, on the whole data.
         short: the same on the small parts of the tests.
+        twin: the story that it is held against beside its peers (`comparison`), where it is a text that is.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Story:
     words: str
     size: str
     short: str = "--epochs 3 --hidden-size 16 --lr 0.02"
+    twin: str | None = None
 
     def arguments(self, data: Path, out: Path, *, part: bool) -> list[str]:
         """Return the whole command, as a list of words."""
@@ -105,5 +107,6 @@ STORIES = (
         words=f"lstm {TEXT}",
         size=f"--window 64 --lanes 64 {LARGE}",
         short="--window 64 --lanes 16 --hidden-size 48 --lr 0.02 --epochs 2",
+        twin="text-shuffled",
     ),
 )

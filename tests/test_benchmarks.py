@@ -174,6 +174,15 @@ def test_a_package_that_is_missing_is_named_and_its_floor_is_not_held(tmp_path: 
     assert run([contest], {"x": {BEST: 1.5}}, tmp_path / "a.json", ONCE) == 1
 
 
+@pytest.mark.parametrize("name", ["paded", BEST])
+def test_a_floor_that_names_no_peer_of_the_row_is_not_held(name: str) -> None:
+    """`best` names none where there is one rival."""
+    figures = [taken([1.0] * 5, [9.0] * 5)]
+    assert not judged(figures, {"p": 5.0}).is_broken
+    assert judged(figures, {"p": 5.0, name: 5.0, AT_MOST: 2.0}).not_measured == (name,)
+    assert judged(figures, {name: 5.0}).is_broken
+
+
 def test_the_file_holds_every_figure_and_what_the_table_says(tmp_path: Path) -> None:
     contest = row(constant("ours", 2.0), peer("p", constant("v", 3.0)), repeats=3)
     run([contest], {"x": {"p": 2.0}}, tmp_path / "new" / "a.json")

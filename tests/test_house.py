@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,11 @@ LONG_FILES: dict[str, str] = {
     "tests/training/test_fit.py": "one small task and its helpers serve every promise of training, resuming among them"
 }
 """Files of more than 400 lines, each with the reason why it is better whole."""
+KNOW_THE_INSIDE = {
+    "benchmarks/costs.py": "it measures the engine's ways one by one",
+    "benchmarks/plans.py": "it is where rows learn of plans",
+}
+"""Files that may import what is private to a package they do not lie in, each with the reason."""
 VOWELS = {
     "TRAIN": "68a430eabd919cc77f40b1f5f3bc0dcafacc1486bca9260785aeb7d262cc78cd",
     "TEST": "b3d41d6a0ca3bcad3afb9ca7d4365382aa51341e2e58bae2a574babdda5b9462",
@@ -57,6 +63,39 @@ def test_the_layers_name_every_part_of_the_package() -> None:
     parts |= {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     assert layers == parts
     assert contract["exhaustive"]
+
+
+def private_imports(path: Path) -> list[str]:
+    """Return the private modules and names of packages of statewise that a file imports and does not lie in."""
+    imports = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = [f"{node.module}.{each.name}" if isinstance(node, ast.ImportFrom) else each.name for node in imports for each in node.names]
+    own = ".".join(path.relative_to(PACKAGE.parent).parts[:2]) if path.is_relative_to(PACKAGE) else ""
+    private = [name for name in names if re.match(r"statewise\..*\._(?!_)", name)]
+    return [name for name in private if ".".join(name.split(".")[:2]) != own]
+
+
+def test_no_file_imports_what_is_private_to_another_package() -> None:
+    files = [path for path in FILES if path.relative_to(ROOT).parts[0] in {"src", "benchmarks", "stories"}]
+    found = {str(path.relative_to(ROOT)): private_imports(path) for path in files}
+    assert {name: names for name, names in found.items() if names and name not in KNOW_THE_INSIDE} == {}
+    assert all(found[name] for name in KNOW_THE_INSIDE), "a file that need not look inside any more"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_private"),
+    [
+        ("from statewise.engine._plan import Plan", True),
+        ("from statewise.engine import _layer, unroll", True),
+        ("import statewise.engine._plan", True),
+        ("if True:\n    from statewise.runs._records import Phase", True),
+        ("from statewise.engine import unroll", False),
+        ("from statewise import __version__", False),
+    ],
+)
+def test_an_import_of_what_is_private_would_be_seen(line: str, tmp_path: Path, *, is_private: bool) -> None:
+    file = tmp_path / "some.py"
+    file.write_text(line, encoding="utf-8")
+    assert bool(private_imports(file)) == is_private
 
 
 def test_tests_mirror_the_package() -> None:

@@ -14,8 +14,7 @@ from benchmarks.peers.training import Classifier, Labelled, Layout, Settings, Tr
 from statewise.datasets import japanese_vowels
 from statewise.models import Model, build
 from statewise.runs import Run
-from statewise.sequences import Sequences, read, split
-from statewise.sequences._batches import batch_rows
+from statewise.sequences import Sequences, batch_rows, read, split
 from statewise.training import fit
 
 EPOCHS_TO_TIME, EPOCHS_TO_AGREE, EPOCHS_TO_LEARN = 5, 2, 40

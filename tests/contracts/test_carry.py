@@ -97,6 +97,7 @@ def modules() -> dict[str, tuple[Adapted, Sequences]]:
         "forecast that knows what comes": (build("gru", data=forecasts(LENGTHS), hidden_size=4, horizon=5), None, forecasts(LENGTHS)),
         "next token": (build("rnn", data=tokens, hidden_size=4), None, tokens),
         "torch's": (nn.LSTM(2, 3, num_layers=2), Contract(task="tag"), series(LENGTHS)),
+        "torch's cell": (nn.LSTMCell(2, 3), Contract(task="tag"), series(LENGTHS)),
         "Recurrent with a tree": (Latch(), Contract(task="tag"), series(LENGTHS)),
         "stranger's": (*own(""), series(LENGTHS)),
         "stranger's with lengths": (*own("lengths"), series(LENGTHS)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from hypothesis import settings
@@ -19,6 +19,9 @@ from torch import Tensor, nn
 
 from statewise.sequences import Ragged
 from statewise.state import map_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 State = Any
 Module = nn.RNN | nn.LSTM | nn.GRU
@@ -104,9 +107,17 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn, dtype: torch.dtype = torch.float64, *, both_directions: bool = True, dense: bool = False) -> Case:
+def cases(
+    draw: st.DrawFn,
+    dtype: torch.dtype = torch.float64,
+    *,
+    kinds: Sequence[str] = ("lstm", "gru", "tanh", "relu"),
+    both_directions: bool = True,
+    projections: bool = True,
+    dense: bool = False,
+) -> Case:
     """Draw a case; lengths reach 200 and batches 64 sequences, though most are smaller. Dense ones have up to 8 lanes."""
-    kind = draw(st.sampled_from(["lstm", "gru", "tanh", "relu"]))
+    kind = draw(st.sampled_from(kinds))
     hidden_size = draw(st.integers(2, 6))
     # In float32 a unit of relu that sits on its kink rounds to the other side once in some million cells.
     longest, most = (12, 6) if kind == "relu" and dtype == torch.float32 else (200, 8 if dense else 64)
@@ -117,7 +128,7 @@ def cases(draw: st.DrawFn, dtype: torch.dtype = torch.float64, *, both_direction
         kind=kind,
         num_layers=1 if is_long else draw(st.integers(1, 3)),
         bidirectional=both_directions and draw(st.booleans()),
-        proj_size=draw(st.integers(0, hidden_size - 1)) if kind == "lstm" else 0,
+        proj_size=draw(st.integers(0, hidden_size - 1)) if kind == "lstm" and projections else 0,
         bias=draw(st.booleans()),
         batch_first=not dense and draw(st.booleans()),
         input_size=draw(st.integers(1, 4)),

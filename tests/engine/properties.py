@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from statewise.engine import unroll
+from statewise.engine import _layer, _lstm_blocks, unroll
+from statewise.engine._costs import Cost
+from statewise.engine._plan import Plan
 from statewise.sequences import Ragged
 from statewise.state import leaves, map_tensors, select
-from tests.engine.cases import Case, HashCase, Module, State, alone, hash_alone, row_of, stacked
+from tests.engine.cases import BASE, Case, HashCase, Module, State, alone, hash_alone, row_of, stacked
+
+if TYPE_CHECKING:
+    import pytest
 
 # The largest difference over the largest absolute entry of the reference: outputs and states, then gradients.
 LIMITS = {torch.float64: (1e-10, 1e-10), torch.float32: (1e-5, 5e-5)}
+
+
+def cut_into_chains(patch: pytest.MonkeyPatch, *, short: int = 0) -> list[int]:
+    """Make blocks so cheap that small modules run in chains of them, those of up to `short` blocks in torch's graph.
+
+    Return where the lengths of the chains will stand.
+    """
+    right, seen = _lstm_blocks.run_blocks, [0]
+
+    def run_blocks(data: Tensor, state: Any, weights: Any, plan: Plan, **more: Any) -> Any:
+        seen.append(len(plan.blocks))
+        return right(data, state, weights, plan, **more)
+
+    patch.setattr(_layer, "cost_of", lambda *_, **__: Cost(call=1.0, step=0.0, cell=0.5, most_cells=40))
+    patch.setattr(_layer, "run_blocks", run_blocks)
+    patch.setattr(_lstm_blocks, "_SHORT", short)
+    return seen
 
 
 def assert_each_sequence_equals_itself_alone(case: Case) -> None:
@@ -24,7 +46,9 @@ def assert_each_sequence_equals_itself_alone(case: Case) -> None:
     state, true_state = (case.state(rows, dtype) if case.is_given else None for dtype in (case.dtype, torch.float64))
     outputs, final = unroll(case.module, inputs, state)
     assert torch.equal(outputs.lengths, inputs.lengths)
-    results = [alone(case.twin, part, _own_row(true_state, row, case)) for row, part in enumerate(truth.to_list())]
+    results = [
+        alone(case.twin, part, row_of(true_state, row) if case.is_given else _zeros(case)) for row, part in enumerate(truth.to_list())
+    ]
     if not results:
         assert outputs.values.shape[0] == 0
         assert all(leaf.shape[1] == 0 for _, leaf in leaves(final))
@@ -122,7 +146,7 @@ def assert_hashes_of_lanes_to_the_bit(case: HashCase) -> None:
     """Dense lanes with resets hash to exactly what Python computes for each piece alone, other lanes untouched."""
     time, batch = max(case.lengths, default=0), len(case.lengths)
     numbers, flags = case.numbers(time, batch), case.flags(time, batch)
-    begin = {"hash": torch.arange(batch) * 31, "count": torch.arange(batch).view(1, -1), "base": torch.tensor(1_000_003)}
+    begin = {"hash": torch.arange(batch) * 31, "count": torch.arange(batch).view(1, -1), "base": torch.tensor(BASE)}
     outputs, final = unroll(case.module, numbers, begin, is_first=flags)
     ends = []
     for lane in range(batch):
@@ -188,10 +212,6 @@ def _window_edges(case: Case | HashCase) -> list[list[int]]:
     generator = torch.Generator().manual_seed(case.seed)
     cuts = [sorted(torch.randint(0, length + 1, (case.num_windows - 1,), generator=generator).tolist()) for length in case.lengths]
     return [[0] * len(case.lengths), *(list(edge) for edge in zip(*cuts, strict=True)), list(case.lengths)]
-
-
-def _own_row(state: State, row: int, case: Case) -> State:
-    return row_of(case.state(1, torch.float64) if state is None else state, row) if state is not None else _zeros(case)
 
 
 def _zeros(case: Case) -> State:

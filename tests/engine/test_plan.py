@@ -1,4 +1,4 @@
-"""Does a plan run each cell once, in order, and none that is not real?"""
+"""Does a plan run each step once and in order, are its cuts those of least cost, and is what runs on beyond an end never read?"""
 
 from __future__ import annotations
 

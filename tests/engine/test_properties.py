@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from hypothesis import example, given
 
-from statewise.engine import _layer, _lstm_blocks
+from statewise.engine import _layer
 from tests.engine import properties
 from tests.engine.cases import Case, HashCase, cases, examples, hash_cases, many_sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # torch says so for any dense float32 LSTM with a projection, and falls back to its own kernel.
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
@@ -25,17 +30,38 @@ def test_each_sequence_equals_itself_alone_in_float64(case: Case) -> None:
     properties.assert_each_sequence_equals_itself_alone(case)
 
 
-@pytest.mark.parametrize("short", [0, 2])
-def test_each_sequence_equals_itself_alone_in_float32_in_our_graph_and_in_torch_s(short: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_lstm_blocks, "_SHORT", short)
+@given(cases(F32))
+@example(many_sequences(F32))
+@examples(16)
+def test_each_sequence_equals_itself_alone_in_float32(case: Case) -> None:
+    properties.assert_each_sequence_equals_itself_alone(case)
 
-    @given(cases(F32))
-    @example(many_sequences(F32))
-    @examples(16)
+
+CHAINED: list[tuple[Callable[[Case], None], dict[str, bool]]] = [
+    (properties.assert_each_sequence_equals_itself_alone, {}),
+    (properties.assert_windows_equal_the_whole, {"both_directions": False}),
+    (properties.assert_permuting_rows_permutes_results, {}),
+    (properties.assert_resets_begin_fresh, {"dense": True}),
+    (properties.assert_lane_windows_equal_the_whole, {"both_directions": False, "dense": True}),
+]
+
+
+@pytest.mark.parametrize("short", [0, 2, 10**6], ids=["our graph", "as it is", "torch's graph"])
+@pytest.mark.parametrize(("property_of", "drawn"), CHAINED, ids=lambda part: getattr(part, "__name__", ""))
+def test_chains_of_blocks_keep_the_promises(
+    property_of: Callable[[Case], None], drawn: dict[str, bool], short: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modules as small as those that are drawn are worth one block, so that blocks are made cheap here."""
+    chains = properties.cut_into_chains(monkeypatch, short=short)
+
+    @given(cases(F32, kinds=("lstm",), projections=False, **drawn))
+    @example(Case(lengths=(12, 7, 0, 5, 1), is_given=False, dtype=F32))
+    @examples(8)
     def holds(case: Case) -> None:
-        properties.assert_each_sequence_equals_itself_alone(case)
+        property_of(case)
 
     holds()
+    assert max(chains) > 2
 
 
 @pytest.mark.parametrize("way", ["packed", "chain"])
@@ -53,7 +79,7 @@ def test_each_way_of_running_is_exact(way: str, dtype: torch.dtype, monkeypatch:
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
 @pytest.mark.parametrize("count", [64, 512])
-def test_the_batches_that_the_benchmark_times_are_exact(kind: str, count: int) -> None:
+def test_a_part_of_each_batch_that_the_benchmark_times_is_exact(kind: str, count: int) -> None:
     drawn = torch.empty(count).log_normal_(3.5, 0.9, generator=torch.Generator().manual_seed(0)).round().clamp(3, 800)
     case = Case(kind=kind, input_size=128, hidden_size=128, lengths=tuple(drawn.long().tolist()[:: count // 32]), dtype=F32, seed=1)
     properties.assert_each_sequence_equals_itself_alone(case)

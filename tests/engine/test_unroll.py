@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import pack_sequence
 
-from statewise.engine import _lstm_blocks, unroll
+from statewise.engine import unroll
 from statewise.sequences import Ragged
 from statewise.state import leaves, map_tensors
 from tests.engine.cases import Case
-from tests.engine.properties import assert_each_sequence_equals_itself_alone, gap
+from tests.engine.properties import assert_each_sequence_equals_itself_alone, cut_into_chains, gap
 
 LENGTHS = torch.tensor([4, 0, 1, 7])
 
@@ -201,12 +201,12 @@ def test_under_autocast_a_carried_state_loses_nothing_where_a_window_ends() -> N
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh", "relu"])
-@pytest.mark.parametrize(("dtype", "limit", "short"), [(torch.float64, 1e-10, 2), (torch.float32, 1e-4, 2), (torch.float32, 1e-4, 0)])
+@pytest.mark.parametrize(("dtype", "limit", "short"), [(torch.float64, 1e-10, 2), (torch.float32, 1e-4, 0), (torch.float32, 1e-4, 99)])
 def test_gradients_can_be_differentiated_again(
     kind: str, dtype: torch.dtype, limit: float, short: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_lstm_blocks, "_SHORT", short)
-    case = Case(kind=kind, lengths=(4, 0, 2, 3), dtype=dtype)
+    chains = cut_into_chains(monkeypatch, short=short)
+    case = Case(kind=kind, lengths=(4, 0, 2, 3, 7), dtype=dtype)
 
     def second_gradients(module: nn.Module, inputs: Ragged, results: list[Tensor]) -> tuple[Tensor, ...]:
         loss = torch.stack([part.square().sum() for part in results]).sum()
@@ -219,26 +219,32 @@ def test_gradients_can_be_differentiated_again(
     found = second_gradients(case.module, inputs, [outputs.values, *(leaf for _, leaf in leaves(state))])
     wanted = second_gradients(case.twin, truth, [leaf for _, leaf in leaves(alone)])
     assert all(gap(a, b) <= limit for a, b in zip(found, wanted, strict=True))
+    assert max(chains) > 2 or kind != "lstm" or dtype == torch.float64
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, on its first use of forward mode
-@pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
-def test_transforms_of_torch_func_and_forward_mode_see_through(kind: str) -> None:
-    case = Case(kind=kind, lengths=(4, 0, 2, 3), dtype=torch.float64)
-    module, inputs = case.module, case.inputs(torch.float64)
+@pytest.mark.parametrize(
+    ("kind", "dtype", "limit"),
+    [*((kind, torch.float64, 1e-12) for kind in ("lstm", "gru", "tanh")), ("lstm", torch.float32, 1e-5)],
+)
+def test_transforms_of_torch_func_and_forward_mode_see_through(kind: str, dtype: torch.dtype, limit: float) -> None:
+    case = Case(kind=kind, lengths=(4, 0, 2, 3), dtype=dtype)
+    module, inputs = case.module, case.inputs(dtype)
 
     def loss(values: Tensor) -> Tensor:
         return unroll(module, Ragged(values, inputs.lengths))[0].values.square().sum()
 
-    (wanted,) = torch.autograd.grad(loss(inputs.values), inputs.values)
+    (wanted,) = torch.autograd.grad(loss(inputs.values), inputs.values, create_graph=True)
     values = inputs.values.detach()
-    assert gap(torch.func.grad(loss)(values), wanted) < 1e-12
+    assert gap(torch.func.grad(loss)(values), wanted) < limit
     direction = torch.randn_like(values)
     along = torch.func.jvp(loss, (values,), (direction,))[1]
-    assert along.item() == pytest.approx((wanted * direction).sum().item())
+    assert along.item() == pytest.approx((wanted * direction).sum().item(), rel=max(limit, 1e-6))
     with torch.autograd.forward_ad.dual_level():
         dual = loss(torch.autograd.forward_ad.make_dual(values, direction))
         assert torch.autograd.forward_ad.unpack_dual(dual).tangent.item() == pytest.approx(along.item())
+    (turned,) = torch.autograd.grad(wanted, inputs.values, direction)
+    assert gap(torch.func.jvp(torch.func.grad(loss), (values,), (direction,))[1], turned) < 10 * limit
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
@@ -273,7 +279,7 @@ def test_numbers_beyond_all_bounds_after_a_sequence_ends_reach_no_gradient(kind:
     gradients = torch.autograd.grad(short.sum(), [values, *module.parameters()])
     alone, _ = module(values[400:].unsqueeze(1))
     wanted = torch.autograd.grad(alone.sum(), [values, *module.parameters()])
-    assert all(bool(gradient[400:].isfinite().all()) for gradient in gradients[:1])
+    assert bool(gradients[0][400:].isfinite().all())
     if kind != "relu":  # there the long sequence itself overflows, and 0 times infinity in its own steps is NaN in torch too
         assert all(gap(a, b) <= 5e-5 for a, b in zip(gradients, wanted, strict=True))
 

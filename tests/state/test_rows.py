@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from statewise.errors import ShapeError
-from statewise.state import detach, leaves, num_rows, reset, scatter, select
+from statewise.state import detach, join, leaves, map_tensors, num_rows, reset, scatter, select
 
 # Rows on axes 1, 0 and -1, a leaf that all rows share, and a place without a tensor.
 AXES = {"h": (1, 0), "last": -1, "shared": None, "none": None}
@@ -36,6 +36,23 @@ def test_selected_rows_are_those_asked_for(rows: int, data: st.DataObject) -> No
     assert num_rows(after, AXES) == len(wanted)
     assert [row_values(after, place) for place in range(len(wanted))] == [row_values(before, row) for row in wanted]
     assert after["shared"] is before["shared"]
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=4))
+def test_joined_rows_are_those_of_the_parts_one_after_another(counts: list[int]) -> None:
+    parts = [state(rows, seed) for seed, rows in enumerate(counts)]
+    after = join(parts, AXES)
+    assert num_rows(after, AXES) == sum(counts)
+    wanted = [row_values(part, row) for part, rows in zip(parts, counts, strict=True) for row in range(rows)]
+    assert [row_values(after, place) for place in range(sum(counts))] == wanted
+    assert after["shared"] is parts[0]["shared"]
+
+
+def test_joined_rows_have_the_dtypes_of_the_first_part() -> None:
+    joined = join([state(2), map_tensors(Tensor.double, state(1))], AXES)
+    assert [leaf.dtype for _, leaf in leaves(joined)] == [leaf.dtype for _, leaf in leaves(state(1))]
+    with pytest.raises(ShapeError):
+        join([state(2), {"h": torch.zeros(1)}], AXES)
 
 
 @given(st.integers(0, 6), st.data())
@@ -174,5 +191,6 @@ def test_every_operation_leaves_its_arguments_as_they_were() -> None:
     copies = [leaf.clone() for tree in (before, other) for _, leaf in leaves(tree)]
     select(before, [0], AXES)
     scatter(before, [2, 0, 1], other, AXES)
+    join([before, other], AXES)
     reset(before, torch.tensor([True, False, True]), other, AXES)
     assert all(torch.equal(leaf, copy) for (_, leaf), copy in zip(leaves(before) + leaves(other), copies, strict=True))

@@ -224,13 +224,18 @@ def kill_at_random(job: Job, folder: Path, expected: dict[str, Any], seconds: fl
 
 
 def kill_inside_writes(job: Job, folder: Path, expected: dict[str, Any], seconds: float, *, kills: int, seed: int) -> Count:
-    """Kill as soon as the temporary file of a checkpoint appears, from a random moment on, until so many were hit."""
+    """Kill as soon as the temporary file of a checkpoint appears, from a random moment on, until so many were hit.
+
+    After ten times as many runs it gives up.
+    """
     random, count = np.random.default_rng(seed), Count()
-    while count.inside_checkpoint < kills:
+    while count.inside_checkpoint < kills and count.runs < 10 * kills:
         run = folder / f"inside-{count.runs}"
         number, begun, after = start(job, run), time.perf_counter(), random.uniform(0, seconds)
         while time.perf_counter() - begun < 100 * seconds:
             if time.perf_counter() - begun > after and halves(run, "last.safetensors"):
+                break
+            if os.waitid(os.P_PID, number, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
                 break
         os.kill(number, signal.SIGKILL)
         if wait(number) == -signal.SIGKILL:
@@ -323,7 +328,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=50, help="at uniform moments")
     parser.add_argument("--inside", type=int, help="at least so many inside a checkpoint write (a fifth of --kills)")
     parser.add_argument("--full", type=int, default=3, help="disks that are full")
-    parser.add_argument("--stride", type=int, default=1, help="kill around every so-manieth write of a small run")
+    parser.add_argument("--stride", type=int, default=1, help="kill around every n-th write of a small run")
     parser.add_argument("--size", type=int, default=96, help="hidden units")
     parser.add_argument("--epochs", type=int, default=8, help="of a run")
     parser.add_argument("--seed", type=int, default=0)
@@ -356,7 +361,11 @@ def main(words: list[str] | None = None) -> int:
             row("  SIGKILL at uniform moments", count)
             missing = -(-inside // len(JOBS)) - count.inside_checkpoint
             if missing > 0:
-                row("  SIGKILL when a write begins", kill_inside_writes(large, place, expected, seconds, kills=missing, seed=given.seed))
+                count = kill_inside_writes(large, place, expected, seconds, kills=missing, seed=given.seed)
+                row("  SIGKILL when a write begins", count)
+                if count.inside_checkpoint < missing:
+                    failed = True
+                    say(f"  TOO FEW kills hit a checkpoint write: {count.inside_checkpoint} of {missing}")
             row("  disk full, then room", fill_the_disk(large, place, expected, times=given.full, updates=updates // 2, seed=given.seed))
         with tempfile.TemporaryDirectory() as folder:
             small, place = make(n=30, hidden=4, epochs=2, seconds_between=1e9), Path(folder)

@@ -403,6 +403,15 @@ def test_a_module_that_does_not_fit_is_told_before_training() -> None:
         fit(Stranger().requires_grad_(False), TRAIN)  # noqa: FBT003  # torch's own signature
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_module_that_fails_when_it_is_tried_is_left_in_its_mode(*, training: bool) -> None:
+    module = Stranger().train(training)
+    module.head = nn.Linear(99, 2)
+    with pytest.raises(ContractError, match="RuntimeError"):
+        fit(module, TRAIN)
+    assert module.training == training
+
+
 def test_an_interrupted_refit_leaves_the_weights_that_validation_chose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("statewise.training._pace._SECONDS_BETWEEN", 0.0)
     chosen = weights_of(fit(make_model(), TRAIN, VALID, **QUICK))

@@ -70,7 +70,7 @@ def test_an_optimiser_of_ones_own_starts_from_its_own_rates() -> None:
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.5, momentum=0.9),
         schedule="constant",
         callbacks=[lambda record: seen.append(record) if isinstance(record, Update) else None],
-        **QUICK,
+        epochs=3,
     )
     assert {update.learning_rate for update in seen} == {0.5}
 
@@ -220,8 +220,27 @@ def test_how_far_back_the_loss_reaches_is_recorded_on_demand_and_changes_nothing
 )
 def test_parts_that_cannot_work_are_refused(options: dict[str, Any], told: str) -> None:
     with unchecked(), pytest.raises(OptionError) as error:
-        fit(nn.GRU(2, 1), TRAIN, VALID, **QUICK, **options)
+        fit(nn.GRU(2, 1), TRAIN, VALID, epochs=3, **options)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"refit": True}, "refit: no validation part. Give valid= as well, or leave refit out: it would do nothing here."),
+        ({"metrics": {"n": lambda outputs, _: len(outputs)}}, "metrics: no validation part. Give valid= as well"),
+        ({"patience": 5}, "patience: no validation part. Give valid= as well"),
+        ({"lr": 3e-3, "optimizer": torch.optim.Rprop}, "lr: beside an optimizer of one's own. Give it where the optimizer is made"),
+        ({"weight_decay": 0.0, "optimizer": torch.optim.Rprop}, "weight_decay: beside an optimizer of one's own"),
+        ({"batch_steps": 9, "sampler": lambda *_: [[0]]}, "batch_steps: beside a sampler of one's own, and no validation part"),
+    ],
+)
+def test_options_that_would_do_nothing_beside_the_others_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(OptionError) as error:
+        fit(nn.GRU(2, 1), TRAIN, epochs=1, **options)
+    assert told in str(error.value)
+    used = {name: value for name, value in options.items() if name != "optimizer"}
+    assert fit(nn.GRU(2, 1), TRAIN, VALID, epochs=1, **used).history.epochs()
 
 
 def test_a_model_built_for_another_task_is_refused() -> None:

@@ -41,7 +41,7 @@ def make_data(n: int = 24) -> Sequences:
 
 
 TRAIN, VALID = split(make_data(), fractions=(0.7, 0.3))
-QUICK: dict[str, Any] = {"epochs": 2, "batch_steps": TRAIN.num_steps // 3, "lr": 1e-2}
+QUICK: dict[str, Any] = {"epochs": 2, "batch_steps": TRAIN.num_steps // 3}
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -258,25 +258,47 @@ def test_what_no_file_can_hold_is_told_after_the_first_update(tmp_path: Path) ->
     assert sum(isinstance(record, Update) for record in updates) == 1
 
 
-def test_an_interruption_in_the_middle_of_validation_goes_on_from_the_last_update(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fit(make_model(), TRAIN, VALID, directory=tmp_path / "whole", **QUICK)
+class Drawing(Noisy):
+    """Draws in eval mode too, and presses Ctrl-C the first time that it validates."""
+
+    pressed = False
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        if not self.training and int(self.calls):
+            x = x + 0.1 * torch.randn(())
+            if self.pressed:
+                self.pressed = False
+                os.kill(os.getpid(), signal.SIGINT)
+        return super().forward(x, lengths)
+
+
+@pytest.mark.parametrize("make", [make_model, Drawing])
+def test_ctrl_c_in_the_middle_of_validation_loses_no_update(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]
+) -> None:
+    monkeypatch.setattr("statewise.training._pace._SECONDS_BETWEEN", 1e9)  # no other checkpoint than the first and that of Ctrl-C
+    whole = fit(make(), TRAIN, VALID, directory=tmp_path / "whole", **QUICK)
+    model = make()
+    model.pressed = True
     outputs: Any = Model.run_sequences
-    presses = 0
 
     def press(self: Model, *arguments: Any, **options: Any) -> Any:
-        nonlocal presses
-        if not self.training and torch.is_grad_enabled() is False and (RunFiles(tmp_path / "cut").checkpoints).is_dir() and not presses:
-            presses += 1
+        if not self.training and (tmp_path / "cut" / "checkpoints" / "last.safetensors").is_file() and model.pressed:
+            model.pressed = False
             os.kill(os.getpid(), signal.SIGINT)
         return outputs(self, *arguments, **options)
 
     with monkeypatch.context() as pressing:
         pressing.setattr(Model, "run_sequences", press)
-        run = fit(make_model(), TRAIN, VALID, directory=tmp_path / "cut", **QUICK)
+        run = fit(model, TRAIN, VALID, directory=tmp_path / "cut", **QUICK)
     assert interrupted(run)
     assert not run.history.epochs()
     assert isinstance(run.history.records[-1], Ended)
-    fit(make_model(), TRAIN, VALID, directory=tmp_path / "cut", resume=True, **QUICK)
+    kept = Checkpoint.read(RunFiles(tmp_path / "cut").checkpoints / "last.safetensors").progress
+    assert kept.update == len(run.history.updates()) == len([each for each in whole.history.updates() if each.epoch == 1]) > 1
+    updates: list[Record] = []
+    fit(make(), TRAIN, VALID, directory=tmp_path / "cut", resume=True, callbacks=[updates.append], **QUICK)
+    assert next(each.update for each in updates if isinstance(each, Update)) == kept.update + 1, "no update is made twice"
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 
 

@@ -105,6 +105,15 @@ def test_a_window_that_holds_all_equals_a_batch_of_whole_sequences() -> None:
         torch.testing.assert_close(trained, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("window", [None, 8])
+def test_a_cell_is_trained_as_the_layer_of_its_weights(window: int | None) -> None:
+    data, layer, cell = tagged([29, 12, 1]), lstm(), nn.LSTMCell(2, 3)
+    cell.load_state_dict({name.removesuffix("_l0"): weight for name, weight in layer.state_dict().items()})
+    runs = [fit(module, data, data, epochs=2, window=window, lanes=window and 2, **PLAIN) for module in (layer, cell)]
+    for trained, wanted in zip(*map(parameters, runs), strict=True):
+        torch.testing.assert_close(trained, wanted, rtol=1e-5, atol=1e-6)
+
+
 def parameters(run: Run) -> list[Tensor]:
     assert run.model is not None
     return list(run.model.parameters())

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from statewise.errors import OptionError
-from statewise.sequences import Sequences, split
-from statewise.sequences._options import seconds_of
+from statewise.sequences import Sequences, seconds_of, split
 from statewise.training import FitOptions
 
 Flag = Annotated[bool, Parameter(negative="")]

@@ -5,12 +5,16 @@ from statewise.contracts._batch import Batch
 from statewise.contracts._carry import Carrier, answers, carrier_of
 from statewise.contracts._classes import class_probabilities, require_outputs
 from statewise.contracts._contract import Contract
+from statewise.contracts._door import Call, Door
+from statewise.contracts._signature import read_signature
 
 __all__ = [
     "Adapted",
     "Batch",
+    "Call",
     "Carrier",
     "Contract",
+    "Door",
     "Outputs",
     "ReadsSequences",
     "adapt",
@@ -19,6 +23,7 @@ __all__ = [
     "check_features",
     "class_probabilities",
     "device_of",
+    "read_signature",
     "require_outputs",
     "resolved",
     "wrong_features",

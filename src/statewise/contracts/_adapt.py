@@ -146,7 +146,7 @@ def adapt(module: nn.Module, *, contract: Contract | None = None, call: Call | N
     """Return the module ready to be called on `Sequences`.
 
     Args:
-        module: ours, a torch recurrent module, a `Recurrent`, or any other with a contract that can be read or is declared.
+        module: ours, a torch recurrent module or cell, a `Recurrent`, or any other with a contract that can be read or is declared.
         contract: what the module promises; fields left None are read off its signature.
         call: `lambda module, batch: output` or `(output, state)`, for everything that a contract cannot say.
 
@@ -158,7 +158,7 @@ def adapt(module: nn.Module, *, contract: Contract | None = None, call: Call | N
         return Adapted(module, declared, _Padded(module, declared, call))
     if isinstance(module, ReadsSequences):
         return Adapted(module, module.contract(), module.run_sequences)
-    if declared.takes is None and isinstance(module, (nn.RNNBase, Recurrent)):
+    if declared.takes is None and isinstance(module, (nn.RNNBase, nn.RNNCell, nn.LSTMCell, nn.GRUCell, Recurrent)):
         return Adapted(module, msgspec.structs.replace(declared, returns_state=True), _Unrolled(module))
     filled = read_signature(module, declared)
     notes: tuple[str, ...] = ()

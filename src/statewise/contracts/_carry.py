@@ -15,18 +15,23 @@ import torch
 from torch import Tensor, nn
 
 from statewise.contracts._adapt import Adapted, Outputs, device_of
+from statewise.engine import state_dtype
 from statewise.errors import ContractError, StatewiseError
 from statewise.sequences import Lanes, Ragged, Runs, Sequences, batch_rows, pieces_of, side_by_side
-from statewise.state import Axes, detach, find_axes, leaves_with_axes, map_tensors, rebuild, reset, scatter, select
+from statewise.state import Axes, detach, find_axes, join, map_tensors, reset, scatter, select
 from statewise.types import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _ROWS = (2, 5)
+"""The two batch sizes from which the axes of a state are found; on the beginnings of as many sequences as the larger one it is tried."""
 _STEPS_TRIED = 16
+"""How long these beginnings are at most."""
 _LANES = 64
+"""How many sequences are read side by side at least, where there are so many, before a portion counts as full."""
 _LIMITS = {torch.float64: 1e-8, torch.float32: 1e-4}
+"""By how much outputs in pieces may differ from those of the whole, by dtype: of the largest output, or of 1 where that is less."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,7 @@ class Carrier:
         """
         calls = self._calls(runs)
         done = [self._call(runs.select(chosen), state) for chosen in calls]
-        values, final = torch.cat([outputs.values for outputs in done]), self._joined([outputs.state for outputs in done])
+        values, final = torch.cat([outputs.values for outputs in done]), join([outputs.state for outputs in done], self.axes)
         if len(calls) > 1:
             order = torch.cat(calls)
             values, final = self._in_order(values, runs, order), select(final, order.argsort(), self.axes)
@@ -68,7 +73,10 @@ class Carrier:
         return values, ends if state is None else scatter(state, present, ends, self.axes)
 
     def _calls(self, runs: Runs) -> list[Tensor]:
-        """Return which runs are read in one call: all, or where the module pads those of one length that all are new, or all go on."""
+        """Return which runs are read in each call.
+
+        All runs in one; where the module pads, only runs of one length, and new ones apart from those that go on.
+        """
         if not self.adapted.pads:
             return [torch.arange(len(runs.lane))]
         kinds = runs.lengths * 2 + runs.is_new
@@ -88,25 +96,12 @@ class Carrier:
         return reset(own, runs.is_new, self._initial(own, len(runs.lane)), self.axes) if bool(runs.is_new.any()) else own
 
     def _initial(self, like: State, rows: int) -> State:
-        """Return the module's own initial state; of torch's modules that is zeros."""
+        """Return the module's own initial state; of torch's modules and cells that is zeros."""
         module: Any = self.adapted.module
-        if isinstance(module, nn.RNNBase):
+        if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
             return map_tensors(torch.zeros_like, like)
         values = next(iter(self.data.parts.values())).values
-        weights = [weight.dtype for weight in module.parameters() if weight.is_floating_point()]
-        dtype = values.dtype if values.is_floating_point() else (weights or [torch.get_default_dtype()])[0]
-        return module.initial_state(rows, device=device_of(module), dtype=dtype)
-
-    def _joined(self, parts: list[State]) -> State:
-        """Return the rows of all parts, one part after another."""
-        if len(parts) == 1:
-            return parts[0]
-        columns = zip(*[leaves_with_axes(part, self.axes, asked="join states") for part in parts], strict=True)
-        whole = [
-            column[0].tensor if column[0].axis is None else torch.cat([leaf.tensor for leaf in column], column[0].axis)
-            for column in columns
-        ]
-        return rebuild(parts[0], whole)
+        return module.initial_state(rows, device=device_of(module), dtype=state_dtype(module, values))
 
     def _in_order(self, values: Tensor, runs: Runs, order: Tensor) -> Tensor:
         lengths = runs.lengths[order]

@@ -46,7 +46,7 @@ class Door:
         Raises:
             ContractError: what came back is neither an output nor a pair of output and state.
         """
-        result = self.call(module, batch) if self.call is not None else module(*self._arguments(module, batch))
+        result = self.call(module, batch) if self.call is not None else module(*self.arguments(module, batch))
         if isinstance(result, (Tensor, PackedSequence)):
             return result, None
         if isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], (Tensor, PackedSequence)):
@@ -63,7 +63,9 @@ class Door:
         if self.contract.reset is not None:
             method(module, self.contract.reset, "reset")()
 
-    def _arguments(self, module: nn.Module, batch: Batch) -> list[Any]:
+    def arguments(self, module: nn.Module, batch: Batch) -> list[Any]:
+        """Return what `forward` is given, in order, in its own layout."""
+
         def order(tensor: Tensor) -> Tensor:
             return tensor if self.contract.batch_first else tensor.transpose(0, 1)
 

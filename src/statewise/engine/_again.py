@@ -22,7 +22,7 @@ def gradients_with_graph(
         inputs: what it was called with, part of the graph.
         gradients: of each output; None where nothing depends on it.
     """
-    with torch.enable_grad(), _without_onednn():
+    with torch.enable_grad(), without_onednn():
         outputs = function(*inputs)
         pairs = [(out, gradient) for out, gradient in zip(outputs, gradients, strict=True) if gradient is not None]
         wanted = [each for each in inputs if each.requires_grad]
@@ -35,8 +35,11 @@ def gradients_with_graph(
 
 
 @contextmanager
-def _without_onednn() -> Iterator[None]:
-    """Switch off oneDNN, whose backward passes have no derivative; `torch.backends.mkldnn.flags` would warn about other switches."""
+def without_onednn() -> Iterator[None]:
+    """Switch off oneDNN, which knows no forward mode and no derivative of its backward passes.
+
+    `torch.backends.mkldnn.flags` would warn about other switches.
+    """
     enabled = torch._C._get_mkldnn_enabled()  # noqa: SLF001
     torch._C._set_mkldnn_enabled(False)  # noqa: FBT003, SLF001
     try:

@@ -36,6 +36,16 @@ class CellKernel:
         """The module as a message shows it."""
         return f"{type(self.module).__name__}({self.module.input_size}, {self.module.hidden_size})"
 
+    @property
+    def num_axes(self) -> int:
+        """Time, batch and feature."""
+        return 3
+
+    @property
+    def is_batch_first(self) -> bool:
+        """A cell knows no time, so there is no other order."""
+        return False
+
     def axes(self, values: Tensor) -> int:  # noqa: ARG002
         """Return the batch axis of each leaf."""
         return 0

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from statewise.engine._plan import Plan
 from statewise.errors import ContractError
-from statewise.state import Axes, leaves, leaves_with_axes, named, rebuild
+from statewise.state import Axes, join, leaves, leaves_with_axes, named, rebuild
 from statewise.types import State
 
 _ASKED = "unroll sequences of unequal lengths"
@@ -40,7 +40,7 @@ def chain(step: Step, data: Tensor, state: State, axes: Axes, plan: Plan) -> tup
         _require_shared(running, carried, axes)
         running = carried
         outputs.append(out.flatten(0, 1))
-    return torch.cat(outputs), join_rows([running, *reversed(ended)], axes)
+    return torch.cat(outputs), join([running, *reversed(ended)], axes)
 
 
 def split_rows(state: State, width: int, axes: Axes) -> tuple[State, State]:
@@ -55,15 +55,6 @@ def split_rows(state: State, width: int, axes: Axes) -> tuple[State, State]:
             first.append(leaf.narrow(axis, 0, width).contiguous())
             others.append(leaf.narrow(axis, width, leaf.shape[axis] - width))
     return rebuild(state, first), rebuild(state, others)
-
-
-def join_rows(parts: list[State], axes: Axes) -> State:
-    """Return all rows of the parts, one part after another, in the types and dtypes of the first."""
-    columns = zip(*[[leaf for _, leaf in leaves(part)] for part in parts], strict=True)
-    joined = []
-    for column, (_, first, axis) in zip(columns, leaves_with_axes(parts[0], axes, asked=_ASKED), strict=True):
-        joined.append(first if axis is None else torch.cat([leaf.to(first.dtype) for leaf in column if leaf.shape[axis]], axis))
-    return rebuild(parts[0], joined)
 
 
 def _require_shared(before: State, after: State, axes: Axes) -> None:

@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from statewise.engine._cell_kernel import CellKernel
 from statewise.engine._kernels import Kernel
-from statewise.engine._torch_kernel import TorchKernel
 from statewise.errors import ContractError, ShapeError, kind_of
 from statewise.sequences import Ragged
 
@@ -35,14 +33,14 @@ def check_dense(kernel: Kernel, inputs: Any) -> None:
             if isinstance(inputs, PackedSequence)
             else "Give a Ragged (Ragged.from_list, from_padded, ...) or a dense tensor [time, batch, *feature].",
         )
-    if inputs.ndim < 2 or (isinstance(kernel, TorchKernel | CellKernel) and inputs.ndim != 3):
+    if inputs.ndim < 2 or inputs.ndim != (kernel.num_axes or inputs.ndim):
         raise ShapeError(
             asked=asked,
             where="inputs",
             arrived=f"a tensor of shape {tuple(inputs.shape)}, in which time, batch and feature cannot be told apart",
             hint="Give [time, batch, feature]; for one sequence [time, feature] use Ragged.from_list([inputs]).",
         )
-    if isinstance(kernel, TorchKernel) and kernel.module.batch_first:
+    if kernel.is_batch_first:
         raise ShapeError(
             asked=asked,
             where="inputs, order of axes",

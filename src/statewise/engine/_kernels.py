@@ -1,4 +1,4 @@
-"""How is each kind of module run on one dense block, and over a whole plan?
+"""How is each kind of module run over the cells of a plan?
 
 A kernel holds what differs between kinds: the initial state, the batch axes, the call, what fits. To add a kind, add a
 kernel and name it in `kernel_for`.
@@ -23,11 +23,21 @@ from statewise.types import State
 
 @runtime_checkable
 class Kernel(Protocol):
-    """One kind of module, ready to be run; data is `[steps, *]`, dense data `[time, batch, *]`."""
+    """One kind of module, ready to be run on data `[steps, *]`, or `[cells, *]` in the order of a plan."""
 
     @property
     def name(self) -> str:
         """The module as a message shows it."""
+        ...
+
+    @property
+    def num_axes(self) -> int | None:
+        """How many axes dense inputs have; None where a step may look as it likes, so that any number from two on will do."""
+        ...
+
+    @property
+    def is_batch_first(self) -> bool:
+        """Whether the module itself reads dense inputs with the batch first, so that an order of axes could be meant that is not ours."""
         ...
 
     def check(self, values: Tensor) -> None:

@@ -44,17 +44,19 @@ def run_blocks(
     """
     h, c = state
     train = torch.is_grad_enabled() and any(part.requires_grad for part in (data, h, c, *weights))
+    # In bfloat16 also a short chain is ours: c is float32 beside it, and to differentiate the backward pass of oneDNN again torch would
+    # multiply the one by the other, which it refuses ("mat1 and mat2 must have the same dtype").
     if train and (len(plan.blocks) > _SHORT or dtype != torch.float32):
         outputs, carried = _Blocks.apply(data, h, c, *weights, plan.blocks, dtype)  # type: ignore[no-untyped-call]
     else:
-        outputs, carried, _ = _chain(data, h, c, weights, plan.blocks, dtype, train=train)
+        outputs, carried, _ = _run_each(data, h, c, weights, plan.blocks, dtype, train=train)
     if ends is None:
         return outputs, None
     final_c = _c_at_ends(_Known(data, outputs, h, c.float(), carried), weights, plan, ends)
     return outputs, (at_ends(outputs, h, plan, ends), final_c.to(c.dtype))
 
 
-def _chain(  # noqa: PLR0917  # as autograd passes them
+def _run_each(  # noqa: PLR0917  # as autograd passes them
     data: Tensor, h: Tensor, c: Tensor, weights: Sequence[Tensor], blocks: tuple[Block, ...], dtype: torch.dtype, *, train: bool
 ) -> tuple[Tensor, Tensor, list[Any]]:
     """Return the outputs of all cells, c at the end of each block, block below block, and what each block's backward pass needs."""
@@ -92,7 +94,7 @@ class _Blocks(torch.autograd.Function):
         given = (data, h, c, w_ih, w_hh, b_ih, b_hh)
         with torch.enable_grad():  # torch keeps what the backward pass needs only where gradients are enabled
             x, h_begin, c_begin, *weights = (tensor.detach() for tensor in given)
-            flat, ends, workspaces = _chain(x, h_begin, c_begin, weights, blocks, dtype, train=True)
+            flat, ends, workspaces = _run_each(x, h_begin, c_begin, weights, blocks, dtype, train=True)
         ctx.blocks, ctx.dtype = blocks, dtype
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*given, flat, ends, *workspaces)

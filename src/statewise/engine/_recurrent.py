@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
 from statewise.types import State
 
@@ -39,3 +39,11 @@ class Recurrent(Protocol):
     def forward(self, inputs: Shaped[Tensor, "time batch *feature"], state: State) -> tuple[Shaped[Tensor, "time batch *out"], State]:
         """Return the outputs of all steps and the state after the last one."""
         ...
+
+
+def state_dtype(module: Any, values: Tensor) -> torch.dtype:
+    """Return the dtype of a state: that of the inputs; for whole numbers (words, codes) that of the weights, else torch's default."""
+    if values.is_floating_point() or values.is_complex():
+        return values.dtype
+    weights = module.parameters() if isinstance(module, nn.Module) else iter(())
+    return next((weight.dtype for weight in weights if weight.is_floating_point()), torch.get_default_dtype())

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from statewise.engine._chain import chain
 from statewise.engine._plan import Plan
-from statewise.engine._recurrent import Recurrent
+from statewise.engine._recurrent import Recurrent, state_dtype
 from statewise.errors import ContractError, ShapeError
 from statewise.state import Axes, aligned, find_axes, leaves, leaves_with_axes, named, num_rows, select
 from statewise.types import State
@@ -33,6 +33,16 @@ class RecurrentKernel:
     def name(self) -> str:
         """The module as a message shows it."""
         return type(self.module).__name__
+
+    @property
+    def num_axes(self) -> None:
+        """A step may look as it likes."""
+        return
+
+    @property
+    def is_batch_first(self) -> bool:
+        """Whatever order its own forward has, a module of one's own is given lanes as `unroll` has them."""
+        return False
 
     def check(self, values: Tensor) -> None:
         """Accept anything: what a step looks like is the module's own matter."""
@@ -78,7 +88,7 @@ class RecurrentKernel:
             )
         return state
 
-    def dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
+    def _dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
         """Call the module, and see that it returned what a Recurrent promises."""
         outputs, final = self._call(dense, state)
         for (path, old), new in zip(leaves(state), aligned(state, final, asked=self._asked_of_state), strict=True):
@@ -98,7 +108,7 @@ class RecurrentKernel:
     def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan over its cells."""
         axes = self.axes(data)
-        outputs, final = chain(self.dense, data, state, axes, plan)
+        outputs, final = chain(self._dense, data, state, axes, plan)
         return outputs, None if ends is None else select(final, torch.from_numpy(ends), axes)
 
     def no_outputs(self, values: Tensor) -> Tensor:
@@ -107,14 +117,7 @@ class RecurrentKernel:
         return outputs.flatten(0, 1)[:0]
 
     def _initial(self, rows: int, values: Tensor) -> State:
-        return self.module.initial_state(rows, device=values.device, dtype=self._dtype(values))
-
-    def _dtype(self, values: Tensor) -> torch.dtype:
-        """Return the dtype of the inputs; for whole numbers (words, codes) that of the weights, else torch's default."""
-        if values.dtype.is_floating_point or values.dtype.is_complex:
-            return values.dtype
-        weights = self.module.parameters() if isinstance(self.module, nn.Module) else iter(())
-        return next((weight.dtype for weight in weights if weight.dtype.is_floating_point), torch.get_default_dtype())
+        return self.module.initial_state(rows, device=values.device, dtype=state_dtype(self.module, values))
 
     def _call(self, dense: Tensor, state: State, buffers: dict[str, Tensor] | None = None) -> tuple[Tensor, State]:
         """Call the module in its own order of axes, with other buffers if some are given."""

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from statewise.engine._transforms import is_transformed
-from statewise.sequences._ragged import Ragged
+from statewise.sequences import Ragged
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

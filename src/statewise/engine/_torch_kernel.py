@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from statewise.engine._chain import chain, join_rows, split_rows
+from statewise.engine._chain import chain, split_rows
 from statewise.engine._layer import Layer, Leaves, is_more_than_its_weights
 from statewise.engine._moves import permuted
 from statewise.engine._plan import Plan
 from statewise.engine._torch_checks import check_values, checked_state
-from statewise.state import map_tensors, select
+from statewise.state import join, map_tensors, select
 from statewise.types import State
 
 TorchRNN: TypeAlias = nn.RNN | nn.LSTM | nn.GRU
@@ -37,7 +37,18 @@ class TorchKernel:
         """The module as a message shows it."""
         return f"{type(self.module).__name__}({self.module.input_size}, {self.module.hidden_size})"
 
+    @property
+    def num_axes(self) -> int:
+        """Time, batch and feature."""
+        return 3
+
+    @property
+    def is_batch_first(self) -> bool:
+        """As the module says."""
+        return self.module.batch_first
+
     def axes(self, values: Tensor) -> int:  # noqa: ARG002
+        """Return the batch axis of each leaf, which the axis of layers and directions comes before."""
         return 1
 
     def check(self, values: Tensor) -> None:
@@ -60,7 +71,7 @@ class TorchKernel:
         zeros = tuple(values.new_zeros(shape) for shape in self._state_shapes(rows))
         return zeros if len(zeros) == 2 else zeros[0]
 
-    def dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
+    def _dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
         """Call the module itself."""
         if not self.module.batch_first:
             outputs, final = self.module(dense, state)
@@ -83,10 +94,10 @@ class TorchKernel:
             outputs, final = self._packed(data, state, plan)
         elif plan.is_whole:
             block = plan.blocks[0]
-            outputs, final = self.dense(data.view(block.time, block.width, *data.shape[1:]), state)
+            outputs, final = self._dense(data.view(block.time, block.width, *data.shape[1:]), state)
             outputs = outputs.flatten(0, 1)
         else:
-            outputs, final = chain(self.dense, data, state, 1, plan)
+            outputs, final = chain(self._dense, data, state, 1, plan)
         # Under autocast torch hands out a state of less precision; what is carried keeps its own.
         return outputs, None if ends is None else map_tensors(
             lambda leaf, begun: leaf.to(begun.dtype), select(final, torch.from_numpy(ends)), state
@@ -106,7 +117,7 @@ class TorchKernel:
         """Call the module on torch's own packed layout, which is the packed order of the plan."""
         running, empty = split_rows(state, plan.blocks[0].width, 1)
         outputs, final = self.module(PackedSequence(data, torch.from_numpy(plan.widths)), running)
-        return outputs.data, join_rows([final, empty], 1)
+        return outputs.data, join([final, empty], 1)
 
     def _layers(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run layer after layer, each in its directions, with dropout between layers as torch has it."""

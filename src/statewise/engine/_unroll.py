@@ -6,12 +6,14 @@ which order their cells are run, `_kernels` how a module is called.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, overload
 
 import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
+from statewise.engine._again import without_onednn
 from statewise.engine._cell_kernel import TorchCell
 from statewise.engine._checks import check_dense, check_flags
 from statewise.engine._kernels import Kernel, kernel_for
@@ -19,6 +21,7 @@ from statewise.engine._moves import moves_of
 from statewise.engine._recurrent import Recurrent
 from statewise.engine._segments import Segments, of_lanes, of_sequences
 from statewise.engine._torch_kernel import TorchRNN
+from statewise.engine._transforms import is_transformed
 from statewise.sequences import Ragged
 from statewise.state import map_tensors, reset, select
 from statewise.types import State
@@ -88,8 +91,9 @@ def unroll(module: Any, inputs: Any, state: State = None, *, is_first: Any = Non
         time, batch = inputs.shape[:2]
         values, segments = inputs.flatten(0, 1), of_lanes(time, batch, is_first)
     kernel.check(values)
-    begin = _begin(kernel, values, segments, state)
-    outputs, final = _run(kernel, values, segments, begin, is_alike=state is None and kernel.begins_alike, return_state=return_state)
+    with without_onednn() if is_transformed() else nullcontext():
+        begin = _begin(kernel, values, segments, state)
+        outputs, final = _run(kernel, values, segments, begin, is_alike=state is None and kernel.begins_alike, return_state=return_state)
     return inputs.with_values(outputs) if isinstance(inputs, Ragged) else outputs.view(*inputs.shape[:2], *outputs.shape[1:]), final
 
 

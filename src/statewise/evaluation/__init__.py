@@ -9,8 +9,19 @@ from statewise.evaluation._intervals import accuracy_over_units
 from statewise.evaluation._labels import match_class
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
+from statewise.evaluation._quantiles import student_quantile
 from statewise.evaluation._reading import read_predictions
-from statewise.evaluation._records import BaselineScore, Confusion, Counts, Estimate, Evaluation, Points, read_evaluation, write_evaluation
+from statewise.evaluation._records import (
+    BaselineScore,
+    Confusion,
+    Counts,
+    Estimate,
+    Evaluation,
+    Points,
+    figure,
+    read_evaluation,
+    write_evaluation,
+)
 from statewise.evaluation._sections import baseline_says, tables_of
 
 __all__ = [
@@ -24,11 +35,13 @@ __all__ = [
     "accuracy_over_units",
     "baseline_says",
     "evaluate",
+    "figure",
     "generate",
     "match_class",
     "predict",
     "read_evaluation",
     "read_predictions",
+    "student_quantile",
     "tables_of",
     "training_baseline",
     "write_evaluation",

@@ -16,7 +16,7 @@ from statewise.verdicts import Verdict, judge, read_policy, read_verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statewise.verdicts._policy import GradientRules
+    from statewise.verdicts import GradientRules
 
 
 Document = TypeVar("Document", Evaluation, Provenance, Verdict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from statewise.evaluation._records import figure as share
+from statewise.evaluation import figure as share
 
 _LABELS = {"f1": "F1", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "bits": "bits a token"}
 

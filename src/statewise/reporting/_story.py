@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from statewise.evaluation import Evaluation
     from statewise.runs import DataRecord, Provenance, Run
     from statewise.tracing import Trace
-    from statewise.training import TrainingTrace
-    from statewise.training._narration import EpochLine
-    from statewise.verdicts._policy import GradientRules
+    from statewise.training import EpochLine, TrainingTrace
+    from statewise.verdicts import GradientRules
 
 _PARTS = {"train": "training", "valid": "validation", "test": "test"}
 _TASKS = {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from altair import LayerChart
 
     from statewise.runs import Epoch, Update
-    from statewise.verdicts._policy import GradientRules
+    from statewise.verdicts import GradientRules
 
 _TRAIN, _VALID, _REFIT = "training", "validation", "refit on both"
 _ALL_LAYERS = "all together"

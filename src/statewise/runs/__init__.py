@@ -6,7 +6,7 @@ from statewise.runs._factory import make_from_factory
 from statewise.runs._files import RunFiles, read_document, write_document
 from statewise.runs._history import encode_records, read_history
 from statewise.runs._hold import held
-from statewise.runs._records import Ended, Epoch, History, Lags, Record, Started, Update
+from statewise.runs._records import Ended, EndReason, Epoch, History, Lags, Phase, Record, Started, Update
 from statewise.runs._run import (
     Run,
     add_to_provenance,
@@ -22,10 +22,12 @@ from statewise.runs._seen import SeenSequences, count_seen, write_seen
 
 __all__ = [
     "DataRecord",
+    "EndReason",
     "Ended",
     "Epoch",
     "History",
     "Lags",
+    "Phase",
     "Provenance",
     "Record",
     "Run",

@@ -9,7 +9,7 @@ from statewise.sequences._is_first import is_first_from_done
 from statewise.sequences._labels import natural, told
 from statewise.sequences._lanes import Lanes, Runs, laid, pieces_of, side_by_side
 from statewise.sequences._loading import read_table
-from statewise.sequences._options import FILE_NAME, FOLDER_NAME
+from statewise.sequences._options import FILE_NAME, FOLDER_NAME, seconds_of
 from statewise.sequences._pieces import in_pieces
 from statewise.sequences._ragged import Ragged, mean_per_sequence
 from statewise.sequences._read import read
@@ -61,6 +61,7 @@ __all__ = [
     "recode",
     "require_sequences",
     "require_two_classes",
+    "seconds_of",
     "side_by_side",
     "split",
     "standardize",

@@ -166,6 +166,7 @@ class Windows(IterableDataset[Window]):
         data: the sequences.
         lanes: which of them lies where.
         strides: how windows follow one another.
+        horizon: how many steps ahead the targets of a window reach.
         first: the window that iterating begins with.
     """
 
@@ -183,7 +184,7 @@ class Windows(IterableDataset[Window]):
         return len(self.strides) - self.first
 
     def __iter__(self) -> Iterator[Window]:
-        """Yield each window once. In workers of a `DataLoader` each makes every so-manieth, which the loader puts in order again."""
+        """Yield each window once. In workers of a `DataLoader` each makes every n-th, which the loader puts in order again."""
         worker = get_worker_info()
         begin, step = (self.first, 1) if worker is None else (self.first + worker.id, worker.num_workers)
         for number in range(begin, len(self.strides), step):

@@ -73,6 +73,30 @@ def scatter(state: State, rows: Int[Tensor, " k"] | Sequence[int], new: State, a
     return rebuild(state, replaced)
 
 
+def join(parts: Sequence[State], axes: Axes = 1) -> State:
+    """Return the rows of all parts, one part after another, in the dtypes of the first.
+
+    Args:
+        parts: states of one structure, at least one, each of any number of rows.
+        axes: where the rows are, as told at the top of this module. A leaf shared by all rows is that of the first part.
+
+    Raises:
+        ShapeError: trees that do not fit each other, or axes that do not fit them.
+
+    Example:
+        >>> join([torch.zeros(1, 1, 1), torch.ones(1, 2, 1)]).tolist()
+        [[[0.0], [1.0], [1.0]]]
+    """
+    asked = "join(parts)"
+    if len(parts) == 1:
+        return parts[0]
+    columns = zip(*[aligned(parts[0], part, asked=asked) for part in parts], strict=True)
+    joined = []
+    for (_, first, axis), column in zip(leaves_with_axes(parts[0], axes, asked=asked), columns, strict=True):
+        joined.append(first if axis is None else torch.cat([leaf.to(first.dtype) for leaf in column], axis))
+    return rebuild(parts[0], joined)
+
+
 def reset(state: State, is_first: Bool[Tensor, " batch"], initial: State, axes: Axes = 1) -> State:
     """Return a state in which each row whose flag is set is that of `initial`, and the others are untouched.
 

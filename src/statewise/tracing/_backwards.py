@@ -14,17 +14,25 @@ from statewise.contracts import Outputs
 from statewise.errors import StatewiseError
 from statewise.tracing._records import Stage
 from statewise.tracing._shapes import counted
-from statewise.training._decay import lags_of
-from statewise.training._narration_lags import tell_lags
-from statewise.training._taps import kind_of_taps, reads_both_ways, tapped
-from statewise.training._through_time import gradients, is_by_step, looking_back, reach_of, same_draws
+from statewise.training import (
+    gradients,
+    is_by_step,
+    kind_of_taps,
+    lags_of,
+    looking_back,
+    reach_of,
+    reads_both_ways,
+    same_draws,
+    tapped,
+    tell_lags,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statewise.tracing._readout import Chances
     from statewise.tracing._seen import Again, Seen
-    from statewise.training._decay import Reach
+    from statewise.training import Reach
 
 
 def gradients_by_lag(seen: Seen, chances: Chances) -> Stage | None:

@@ -22,7 +22,7 @@ from statewise.tracing._open import honest, on_cpu, open_cores, open_stepwise
 from statewise.tracing._seen import Again, Seen, name_of
 from statewise.tracing._shapes import counted, describe, sizes
 from statewise.tracing._watch import Call, Watch
-from statewise.training._untouched import untouched
+from statewise.training import untouched
 
 UserCall: TypeAlias = Callable[..., Any]
 

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statewise.training._decay import Reach, lags_of
 from statewise.training._fit import fit, interrupted
-from statewise.training._narration import TrainingTrace, training_trace
+from statewise.training._narration import EpochLine, TrainingTrace, training_trace
 from statewise.training._narration_lags import tell_lags
 from statewise.training._options import FitOptions
-from statewise.training._through_time import through_time
+from statewise.training._taps import kind_of_taps, reads_both_ways, tapped
+from statewise.training._through_time import gradients, is_by_step, looking_back, reach_of, same_draws, through_time
+from statewise.training._untouched import untouched
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from statewise.training._terminal import ProgressBar
 
-__all__ = ["FitOptions", "TrainingTrace", "fit", "interrupted", "progress_bar", "tell_lags", "through_time", "training_trace"]
+__all__ = [
+    "EpochLine",
+    "FitOptions",
+    "Reach",
+    "TrainingTrace",
+    "fit",
+    "gradients",
+    "interrupted",
+    "is_by_step",
+    "kind_of_taps",
+    "lags_of",
+    "looking_back",
+    "progress_bar",
+    "reach_of",
+    "reads_both_ways",
+    "same_draws",
+    "tapped",
+    "tell_lags",
+    "through_time",
+    "training_trace",
+    "untouched",
+]
 
 
 def progress_bar(console: Console) -> ProgressBar:

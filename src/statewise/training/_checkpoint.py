@@ -1,7 +1,7 @@
 """How does training go on where it stopped? One file holds everything the next update depends on, written whole or not at all.
 
-A checkpoint can be taken between any two updates. Not in it is what a module keeps in plain attributes: a state belongs into the
-carried state, a number that is to stay into a buffer.
+A checkpoint can be taken between any two updates. Not in it is what a module keeps in plain attributes: a state belongs in the
+carried state, a number that is to stay in a buffer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from statewise.errors import RunError
 from statewise.files import write_atomically
-from statewise.runs._records import Phase  # msgspec reads the annotations at run time
+from statewise.runs import Phase  # msgspec reads the annotations at run time
 from statewise.state import put_together, take_apart
 from statewise.training._plain import from_json, to_json
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from statewise.evaluation._quantiles import student_quantile
+from statewise.evaluation import student_quantile
 from statewise.runs import Lags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from statewise.runs._records import Phase
+    from statewise.runs import Phase
 
 _EVERY_LAG_TO = 32
 

@@ -34,7 +34,14 @@ from statewise.training._generators import drawn_apart
 from statewise.training._objective import Objective, resolve_class_weights
 from statewise.training._options import FitOptions, resolve_device
 from statewise.training._own import OwnParts
-from statewise.training._requirements import class_names_of, require_model, require_used_options, settled_task, usable
+from statewise.training._requirements import (
+    class_names_of,
+    require_model,
+    require_used_options,
+    require_used_parts,
+    settled_task,
+    usable,
+)
 from statewise.training._session import Session
 
 if TYPE_CHECKING:
@@ -55,12 +62,12 @@ def fit(
     task: Task | None = None,
     epochs: int = 60,
     batch_steps: int | None = None,
-    lr: float = 3e-3,
-    weight_decay: float = 0.01,
+    lr: float | None = None,
+    weight_decay: float | None = None,
     schedule: Schedule = "cosine",
     clip: float = 1.0,
     label_smoothing: float = 0.0,
-    patience: int = 20,
+    patience: int | None = None,
     refit: bool = False,
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     metrics: Mapping[str, Callable[[Tensor, Tensor], Any]] | None = None,
@@ -93,19 +100,20 @@ def fit(
         task: what the outputs are for; that of the data when absent. `"other"` is trained with a loss of one's own, and nothing else
             is known of its outputs.
         epochs: passes over the training part at most.
-        batch_steps: real steps in a batch, about; by default a sixteenth of the training part, at most 20,000.
-        lr: the largest learning rate of AdamW.
-        weight_decay: of AdamW.
+        batch_steps: real steps in a batch, about; by default a sixteenth of the training part, at most 20,000. Beside `sampler` it sizes
+            the batches of validation alone.
+        lr: the largest learning rate of AdamW; by default 0.003.
+        weight_decay: of AdamW; by default 0.01.
         schedule: `"cosine"` (up over a tenth of the epochs, then down to a hundredth), or `"constant"`, which leaves the rates alone.
         clip: largest norm of all gradients together; 0 switches clipping off.
         label_smoothing: share of each label spread evenly over all classes.
-        patience: stop after so many epochs without a lower validation loss; 0 never stops.
+        patience: stop after so many epochs without a lower validation loss, by default 20; 0 never stops.
         refit: afterwards train anew, from the first weights, on training and validation part together for the chosen number of epochs.
         loss: `loss(outputs, targets)` of the scored rows, one value a row or their mean, instead of the usual one: cross-entropy
             for classes and labels, for values the squared error in units of the training targets' spread.
         metrics: `metric(outputs, targets)` by name, of all scored rows of the validation part; one number an epoch each.
-        optimizer: makes the optimiser from the parameters, such as `lambda parameters: torch.optim.SGD(parameters, lr=0.1)`;
-            `lr` and `weight_decay` are then its own, and `schedule` starts from its rates.
+        optimizer: makes the optimiser from the parameters, such as `lambda parameters: torch.optim.SGD(parameters, lr=0.1)`, with
+            rates of its own in the place of `lr` and `weight_decay`; `schedule` starts from them.
         sampler: `sampler(train, epoch)` yields the rows of each batch of an epoch, instead of every sequence once.
         class_weights: `"balanced"`, one a class, or a dict by name; of several labels, how much a present one counts.
         seed: of the order of batches, of dropout, and of all else that draws random numbers (of torch, NumPy or Python) while it
@@ -117,8 +125,8 @@ def fit(
         window: train in windows of so many steps, as `windows` lays them, with the state carried (and detached) from one to the next
             and begun anew where a sequence begins: for streams that are too long, or too few, for batches of whole ones. For one
             target a step, and a causal module that takes its state and returns it. None: whole sequences.
-        lanes: streams beside one another, each a row of the carried state; by default 64. A stream that is longer than an equal
-            share of all steps is cut for them.
+        lanes: streams beside one another, each a row of the carried state; by default 64. Where one is longer than an equal share of
+            all steps, long ones are cut to about that share or less, and each piece begins anew.
         stride: how far apart windows start; by default the window. Each step is scored in one window.
         burn_in: steps before a window that run without gradient, to renew the carried state.
         contract: what a stranger's module promises.
@@ -137,17 +145,21 @@ def fit(
     Raises:
         DataError: no targets, one class only, or parts with other classes.
         ContractError: it is not known how to call the module, or beside `window` it does not carry its state.
-        OptionError: an option has a value it cannot have.
+        OptionError: an option has a value it cannot have, or would do nothing beside the others.
         RunError: the directory is taken or cannot be written, or the checkpoint is damaged or of other data.
     """
+    asked: dict[str, Any] = {
+        name: value for name, value in (("lr", lr), ("weight_decay", weight_decay), ("patience", patience)) if value is not None
+    }
     options = FitOptions(
-        epochs=epochs, batch_steps=batch_steps, lr=lr, weight_decay=weight_decay, schedule=schedule, clip=clip,
-        label_smoothing=label_smoothing, patience=patience, refit=refit, seed=seed, precision=precision,
-        gradients_by_lag=gradients_by_lag, window=window, lanes=lanes, stride=stride, burn_in=burn_in,
+        epochs=epochs, batch_steps=batch_steps, schedule=schedule, clip=clip, label_smoothing=label_smoothing, refit=refit, seed=seed,
+        precision=precision, gradients_by_lag=gradients_by_lag, window=window, lanes=lanes, stride=stride, burn_in=burn_in, **asked,
     )  # fmt: skip
     require_sequences(train, asked="fit", where="train")
     if valid is not None:
         require_sequences(valid, asked="fit", where="valid")
+    own = OwnParts(optimizer=optimizer, sampler=sampler, metrics=dict(metrics or {}))
+    require_used_parts(own, options, asked=asked, has_valid=valid is not None)
     if window is not None and sampler is not None:
         hint = "Leave one of them out: windows take each stream in order and once."
         raise OptionError(asked="fit", where="sampler", arrived="beside window", hint=hint)
@@ -167,7 +179,7 @@ def fit(
         model.learn(train)
     adapted = _settle(adapt(model, contract=contract, call=call), train, class_names, task)
     if window is not None:
-        carrier_of(adapted, train, asked="fit with window=")
+        carrier_of(adapted, train, asked="fit with window=")  # tried for its refusal alone, which is told before a folder is made
     objective = Objective(
         output=adapted.contract.output,
         holds=TASKS[task].holds if task in TASKS else None,
@@ -176,7 +188,6 @@ def fit(
         loss=loss,
         scale=target_scale(train).scale[0] if train.holds == "values" else 1.0,
     )
-    own = OwnParts(optimizer=optimizer, sampler=sampler, metrics=dict(metrics or {}))
     config = RunConfig(
         model=model.config if isinstance(model, Model) else None,
         factory=factory,
@@ -216,16 +227,18 @@ def fit(
 
 def _settle(adapted: Adapted, train: Sequences, class_names: tuple[str, ...], task: Task) -> Adapted:
     """Call the module once, in eval mode, on a few sequences: a wrong shape is told before training, and the contract is completed."""
-    mode = adapted.module.training
-    adapted.module.eval()
     lengths = train.lengths.cpu()
     rows = torch.arange(min(len(train), 32))
     most = None if int(lengths[rows].sum()) <= _STEPS_TRIED else _STEPS_TRIED // len(rows)
     lanes = side_by_side(lengths, rows, most=most)
     sample = pieces_of(train, lanes.runs(0, lanes.time))
-    with torch.no_grad():
-        outputs = adapted(sample)
-    adapted.module.train(mode)
+    mode = adapted.module.training
+    adapted.module.eval()
+    try:
+        with torch.no_grad():
+            outputs = adapted(sample)
+    finally:
+        adapted.module.train(mode)
     if task in TASKS:
         require_outputs(outputs.values, class_names, type(adapted.module).__name__, holds=TASKS[task].holds)
     adapted.contract = msgspec.structs.replace(adapted.contract, task=task)

@@ -34,7 +34,7 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
         label_smoothing: share of each label spread evenly over all classes.
         patience: stop after so many epochs without a lower validation loss; 0 never stops.
         refit: train anew on training and validation part together, for the number of epochs that validation chose.
-        seed: of the order of batches and of dropout.
+        seed: of the order of batches, of dropout, and of all else that draws random numbers (of torch, NumPy or Python) while it trains.
         precision: `"bfloat16"` runs the matrix products under autocast.
         gradients_by_lag: after each epoch, measure on up to 32 training sequences how far back in time the loss reaches.
         window: train in windows of so many steps, with the state carried from one to the next; None: whole sequences.

@@ -13,8 +13,12 @@ from statewise.sequences import Sequences, aligned, require_two_classes
 from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from torch import nn
 
+    from statewise.training._options import FitOptions
+    from statewise.training._own import OwnParts
     from statewise.types import Task
 
 
@@ -76,6 +80,37 @@ def require_used_options(
             raise OptionError(asked="fit", where=name, arrived=f"{why}, targets that are {train.holds}", hint=hint)
     if positive is not None and train.class_names is not None:
         match_class(positive, train.class_names)
+
+
+def require_used_parts(own: OwnParts, options: FitOptions, *, asked: Container[str], has_valid: bool) -> None:
+    """Refuse options that rest on a validation part where there is none, and those whose place a part of one's own takes.
+
+    Args:
+        own: parts of one's own.
+        options: how to train.
+        asked: which of `lr`, `weight_decay` and `patience` somebody asked for.
+        has_valid: whether there is a validation part.
+
+    Raises:
+        OptionError: the option, and why it would do nothing.
+    """
+    unwatched, own_optimizer = "no validation part", "beside an optimizer of one's own"
+    refused = {
+        "refit": (options.refit and not has_valid, unwatched),
+        "metrics": (bool(own.metrics) and not has_valid, unwatched),
+        "patience": ("patience" in asked and options.patience > 0 and not has_valid, unwatched),
+        "lr": ("lr" in asked and own.optimizer is not None, own_optimizer),
+        "weight_decay": ("weight_decay" in asked and own.optimizer is not None, own_optimizer),
+        "batch_steps": (
+            options.batch_steps is not None and own.sampler is not None and not has_valid,
+            "beside a sampler of one's own, and no validation part",
+        ),
+    }
+    remedies = {unwatched: "Give valid= as well", own_optimizer: "Give it where the optimizer is made"}
+    for name, (does_nothing, why) in refused.items():
+        if does_nothing:
+            hint = f"{remedies.get(why, 'Yield batches of that size')}, or leave {name} out: it would do nothing here."
+            raise OptionError(asked="fit", where=name, arrived=why, hint=hint)
 
 
 def usable(data: Sequences, part: str, task: Task, *, fills: bool) -> Sequences:

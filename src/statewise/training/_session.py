@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from statewise.contracts import Adapted
-    from statewise.runs import Record, RunConfig, RunFiles
-    from statewise.runs._records import Phase
+    from statewise.runs import Phase, Record, RunConfig, RunFiles
     from statewise.training._objective import Objective
     from statewise.training._options import FitOptions
     from statewise.training._own import OwnParts

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from statewise.runs import Lags
-    from statewise.runs._records import Phase
+    from statewise.runs import Lags, Phase
 
 _STEPS_AT_ONCE = 20_000
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from statewise.contracts import Adapted
-    from statewise.runs._records import EndReason, Phase
+    from statewise.runs import EndReason, Phase
     from statewise.sequences import Sequences
     from statewise.training._objective import Objective, Scored
     from statewise.training._options import FitOptions
@@ -90,7 +90,11 @@ class Trainer:
     optimizer: torch.optim.Optimizer = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the optimiser."""
+        """Make the optimiser.
+
+        Raises:
+            OptionError: the module has no parameter that can be trained, or `optimizer` made something else than an optimiser.
+        """
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         if not trained:
             raise OptionError(
@@ -153,7 +157,7 @@ class Trainer:
     def _epoch(self, epoch: int) -> None:
         self._pass(epoch)
         progress = self.progress
-        validated = None if self.validation is None else self.validation.measure(self.interrupts.check)
+        validated = None if self.validation is None else self._validate(self.validation)
         better = validated is None or (
             math.isfinite(validated.loss) and (progress.best_loss is None or validated.loss < progress.best_loss)
         )
@@ -167,6 +171,16 @@ class Trainer:
             self.recorder(through_time(self.adapted, self.objective, self.by_lag, epoch=epoch, phase=self.phase))
         progress.epoch, progress.cursor, progress.sums, self.state = epoch, 0, Sums(), None
         self._save(always=self._is_over())
+
+    def _validate(self, validation: Validation) -> Validated:
+        """Measure; where Ctrl-C cuts that short, the checkpoint is of its beginning, after the last item of the epoch."""
+        generators = generator_states()
+        try:
+            return validation.measure(self.interrupts.check)
+        except KeyboardInterrupt:
+            set_generator_states(generators)  # a stranger's module, or a metric, may have drawn from them
+            self._save(always=True)
+            raise
 
     def _record(self, epoch: int, validated: Validated | None, *, better: bool) -> Epoch:
         sums = self.progress.sums

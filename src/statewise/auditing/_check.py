@@ -1,0 +1,120 @@
+"""What is a check, and which are there? One file a check in `checks`; a file that is added is found.
+
+A check's docstring is its page: the promise in the first line, then `How`, `Why`, `Mend` and, where there is one, `Seen in`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from statewise.auditing._outcome import Outcome
+from statewise.auditing._subject import Failed
+from statewise.errors import StatewiseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from statewise.auditing._outcome import Status
+    from statewise.auditing._subject import Subject
+
+_SECTION = re.compile(r"^(How|Why|Mend|Seen in):$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a check measured.
+
+    Attributes:
+        status: how it ended.
+        evidence: what was done and what came of it, in a sentence with figures.
+        value: what was measured.
+        limit: what it was held against.
+        control: the effect of a real change in the same place.
+        where: the leaf, parameter or step that it is about.
+    """
+
+    status: Status
+    evidence: str
+    value: float | None = None
+    limit: float | None = None
+    control: float | None = None
+    where: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One experiment.
+
+    Attributes:
+        code: such as `"SW301"`; never used again for another.
+        name: in words joined by hyphens.
+        needs: what a module must have for it, as `Subject.lacks` names it.
+        run: the experiment.
+        promise: what holds for a module that passes.
+        how: what is done.
+        why: why it matters.
+        mend: how it is mended.
+        seen_in: public cases.
+        after: codes of causes: where one of them is a finding, this one is only its consequence.
+    """
+
+    code: str
+    name: str
+    needs: tuple[str, ...]
+    run: Callable[[Subject], Found]
+    promise: str
+    how: str
+    why: str
+    mend: str
+    seen_in: str = ""
+    after: tuple[str, ...] = ()
+
+    def outcome(self, subject: Subject) -> Outcome:
+        """Run it; what it lacks makes it not applicable, and what is raised an error."""
+        plain = Outcome(code=self.code, name=self.name, status="not_applicable", why=self.why, fix=self.mend)
+        try:
+            lacking = next((reason for need in self.needs if (reason := subject.lacks(need)) is not None), None)
+            if lacking is not None:
+                return _with(plain, Found(status="not_applicable", evidence=lacking))
+            return _with(plain, self.run(subject))
+        except (Failed, StatewiseError) as problem:
+            return _with(plain, Found(status="error", evidence=f"the module failed: {problem}"))
+
+
+def check(
+    code: str, name: str, *, needs: tuple[str, ...] = (), after: tuple[str, ...] = ()
+) -> Callable[[Callable[[Subject], Found]], Check]:
+    """Make a check of a function, whose docstring becomes its page."""
+
+    def made(run: Callable[[Subject], Found]) -> Check:
+        promise, *rest = _SECTION.split(inspect.cleandoc(run.__doc__ or ""))
+        told = {title: " ".join(text.split()) for title, text in zip(rest[::2], rest[1::2], strict=True)}
+        return Check(
+            code=code, name=name, needs=needs, after=after, run=run, promise=" ".join(promise.split()),
+            how=told["How"], why=told["Why"], mend=told["Mend"], seen_in=told.get("Seen in", ""),
+        )  # fmt: skip
+
+    return made
+
+
+@cache
+def all_checks() -> tuple[Check, ...]:
+    """Return every check, by code."""
+    from statewise.auditing import checks  # the checks import this file
+
+    files = [import_module(f"{checks.__name__}.{found.name}") for found in pkgutil.iter_modules(checks.__path__)]
+    there = [each for file in files for each in vars(file).values() if isinstance(each, Check)]
+    return tuple(sorted(there, key=lambda each: each.code))
+
+
+def _with(plain: Outcome, found: Found) -> Outcome:
+    told = {name: getattr(found, name) for name in ("status", "evidence", "value", "limit", "control", "where")}
+    return msgspec.structs.replace(plain, **told)

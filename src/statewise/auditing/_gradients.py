@@ -1,0 +1,53 @@
+"""How large is the gradient of the last answers to each step, whether steps are numbers or codes?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from statewise.auditing._subject import Failed, weighed
+
+if TYPE_CHECKING:
+    from statewise.auditing._probe import Probe
+    from statewise.auditing._subject import Subject
+
+
+def gradient_by_step(subject: Subject, probe: Probe) -> Tensor | None:
+    """Return the size of the gradient of the last answers to each step, `[time]`; None where no gradient reaches the input at all.
+
+    Of codes it is the gradient to what the embedding made of them, where there is one.
+    """
+    made: list[Tensor] = []
+    plain = torch.embedding
+
+    def watched(*given: Any, **options: Any) -> Tensor:
+        made.append(plain(*given, **options).detach().requires_grad_())
+        return made[-1]
+
+    module = subject.fresh()
+    if probe.x.is_floating_point():
+        given = probe.x.to(subject.dtype).clone().requires_grad_()
+        outputs = subject.ask(probe.with_x(given), module, gradient=True).outputs
+    else:
+        with mock.patch.object(torch, "embedding", watched):
+            outputs = subject.ask(probe, module, gradient=True).outputs
+        if len(made) != 1:  # what a step is made of is not seen, or only a part of it
+            return None
+        given = made[0]
+    last = outputs[:, -1] if subject.contract.each == "step" else outputs
+    if not last.requires_grad:
+        return None
+    try:
+        gradient: Tensor | None = torch.autograd.grad(weighed(last), given, allow_unused=True)[0]
+    except RuntimeError as problem:
+        raise Failed(problem) from problem
+    if not isinstance(gradient, Tensor):
+        return None
+    time = next((axis for axis in (1, 0) if gradient.shape[axis] == probe.time), None)
+    if time is None:
+        return None
+    sizes: Tensor = gradient.transpose(0, time).flatten(1).norm(dim=1)
+    return sizes.detach()

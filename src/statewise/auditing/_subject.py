@@ -1,0 +1,287 @@
+"""What is audited: a module, how it is called, and a few short sequences; and the one place where it is called.
+
+Every question is put to a fresh copy, in eval mode, in float64 where the module can be doubled: rounding shrinks by 1e8 there, and a
+real dependence does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from statewise.auditing._copies import Original, own_numbers
+from statewise.errors import ContractError, StatewiseError
+from statewise.state import Axes, find_axes, leaves, map_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from statewise.auditing._probe import Probe
+    from statewise.contracts import Contract, Door
+    from statewise.types import State
+
+_FLOOR = {torch.float64: 1e-9, torch.float32: 1e-4}
+"""The largest difference that may be rounding, as a share of what is compared."""
+_SHARE = {torch.float64: 1e-6, torch.float32: 1e-3}
+"""The largest share of the control's effect that still counts as none."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer:
+    """What a module said to a probe.
+
+    Attributes:
+        outputs: `[rows, time, out]` where each step has an output, else `[rows, out]`; batch first.
+        state: as the module returned it, or None.
+        shape: of the outputs as the module gave them.
+    """
+
+    outputs: Tensor
+    state: State
+    shape: tuple[int, ...]
+
+
+class Failed(Exception):  # noqa: N818  # it is told, not raised to a user
+    """The module raised; a check may expect that."""
+
+    def __init__(self, problem: BaseException) -> None:
+        self.problem = problem
+        first = str(problem).splitlines()[0] if str(problem) else "no message"
+        super().__init__(f"{type(problem).__name__}: {first}")
+
+
+@dataclass(kw_only=True, eq=False)
+class Subject:
+    """A module under audit.
+
+    Attributes:
+        name: of its class.
+        original: of which every call gets a copy.
+        contract: what it promises, filled in.
+        door: how it is called.
+        probe: rows of unequal lengths, in no order, where the module is told lengths, else of one.
+        donor: other rows of the same lengths, from which values are taken.
+        whole: rows of one length.
+        other_whole: other rows of that length.
+        filling: values for padded steps, in the usual range, in the shape of the probe.
+        codes: every code that real steps may have; none where steps are numbers.
+        seed: of the probes.
+        num_calls: how often a copy was called.
+    """
+
+    name: str
+    original: Original
+    contract: Contract
+    door: Door
+    probe: Probe
+    donor: Probe
+    whole: Probe
+    other_whole: Probe
+    filling: Tensor
+    codes: Tensor
+    seed: int = 0
+    num_calls: int = field(default=0)
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """float64, or float32 for a module that cannot be doubled."""
+        try:
+            self.call(self.original.fresh(torch.float64), self.probe, torch.float64, seed=self.seed)
+        except Failed:
+            return torch.float32
+        return torch.float64
+
+    def fresh(self) -> nn.Module:
+        """Return a copy in eval mode and in the dtype of the audit, its own state cleared where the contract says how."""
+        module = self.original.fresh(self.dtype)
+        with own_numbers(self.seed, self.dtype):
+            self.door.reset(module)
+        return module
+
+    def ask(
+        self, probe: Probe, module: nn.Module | None = None, *, seed: int | None = None, gradient: bool = False, inverted: bool = False
+    ) -> Answer:
+        """Return the answer to a probe.
+
+        Args:
+            probe: what is asked.
+            module: a copy that was asked before, to go on with; None takes a fresh one.
+            seed: of the random numbers during the call.
+            gradient: whether a graph is made.
+            inverted: whether the mask is given as the opposite of what the contract says.
+
+        Raises:
+            Failed: the module raised.
+        """
+        used = self.fresh() if module is None else module
+        door = _inverted(self.door) if inverted else self.door
+        return self.call(used, probe, self.dtype, seed=self.seed if seed is None else seed, gradient=gradient, door=door)
+
+    def call(
+        self, module: nn.Module, probe: Probe, dtype: torch.dtype, *, seed: int, gradient: bool = False, door: Door | None = None
+    ) -> Answer:
+        """Return the answer of a given copy in a given dtype; `ask` is what checks use.
+
+        Raises:
+            Failed: the module raised.
+        """
+        self.num_calls += 1
+        try:
+            with own_numbers(seed, dtype), torch.set_grad_enabled(gradient):
+                output, state = (door or self.door).ask(module, probe.batch(dtype))
+                outputs, shape = self._laid_out(output, probe)
+        except StatewiseError:
+            raise
+        except Exception as problem:  # whatever a stranger's forward raises
+            raise Failed(problem) from problem
+        return Answer(outputs=outputs, state=state, shape=shape)
+
+    def _laid_out(self, output: Tensor | PackedSequence, probe: Probe) -> tuple[Tensor, tuple[int, ...]]:
+        """Return the outputs batch first, with one place for each step of the probe."""
+        if isinstance(output, PackedSequence):
+            padded = pad_packed_sequence(output, batch_first=True, total_length=probe.time)[0]
+            return padded, tuple(padded.shape)
+        shape = tuple(output.shape)
+        if self.contract.each == "sequence":
+            return (output.unsqueeze(-1) if output.ndim == 1 else output), shape
+        if self.door.call is None and self.contract.batch_first is False:
+            output = output.transpose(0, 1)
+        output = output.unsqueeze(-1) if output.ndim == 2 else output
+        missing = probe.time - output.shape[1]
+        if missing > 0 and output.ndim == 3:  # of a batch whose longest row is shorter than its padding
+            output = torch.nn.functional.pad(output, (0, 0, 0, missing))
+        return output, shape
+
+    def real(self, answer: Answer, probe: Probe) -> Tensor:
+        """Return the outputs that mean something, row after row: of real steps `[steps, out]`, or of sequences `[rows, out]`."""
+        if self.contract.each == "sequence":
+            return answer.outputs
+        return answer.outputs[probe.valid]
+
+    def initial(self, rows: int) -> State:
+        """Return the state that a batch begins from: the module's own where there is a method, else the returned one made zero."""
+        found = self.contract.initial_state
+        with own_numbers(self.seed, self.dtype), torch.no_grad():
+            if found is not None:
+                module = self.fresh()
+                make: Callable[..., Any] = getattr(module, found) if isinstance(found, str) else found
+                return make(rows)
+        returned = self.ask(self.probe.rows([0] * rows)).state
+        return map_tensors(torch.zeros_like, returned)
+
+    @cached_property
+    def axes(self) -> Axes:
+        """The batch axis of each leaf of the state that is returned.
+
+        Raises:
+            ShapeError: a leaf in which no single axis is the number of rows.
+        """
+        two, five = (self.ask(self.probe.rows([0, 1, 0, 1, 0][:rows])).state for rows in (2, 5))
+        return find_axes(two, 2, five, 5)
+
+    @cached_property
+    def is_random(self) -> bool:
+        """Whether the same call with other random numbers gives something else."""
+        first, second = (self.ask(self.probe, seed=self.seed + offset) for offset in (0, 1))
+        return not _same(self.real(first, self.probe), self.real(second, self.probe))
+
+    @cached_property
+    def _looks_back(self) -> bool:
+        """Whether a part of the module reads backwards, as far as torch's layers tell."""
+        return any(getattr(part, "bidirectional", False) is True for part in self.fresh().modules())
+
+    def steps_are_apart(self) -> bool:
+        """Whether no step changes a later output of its own row, as far as outputs by step tell."""
+        before = self.ask(self.whole).outputs
+        if self.contract.each == "sequence":
+            turned = self.whole.x.clone()
+            turned[:, :-1] = self.whole.x[:, :-1].flip(1)
+            return not self.is_real(gap(self.ask(self.whole.with_x(turned)).outputs, before), 0.0, size_of(before))
+        x = self.whole.x.clone()
+        x[:, 0] = self.other_whole.x[:, 0]
+        after = self.ask(self.whole.with_x(x)).outputs
+        return not self.is_real(gap(after[:, 1:], before[:, 1:]), gap(after[:, 0], before[:, 0]), size_of(before))
+
+    def lacks(self, need: str) -> str | None:
+        """Return why something that a check needs is not there, or None where it is."""
+        takes = self.contract.takes or ()
+        of_call = self.door.call is not None
+        reasons = {
+            "repeatable": "two identical calls differ (SW601), so that nothing can be compared" if self.is_random else None,
+            "lengths": None if self.door.sees_lengths else "the module is told neither lengths nor mask",
+            "state_in": None if of_call or "state" in takes else "the module takes no state",
+            "state_out": None if self.contract.returns_state else "the module returns no state",
+            "reset": None if self.contract.reset is not None else "no method clears a state",
+            "is_first": None if "is_first" in takes else "the module takes no is_first",
+            "causal": None if self.contract.causal else "the contract does not say causal=True",
+            "steps": None if self.contract.each == "step" else "the module has one output a sequence",
+            "padding": None if bool((self.probe.lengths < self.probe.time).any()) else "the probe has no padding",
+            "order_matters": None if self.contract.order_matters else "the contract does not say order_matters=True",
+            "stateful": None if self.contract.stateful else "the contract does not say stateful=True",
+            "plain_call": None if not of_call and "state" not in takes else "a module is traced on tensors alone",
+            "one_way": None if self.contract.causal is not False and not self._looks_back else "the module reads both directions",
+            "numbers": None if self.probe.x.is_floating_point() else "the module reads codes, not numbers",
+        }
+        return reasons[need]
+
+    def is_real(self, gap: float, control: float, size: float) -> bool:
+        """Whether a difference is more than rounding, and worth mentioning beside what a real change does.
+
+        Args:
+            gap: the difference.
+            control: the effect of a real change in the same place.
+            size: the largest value that is compared.
+        """
+        return not gap <= max(_FLOOR[self.dtype] * (1 + size), _SHARE[self.dtype] * control)
+
+
+def gap(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference; infinity where only one of two is finite, or where shapes differ."""
+    if one.shape != other.shape:
+        return float("inf")
+    if not one.numel():
+        return 0.0
+    if one.dtype == torch.bool:
+        one, other = one.int(), other.int()
+    differ = torch.where((one == other) | (one.isnan() & other.isnan()), 0.0, (one - other).abs())
+    return float(differ.nan_to_num(nan=float("inf")).max())
+
+
+def state_gaps(one: State, other: State) -> dict[str, float]:
+    """Return the largest difference of each leaf of two states of one structure, by path."""
+    pairs = zip(leaves(one), leaves(other), strict=True)
+    return {path: gap(a.double(), b.double()) for (path, a), (_, b) in pairs}
+
+
+def weighed(outputs: Tensor) -> Tensor:
+    """Return a sum of outputs with unequal weights: an equal one does not move where they always add up to the same."""
+    weights = torch.linspace(0.5, 1.5, max(outputs.numel(), 1), dtype=outputs.dtype)[: outputs.numel()]
+    return (outputs * (1 + (7.0 * weights).sin()).view(outputs.shape)).sum()
+
+
+def size_of(values: Tensor) -> float:
+    """Return the largest finite value, in absolute terms."""
+    return float(values.abs().nan_to_num(nan=0.0, posinf=0.0).max()) if values.numel() else 0.0
+
+
+def _inverted(door: Door) -> Door:
+    """Return the door with the mask turned round."""
+    said = door.contract.mask or "valid"
+    return replace(door, contract=msgspec.structs.replace(door.contract, mask="padding" if said == "valid" else "valid"))
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool(((one == other) | (one.isnan() & other.isnan())).all())
+
+
+def refused(name: str, where: str, arrived: str, hint: str) -> ContractError:
+    """Return the error of a module that cannot be audited at all."""
+    return ContractError(asked=f"audit {name}", where=where, arrived=arrived, hint=hint)

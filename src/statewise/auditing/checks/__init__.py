@@ -1,0 +1,1 @@
+"""The checks, one file each; a file that is added is found, and its docstring is its page."""

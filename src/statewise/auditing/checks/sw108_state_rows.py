@@ -1,0 +1,50 @@
+"""SW108: does a row's state reach its own row alone?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from statewise.auditing._check import Found, check
+from statewise.auditing._findings import must_not_matter
+from statewise.auditing._subject import gap, size_of
+from statewise.state import scatter, select
+
+if TYPE_CHECKING:
+    from statewise.auditing._subject import Subject
+
+
+@check("SW108", "state-rows-mixed", needs=("repeatable", "state_in", "state_out"), after=("SW201", "SW202", "SW204", "SW107"))
+def state_rows_mixed(subject: Subject) -> Found:
+    """The state of a sequence reaches that sequence alone.
+
+    How:
+        A window goes on from the states of its own past; the state of one sequence at a time is replaced by another. The answers about the
+        others must stay.
+    Why:
+        One customer's past flows into the answers about another.
+    Mend:
+        Keep the state as the layer wants it, [layers, batch, hidden] also with batch_first=True; change the order of axes with transpose,
+        never with view; bring the state into the order of the sequences wherever those are sorted.
+    Seen in:
+        pytorch/pytorch#7890, pytorch/pytorch#19675
+    """
+    whole = subject.whole
+    cut = whole.time // 2
+    # Lengths in no order, where there are some: a module that sorts them must sort the state with them.
+    rest = replace(subject.probe, is_first=torch.zeros(whole.x.shape[:2], dtype=torch.bool))
+    own, foreign = subject.ask(whole.steps(0, cut)).state, subject.ask(subject.other_whole.steps(0, cut)).state
+    before = subject.ask(replace(rest, state=own)).outputs
+    worst, control = 0.0, 0.0
+    for row in range(whole.num_rows):
+        mixed = scatter(own, [row], select(foreign, [row], subject.axes), subject.axes)
+        after = subject.ask(replace(rest, state=mixed)).outputs
+        others = [each for each in range(whole.num_rows) if each != row]
+        worst = max(worst, gap(after[others], before[others]))
+        control = max(control, gap(after[row], before[row]))
+    return must_not_matter(
+        subject, worst, control=max(control, worst), size=size_of(before), did="another state of one sequence", by="it, on any sequence,",
+        what="the answers about others",
+    )  # fmt: skip

@@ -1,0 +1,42 @@
+"""SW114: is any batch size as good as another?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statewise.auditing._check import Found, check
+from statewise.auditing._findings import bad
+from statewise.auditing._subject import Failed
+
+if TYPE_CHECKING:
+    from statewise.auditing._subject import Subject
+
+
+@check("SW114", "batch-size-bound")
+def batch_size_bound(subject: Subject) -> Found:
+    """Batches of any size are answered, one after another too.
+
+    How:
+        Batches of 4, 2, 3 and 5 sequences are asked of a fresh copy each, and of one copy after each other, with a reset where there is
+        one.
+    Why:
+        The last batch of an epoch is smaller, and service asks about one sequence.
+    Mend:
+        Take the batch size from the input in each call; make no state in __init__.
+    Seen in:
+        fastai/fastbook#469
+    """
+    sizes = (4, 2, 3, 5)
+    used = subject.fresh()
+    for size in sizes:
+        probe = subject.probe.rows([row % subject.probe.num_rows for row in range(size)])
+        try:
+            subject.ask(probe)
+        except Failed as problem:
+            return bad(subject, f"a batch of {size} sequences fails: {problem}", where=f"{size} sequences")
+        try:
+            subject.door.reset(used)
+            subject.ask(probe, used)
+        except Failed as problem:
+            return bad(subject, f"a batch of {size} sequences after one of another size fails: {problem}", where=f"{size} sequences")
+    return Found(status="pass", evidence=f"batches of {', '.join(map(str, sizes))} sequences")

@@ -1,0 +1,179 @@
+"""SW115 to SW118: does a flag begin a sequence anew, there, then, and wholly?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import torch
+
+from statewise.auditing._check import Found, check
+from statewise.auditing._findings import bad, must_matter, must_not_matter
+from statewise.auditing._subject import gap, size_of
+from statewise.state import map_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from statewise.auditing._subject import Subject
+
+_NEEDS = ("repeatable", "is_first")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reset:
+    """What a flag in the middle of one row does, beside what it should do.
+
+    Attributes:
+        place: the step of the flag.
+        plain: outputs without the flag, `[rows, steps, out]`.
+        flagged: with it, in the first row alone.
+        wanted: of the first row from the flag on: those of a sequence that begins there.
+    """
+
+    place: int
+    plain: Tensor
+    flagged: Tensor
+    wanted: Tensor
+
+    @property
+    def control(self) -> float:
+        """What a right reset changes."""
+        return gap(self.wanted, self.plain[0, self.place :])
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether the flag changes nothing at all."""
+        return gap(self.flagged, self.plain) == 0.0
+
+
+@check("SW115", "is-first-ignored", needs=(*_NEEDS, "steps"), after=("SW117",))
+def is_first_ignored(subject: Subject) -> Found:
+    """A flag changes what comes after it.
+
+    How:
+        One flag is set in the middle of one of several sequences; its outputs from there on must change.
+    Why:
+        The state of one episode flows into the next, in each lane of every batch.
+    Mend:
+        Where is_first is true, select the initial state: statewise.reset(state, is_first, initial).
+    Seen in:
+        isaac-sim/IsaacLab#3837
+    """
+    found = _reset_of(subject)
+    effect = gap(found.flagged[0, found.place :], found.plain[0, found.place :])
+    elsewhere = gap(found.flagged, found.plain)
+    return must_matter(
+        subject, max(effect, elsewhere), control=found.control, size=size_of(found.plain), did="a flag", by="beginning anew there"
+    )
+
+
+@check("SW116", "reset-at-another-step", needs=(*_NEEDS, "steps"), after=("SW115", "SW117"))
+def reset_at_another_step(subject: Subject) -> Found:
+    """A sequence begins anew at the step that is flagged, not one later or earlier.
+
+    How:
+        One flag is set in the middle of one sequence. Its outputs from there on must be those of a sequence that begins there.
+    Why:
+        The first step of each episode is read with the state of the last one, or its last step without its own.
+    Mend:
+        Reset before the step is read, where is_first says so; done marks the step before. See statewise.is_first_from_done.
+    Seen in:
+        instadeepai/Mava#1006
+    """
+    found = _reset_of(subject)
+    apart = gap(found.flagged[0, found.place :], found.wanted)
+    before = gap(found.flagged[0, : found.place], found.plain[0, : found.place])
+    return must_not_matter(
+        subject, max(apart, before), control=found.control, size=size_of(found.plain), did="beginning by a flag and not alone",
+        by="beginning anew there", where=f"step {found.place}",
+    )  # fmt: skip
+
+
+@check("SW117", "reset-of-other-rows", needs=(*_NEEDS, "steps"), after=("SW201",))
+def reset_of_other_rows(subject: Subject) -> Found:
+    """A flag in one sequence leaves the others alone.
+
+    How:
+        One flag is set in the middle of one of several sequences; the outputs of the others must stay.
+    Why:
+        Each episode that ends wipes the memory of all that run beside it.
+    Mend:
+        Select row by row: torch.where(is_first[:, None], initial, state), not `if is_first.any()`.
+    """
+    found = _reset_of(subject)
+    others = gap(found.flagged[1:], found.plain[1:])
+    own = gap(found.flagged[0, found.place :], found.plain[0, found.place :])
+    if not subject.is_real(own, 0.0, size_of(found.plain)) and subject.is_real(found.control, 0.0, size_of(found.plain)):
+        everywhere = torch.zeros(subject.whole.x.shape[:2], dtype=torch.bool)
+        everywhere[:, 0] = everywhere[:, found.place] = True
+        all_flagged = subject.ask(replace(subject.whole, is_first=everywhere)).outputs
+        if subject.is_real(gap(all_flagged[0, found.place :], found.plain[0, found.place :]), 0.0, size_of(found.plain)):
+            return bad(subject, "a flag in one sequence changes nothing; only flags in all of them do")
+    return must_not_matter(
+        subject, others, control=found.control, size=size_of(found.plain), did="a flag in one sequence", by="beginning anew there",
+        what="the outputs of others",
+    )  # fmt: skip
+
+
+@check("SW118", "reset-by-multiplication", needs=_NEEDS, after=("SW115", "SW116", "SW117"))
+def reset_by_multiplication(subject: Subject) -> Found:
+    """Nothing of the old state survives a reset, NaN neither.
+
+    How:
+        A window begins with a flag in every row, from a state of NaN; its outputs must be numbers.
+    Why:
+        0 times NaN is NaN: one overflow spoils a lane for ever. The gradient too flows on through the product.
+    Mend:
+        Select, do not multiply: torch.where(is_first[:, None], initial, state).
+    """
+    whole = subject.whole
+    flags = torch.zeros(whole.x.shape[:2], dtype=torch.bool)
+    flags[:, 0] = True
+    if subject.lacks("state_in") or subject.lacks("state_out"):
+        return _after_spoilt_steps(subject)
+    state = subject.ask(whole).state
+    spoilt = map_tensors(lambda leaf: torch.full_like(leaf, torch.nan) if leaf.is_floating_point() else leaf, state)
+    right = subject.ask(replace(whole, state=state, is_first=flags)).outputs
+    outputs = subject.ask(replace(whole, state=spoilt, is_first=flags)).outputs
+    if not bool(right.isfinite().all()):
+        return Found(status="not_applicable", evidence="no numbers come from a sound state either")
+    if not bool(outputs.isfinite().all()):
+        return bad(subject, "a state of NaN survives a reset in every row")
+    return Found(status="pass", evidence="a reset in every row leaves nothing of a state of NaN", value=gap(outputs, right))
+
+
+def _after_spoilt_steps(subject: Subject) -> Found:
+    """Put NaN into the steps before a flag: what comes from there on must be numbers."""
+    if subject.lacks("numbers") or subject.lacks("steps"):
+        return Found(status="not_applicable", evidence="no state goes in, and the steps hold no NaN")
+    whole = subject.whole
+    place = whole.time // 2
+    flags = torch.zeros(whole.x.shape[:2], dtype=torch.bool)
+    flags[:, 0] = flags[:, place] = True
+    x = whole.x.clone()
+    x[:, :place] = torch.nan
+    right, outputs = (subject.ask(replace(whole, x=each, is_first=flags)).outputs[:, place:] for each in (whole.x, x))
+    if not bool(right.isfinite().all()):
+        return Found(status="not_applicable", evidence="no numbers come from sound steps either")
+    if not bool(outputs.isfinite().all()):
+        return bad(subject, "NaN in the steps before a reset in every row survives it")
+    return Found(status="pass", evidence="a reset in every row leaves nothing of NaN in the steps before", value=gap(outputs, right))
+
+
+_found: WeakKeyDictionary[Subject, Reset] = WeakKeyDictionary()
+
+
+def _reset_of(subject: Subject) -> Reset:
+    if subject not in _found:
+        whole = subject.whole
+        place = whole.time // 2
+        flags = torch.zeros(whole.x.shape[:2], dtype=torch.bool)
+        flags[:, 0] = True
+        one = flags.clone()
+        one[0, place] = True
+        plain, flagged = (subject.ask(replace(whole, is_first=each)).outputs for each in (flags, one))
+        wanted = subject.ask(replace(whole.steps(place, whole.time), is_first=flags[:, : whole.time - place])).outputs[0]
+        _found[subject] = Reset(place=place, plain=plain, flagged=flagged, wanted=wanted)
+    return _found[subject]

@@ -1,0 +1,44 @@
+"""SW308: is a real step of zeros taken for padding?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from statewise.auditing._check import Found, check
+from statewise.auditing._findings import must_not_matter
+from statewise.auditing._subject import gap, size_of
+
+if TYPE_CHECKING:
+    from statewise.auditing._subject import Subject
+
+_ALMOST = 1e-7
+
+
+@check("SW308", "zeros-taken-for-padding", needs=("repeatable", "numbers"), after=("SW608",))
+def zeros_taken_for_padding(subject: Subject) -> Found:
+    """A real step whose values are all zero is read as any other.
+
+    How:
+        The last real step of each sequence is set to zeros, and to values that are almost zero; both must give almost the same.
+    Why:
+        A measured zero (a standstill, a payment of nothing, a scaled mean) shortens the sequence, or hides a step.
+    Mend:
+        Take the lengths or the mask from the data, where padding is made, not from the values.
+    """
+    probe = subject.probe
+    before = subject.real(subject.ask(probe), probe)
+    rows = torch.arange(probe.num_rows)
+    at = probe.lengths - 1 if probe.side == "right" else torch.full_like(probe.lengths, probe.time - 1)
+    given = []
+    for value in (0.0, _ALMOST):
+        x = probe.x.clone()
+        x[rows, at] = value
+        given.append(subject.real(subject.ask(probe.with_x(x)), probe))
+    jump, control = gap(*given), gap(given[1], before)
+    # What is smooth moves by about the change itself; a thousand times as much still passes.
+    return must_not_matter(
+        subject, max(0.0, jump - 1e4 * _ALMOST * max(control, size_of(before))), control=control, size=size_of(before),
+        did="making a last step of almost zeros exactly zero", by="another last step",
+    )  # fmt: skip

@@ -1,0 +1,96 @@
+"""SW309 and SW507: does everything that is trained reach an output?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from statewise.auditing._check import Found, check
+from statewise.auditing._findings import bad
+from statewise.auditing._subject import Failed, weighed
+from statewise.state import leaves
+
+if TYPE_CHECKING:
+    from statewise.auditing._subject import Subject
+
+
+@check("SW309", "direction-not-read", needs=("repeatable",), after=("SW505", "SW504", "SW501"))
+def direction_not_read(subject: Subject) -> Found:
+    """What is read out of a recurrent layer has seen the whole sequence, in both directions where there are two.
+
+    How:
+        The recurrent weights of each direction get a gradient from the outputs. One whose recurrent weights get none has seen a single step
+        (output[:, -1] takes the backward half after one step), or is not read at all (h_n[-1] is the backward direction alone).
+    Why:
+        Half of the layer is there for nothing; early or late steps are seen by one direction only.
+    Mend:
+        Take the forward half at each sequence's last step and the backward half at its first: torch.cat([h_n[-2], h_n[-1]], dim=1).
+    Seen in:
+        yunjey/pytorch-tutorial#174, prabhuomkar/pytorch-cpp#13, pytorch/pytorch#74291
+    """
+    module, gradients = _gradients(subject)
+    silent, num_layers = [], 0
+    for name, part in module.named_modules():
+        if not isinstance(part, nn.RNNBase):
+            continue
+        num_layers += 1
+        prefix, top = f"{name}." if name else "", part.num_layers - 1
+        for suffix in ("", "_reverse") if part.bidirectional else ("",):
+            recurrent, read = (gradients.get(f"{prefix}weight_{kind}_l{top}{suffix}", 0.0) for kind in ("hh", "ih"))
+            other = gradients.get(f"{prefix}weight_hh_l{top}{'' if suffix else '_reverse'}", 0.0)
+            if recurrent == 0.0 and (read > 0.0 or other > 0.0):
+                silent.append(f"{prefix}weight_hh_l{top}{suffix}")
+    if not num_layers:
+        return Found(status="not_applicable", evidence="the module has no recurrent layer of torch's")
+    if silent:
+        return bad(subject, f"no gradient reaches {', '.join(silent)}: what is read there has seen one step at most", where=silent[0])
+    return Found(status="pass", evidence="the recurrent weights of every direction get a gradient")
+
+
+@check("SW507", "weights-without-use", needs=("repeatable",), after=("SW309", "SW505", "SW110"))
+def weights_without_use(subject: Subject) -> Found:
+    """Every weight that is trained has a part in some output.
+
+    How:
+        The gradient of all outputs, and of the state, to each trainable parameter, in eval and in training mode.
+    Why:
+        A layer was built and is not used, or what it says is overwritten; the model is smaller than it seems.
+    Mend:
+        Call the layer, or take it out.
+    """
+    module, gradients = _gradients(subject)
+    names = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+    unused = [name for name in names if name not in gradients]
+    if not names:
+        return Found(status="not_applicable", evidence="the module has no trainable parameter")
+    if len(unused) == len(names):
+        return Found(status="not_applicable", evidence="no parameter gets a gradient")
+    if unused:
+        return Found(status="warn", evidence=f"no gradient reaches {', '.join(unused[:6])}", where=unused[0], value=float(len(unused)))
+    return Found(status="pass", evidence=f"each of {len(names)} trainable parameters is part of an output")
+
+
+def _gradients(subject: Subject) -> tuple[nn.Module, dict[str, float]]:
+    """Return a copy, and the largest gradient of each of its parameters that is part of an output, in eval or in training mode."""
+    module = subject.fresh()
+    found: dict[str, float] = {}
+    for training in (False, True):
+        copy = subject.fresh().train(training)
+        answer = subject.ask(subject.probe, copy, gradient=True)
+        total: Tensor = weighed(subject.real(answer, subject.probe))
+        for _, leaf in leaves(answer.state):
+            if leaf.is_floating_point() and leaf.requires_grad and subject.lacks("state_in") is None:
+                total = total + weighed(leaf)
+        named = [(name, parameter) for name, parameter in copy.named_parameters() if parameter.requires_grad]
+        if not named or not total.requires_grad:
+            continue
+        try:
+            gradients = torch.autograd.grad(total, [parameter for _, parameter in named], allow_unused=True)
+        except RuntimeError as problem:
+            raise Failed(problem) from problem
+        for (name, _), gradient in zip(named, gradients, strict=True):
+            if isinstance(gradient, Tensor):
+                found[name] = max(found.get(name, 0.0), float(gradient.abs().max()))
+    return module, found

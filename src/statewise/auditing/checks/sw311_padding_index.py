@@ -1,0 +1,57 @@
+"""SW311: is the code of padding that of a real token?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import torch
+
+from statewise.auditing._check import Found, check
+from statewise.auditing._findings import bad
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from statewise.auditing._subject import Subject
+
+
+@check("SW311", "padding-index-is-a-token")
+def padding_index_is_a_token(subject: Subject) -> Found:
+    """No token that occurs at real steps is the padding of an embedding.
+
+    How:
+        Every code that the data has at real steps is fed, and held against the padding_idx of each embedding that reads it.
+    Why:
+        That token's vector stays zero and never learns.
+    Mend:
+        Keep one code for padding alone, or leave padding_idx out.
+    Seen in:
+        ibalazevic/TuckER#17
+    """
+    if subject.lacks("numbers") is None:
+        return Found(status="not_applicable", evidence="the module reads numbers, not codes")
+    taken: list[tuple[int, set[int]]] = []
+    plain = torch.embedding
+
+    def watched(weight: Tensor, codes: Tensor, padding_idx: int = -1, *rest: Any, **options: Any) -> Tensor:
+        if padding_idx >= 0:  # torch counts it from the front by now; -1 stands for none
+            taken.append((padding_idx, set(codes.flatten().tolist())))
+        return plain(weight, codes, padding_idx, *rest, **options)
+
+    whole = subject.whole
+    with mock.patch.object(torch, "embedding", watched):
+        for codes in subject.codes.split(whole.time):
+            subject.ask(whole.with_x(_laid_out(codes, whole.x)))
+    if not taken:
+        return Found(status="not_applicable", evidence="no embedding has a padding_idx")
+    wrong = sorted({code for code, read in taken if code in read})
+    if wrong:
+        return bad(subject, f"an embedding takes {wrong[0]} for padding, and reads it at real steps", where=f"code {wrong[0]}")
+    return Found(status="pass", evidence="no code of a real step is that of padding")
+
+
+def _laid_out(codes: Tensor, like: Tensor) -> Tensor:
+    """Return rows of these codes, over and over."""
+    repeated = codes.repeat(-(-like.numel() // len(codes)))[: like.numel()]
+    return repeated.view(like.shape)

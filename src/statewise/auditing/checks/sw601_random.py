@@ -1,0 +1,147 @@
+"""SW601, SW602 and SW111: is the answer the same twice, and if not, why?"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+
+from statewise.auditing._check import Found, check
+from statewise.auditing._findings import bad
+from statewise.auditing._subject import gap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from statewise.auditing._subject import Subject
+
+_DROPOUTS = ("dropout", "alpha_dropout", "feature_alpha_dropout", "dropout1d", "dropout2d", "dropout3d")
+
+
+@check("SW601", "answers-random", after=("SW602", "SW111"))
+def answers_random(subject: Subject) -> Found:
+    """In eval mode the same input gives the same output.
+
+    How:
+        The probe is asked twice, with different random numbers.
+    Why:
+        Figures cannot be repeated, and no other check can tell an effect from chance.
+    Mend:
+        Draw random numbers in training alone: `if self.training:`.
+    """
+    if not subject.is_random:
+        return Found(status="pass", evidence="two calls with other random numbers give the same")
+    one, other = (subject.real(subject.ask(subject.probe, seed=subject.seed + offset), subject.probe) for offset in (0, 1))
+    return bad(subject, f"two identical calls differ by {gap(one, other):.2g}", value=gap(one, other))
+
+
+@check("SW602", "dropout-in-eval-mode", after=("SW603",))
+def dropout_in_eval_mode(subject: Subject) -> Found:
+    """Dropout drops nothing in eval mode.
+
+    How:
+        Where two identical calls differ they are made once more with every dropout taken out: if they are the same then, it was dropout.
+    Why:
+        Each answer is one of many that the same weights could give.
+    Mend:
+        functional.dropout(x, p, training=self.training); build nn.Dropout in __init__, not in forward.
+    Seen in:
+        Coderx7/SimpleNet#2, yangze0930/NTS-Net#14
+    """
+    if not subject.is_random:
+        return Found(status="pass", evidence="two calls with other random numbers give the same")
+    with _without_dropout():
+        still = _differs(subject)
+    if still:
+        return Found(status="pass", evidence="without dropout two calls still differ (SW601)")
+    return bad(subject, "two identical calls differ, and do not without dropout")
+
+
+@check("SW111", "initial-state-random", after=("SW602",))
+def initial_state_random(subject: Subject) -> Found:
+    """A sequence begins from the same state each time.
+
+    How:
+        Where two identical calls differ they are made once more with zeros for every random tensor that has the number of sequences in its
+        shape and goes into a recurrent layer as its state.
+    Why:
+        The first steps of every answer are noise.
+    Mend:
+        Begin from zeros, or from a learned state.
+    Seen in:
+        schmidt-ju/crat-pred#8, TodoListIOS/NER-PyTorch#1
+    """
+    if not subject.is_random:
+        return Found(status="pass", evidence="two calls with other random numbers give the same")
+    seen: list[list[Tensor]] = []
+    for offset in (0, 1):
+        module = subject.fresh()
+        given: list[Tensor] = []
+        handles = [
+            part.register_forward_pre_hook(lambda _, inputs, into=given: into.extend(_tensors(inputs[1:2])))
+            for part in module.modules()
+            if isinstance(part, nn.RNNBase | nn.RNNCellBase)
+        ]
+        subject.ask(subject.probe, module, seed=subject.seed + offset)
+        for handle in handles:
+            handle.remove()
+        seen.append(given)
+    first = next(iter(zip(*seen, strict=False)), None)
+    begins_apart = first is not None and gap(*first) > 0.0
+    if begins_apart or _same_with_begins_from_zero(subject):
+        return bad(subject, "two identical calls begin from different states")
+    return Found(status="pass", evidence="two calls begin from the same state (SW601)")
+
+
+def _same_with_begins_from_zero(subject: Subject) -> bool:
+    """Whether two calls are the same once every random tensor made before the first layer is called is zero."""
+    with mock.patch.object(torch, "randn", _zeros_like_call(torch.randn)), mock.patch.object(torch, "rand", _zeros_like_call(torch.rand)):
+        return subject.lacks("state_out") is None and not _differs(subject)
+
+
+def _zeros_like_call(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda *sizes, **options: torch.zeros_like(make(*sizes, **options))
+
+
+def _differs(subject: Subject) -> bool:
+    one, other = (subject.real(subject.ask(subject.probe, seed=subject.seed + offset), subject.probe) for offset in (0, 1))
+    return gap(one, other) > 0.0
+
+
+@contextmanager
+def _without_dropout() -> Iterator[None]:
+    def as_it_is(values: Tensor, *_: Any, **__: Any) -> Tensor:
+        return values
+
+    def attended(*given: Any, **options: Any) -> Tensor:
+        kept = [*given[:4], 0.0, *given[5:]] if len(given) > 4 else list(given)
+        return plain(*kept, **{**options, **({"dropout_p": 0.0} if "dropout_p" in options else {})})
+
+    def ones(values: Tensor, *_: Any, **__: Any) -> Tensor:
+        return torch.ones_like(values)
+
+    plain = nn.functional.scaled_dot_product_attention
+    masks = [mock.patch.object(Tensor, "bernoulli_", lambda values, *_, **__: values.fill_(1)), mock.patch.object(torch, "bernoulli", ones)]
+    attention = [mock.patch.object(nn.functional, "scaled_dot_product_attention", attended)]
+    patches = (
+        masks
+        + attention
+        + [mock.patch.object(nn.functional, name, as_it_is) for name in _DROPOUTS]
+        + [mock.patch.object(torch, "dropout", as_it_is)]
+    )
+    for patch in patches:
+        patch.start()
+    try:
+        yield
+    finally:
+        for patch in patches:
+            patch.stop()
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value.detach().clone()]
+    return [tensor for each in value for tensor in _tensors(each)] if isinstance(value, tuple | list) else []
