@@ -78,6 +78,17 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"There are: {shown}{', ...' if len(known) > 12 else ''}."
 
 
+def kind_of(value: object) -> str:
+    """Return what kind of thing a value is, with its article.
+
+    Example:
+        >>> kind_of(1), kind_of([]), kind_of(None)
+        ('an int', 'a list', 'nothing')
+    """
+    name = type(value).__name__
+    return "nothing" if value is None else f"{'an' if name[:1].lower() in 'aeio' or name == 'ndarray' else 'a'} {name}"
+
+
 def missing_extra(asked: str, package: str, extra: str) -> MissingExtraError:
     """Return the error that names the command which installs a missing optional dependency."""
     return MissingExtraError(

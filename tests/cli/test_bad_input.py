@@ -223,3 +223,27 @@ def test_the_runs_own_training_part_is_scored_with_a_note(statewise: Any, tmp_pa
     ended = statewise("evaluate", "run", "--data", "A.ts")
     assert "own train part" in " ".join(ended.out.split())
     assert not RunFiles(tmp_path / "run").evaluation.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            (*FIT, option, value)
+            for option, value in (("--window", "1.5"), ("--lanes", "3.9"), ("--seed", "0.5"), ("--num-layers", "1.55e1"))
+        ),
+        ("predict", "run", "--steps", "2.5"),
+        ("judge", "claims.csv", "--season", "nan"),
+        ("data", "convert", "claims.csv", "out.csv", "--max-steps", "2.5"),
+    ],
+)
+def test_a_fraction_for_a_whole_number(statewise: Any, claims: Path, words: tuple[str, ...]) -> None:
+    refused(statewise, claims.parent, words, f"where {words[-2]} arrived {words[-1]} try Give a whole number.")
+
+
+def test_a_fraction_for_a_whole_number_among_the_options_of_a_project(statewise: Any, claims: Path) -> None:
+    project = claims.parent / "pyproject.toml"
+    project.write_text("[tool.statewise.fit]\nepochs = 2.5\n")
+    refused(statewise, claims.parent, (*FIT[:3], *CLAIMS, "--out", "run"), "--epochs", "2.5", "Give a whole number.")
+    project.write_text("[tool.statewise.fit]\nnum-layers = 1.0\n")
+    assert statewise(*FIT).code == 0

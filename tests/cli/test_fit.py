@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,4 +204,18 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(statewise: Any, tmp_path: Pa
     ended = statewise("fit", "rnn", "--data", "A.ts", "--epochs", "50", "--out", "run")
     assert ended.code == 130
     assert re.search(r"--out run --resume", ended.out)
+    assert RunFiles(tmp_path / "run").weights.exists()
+
+
+def test_sigterm_ends_with_143_and_says_how_to_go_on(tmp_path: Path) -> None:
+    write_ts(tmp_path / "A.ts")
+    words = [sys.executable, "-m", "statewise", "fit", "rnn", "--data", "A.ts", "--epochs", "100000", "--patience", "0", "--out", "run"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "run" / "checkpoints" / "last.safetensors").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        told, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "Ended by SIGTERM; go on with --out run --resume." in told
     assert RunFiles(tmp_path / "run").weights.exists()

@@ -45,9 +45,11 @@ def test_steps_that_are_no_list_of_features_are_refused(inputs: Ragged) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float64])
 def test_values_of_another_dtype_than_the_weights_are_refused(dtype: torch.dtype) -> None:
-    error = refusal(LSTM, ragged(8, dtype=dtype))
+    inputs = ragged(8, dtype=dtype)
+    error = refusal(LSTM, inputs)
     assert str(dtype) in error.arrived
     assert "inputs.to(torch.float32)" in error.hint
+    unroll(LSTM, inputs.to(torch.float32))
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 5), (1, 4, 2, 5)])
@@ -171,3 +173,10 @@ def test_a_module_of_another_kind_is_told_how_to_become_a_recurrent(module: Any)
     assert type(module).__name__ in error.arrived
     assert "initial_state(batch_size, *, device, dtype)" in error.hint
     assert "forward(" in error.hint
+
+
+def test_a_compiled_module_is_asked_for_as_it_was() -> None:
+    error = refusal(torch.compile(nn.LSTM(5, 3), backend="eager"), ragged(5))
+    assert isinstance(error, ContractError)
+    assert error.arrived == "an OptimizedModule"
+    assert "before torch.compile" in error.hint

@@ -307,3 +307,46 @@ def test_gradients_are_mapped_over_by_vmap(kind: str) -> None:
 
     mapped = torch.func.vmap(torch.func.grad(loss))(values)
     assert gap(mapped, torch.stack([torch.func.grad(loss)(each) for each in values])) < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_without_a_step_the_state_is_a_copy_of_the_one_given(kind: str) -> None:
+    case = Case(kind=kind, dtype=torch.float32)
+    state = case.state(2, torch.float32)
+    for inputs in (torch.zeros(0, 2, case.input_size), Ragged(torch.zeros(0, case.input_size), torch.tensor([0, 0]))):
+        _, final = unroll(case.module, inputs, state)
+        for (_, one), (_, other) in zip(leaves(state), leaves(final), strict=True):
+            assert torch.equal(one, other)
+            assert one.data_ptr() != other.data_ptr()
+
+
+@pytest.mark.parametrize("module", [nn.LSTM(2, 3), nn.GRUCell(2, 3)])
+def test_hooks_of_all_modules_are_called(module: nn.Module) -> None:
+    calls: list[str] = []
+    hooks = [
+        nn.modules.module.register_module_forward_hook(lambda *_: calls.append("forward")),
+        nn.modules.module.register_module_forward_pre_hook(lambda *_: calls.append("before")),
+    ]
+    try:
+        unroll(module, torch.zeros(4, 2, 2))  # type: ignore[call-overload]
+        assert {"before", "forward"} == set(calls)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "tanh", "relu"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_row_of_nan_leaves_all_of_the_others_alone_but_the_gradients_of_the_weights(kind: str, dtype: torch.dtype) -> None:
+    case = Case(kind=kind, lengths=(4, 3, 2), dtype=dtype)
+    clean = case.inputs(dtype).values.detach()
+    spoilt = torch.cat([clean[:4], torch.full_like(clean[4:7], float("nan")), clean[7:]])
+
+    def found(values: Tensor) -> list[Tensor]:
+        values = values.clone().requires_grad_()
+        outputs = unroll(case.module, Ragged(values, torch.tensor([4, 3, 2])))[0].values
+        (gradient,) = torch.autograd.grad(outputs[:4].sum() + outputs[7:].sum(), values)
+        return [part[rows] for part in (outputs, gradient) for rows in (slice(4), slice(7, None))]
+
+    for one, other in zip(found(clean), found(spoilt), strict=True):
+        assert gap(one, other) < 1e-6

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -164,6 +166,9 @@ def test_an_unseen_category_is_read_as_unknown_and_not_as_another() -> None:
         ({"task": "tag", "readout": "mean"}, "readout"),
         ({"hidden_size": 0}, "hidden_size"),
         ({"num_layers": 0}, "num_layers"),
+        *(({name: value}, name) for name in ("hidden_size", "num_layers", "embedding_size", "seed") for value in ("8", 2.5, True)),
+        ({"hidden_size": None}, "hidden_size"),
+        ({"dropout": "0.1"}, "dropout"),
         ({"dropout": 1.0}, "dropout"),
         ({"input_dropout": -0.1}, "input_dropout"),
         ({"input_size": None}, "input_size"),
@@ -178,6 +183,17 @@ def test_an_option_that_cannot_be_is_named(options: dict[str, Any], where: str) 
         build(given.pop("core"), **given)
     assert caught.value.where == where
     assert caught.value.asked == "build"
+
+
+def test_numbers_of_numpy_build_what_those_of_python_build() -> None:
+    ours: dict[str, Any] = {"input_size": 3, "num_classes": 2, "hidden_size": 4, "num_layers": 2, "dropout": 0.25, "seed": 1}
+    numpys = {name: np.float32(value) if name == "dropout" else np.int64(value) for name, value in ours.items()}
+    with unchecked():
+        made = build("gru", task="classify", **numpys)  # type: ignore[arg-type]
+    wanted = build("gru", task="classify", **ours)
+    assert made.config == wanted.config
+    assert msgspec.json.encode(made.config) == msgspec.json.encode(wanted.config)
+    assert all(torch.equal(one, other) for one, other in zip(made.parameters(), wanted.parameters(), strict=True))
 
 
 def test_sizes_that_contradict_the_data_are_refused() -> None:

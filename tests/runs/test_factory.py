@@ -62,8 +62,8 @@ def test_a_function_a_class_and_a_module_make_a_module(file: Path) -> None:
     [
         ("make_modell", "Did you mean 'make_model'"),
         ("needs", "it needs size"),
-        ("wrong", "it made a int"),
-        ("number", "a int"),
+        ("wrong", "it made an int"),
+        ("number", "an int"),
     ],
 )
 def test_a_slip_is_told_with_the_nearest_right_name(file: Path, name: str, says: str) -> None:

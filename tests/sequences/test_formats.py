@@ -279,7 +279,7 @@ def test_a_text_is_a_sequence_of_characters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "options", "told"),
     [
-        (3, {}, "the data: a int. Give a path, a polars or pandas frame"),
+        (3, {}, "the data: an int. Give a path, a polars or pandas frame"),
         ({"x": [1], "y": [1, 2]}, {"key": "x"}, "columns that cannot be read together ("),
         ({}, {"key": "k"}, "no column and no row. Give one row a step"),
         (pl.DataFrame({"k": []}), {"key": "k"}, "column names (k) and no row"),

@@ -184,7 +184,8 @@ def test_a_hole_in_time_may_be_told_in_words() -> None:
     table = pl.DataFrame({"k": "a", "t": ["2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 02:31"], "kind": ["u", "v", "u"]})
     data = read(table, key="k", time="t", max_gap="90min", time_gaps=True)
     assert (data.keys, data.lengths.tolist(), data.parts["x"].values.flatten().tolist()) == (("a#1", "a#2"), [2, 1], [0, 3600, 0])
-    assert "1 sequences begin at a hole in time of more than 5400" in data.notes
+    assert "1 sequences begin at a hole in time of more than 90min" in data.notes
+    assert "2 sequences begin at a hole in time of more than 90" in read(table, key="k", time="t", max_gap=90).notes
     assert read(table, key="k", time="t", max_gap="1.6 h").lengths.tolist() == [3]
     again = read(table, key="k", time="t", time_gaps=True, features=["kind", "t_gap"])
     assert (list(again.parts), again.feature_names) == (["kind", "x"], {"x": ("t_gap",)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequenc
 
 from statewise.errors import DataError, MissingExtraError, OptionError, ShapeError
 from statewise.sequences import Ragged, _layouts
+from tests._unchecked import unchecked
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.int64, torch.int32, torch.uint8, torch.bool]
 REST = st.sampled_from([(), (1,), (3,), (2, 3)])
@@ -255,3 +257,8 @@ def test_a_nested_tensor_that_is_not_one_is_refused() -> None:
     nested = torch.nested.nested_tensor([torch.ones(4, 3), torch.zeros(2, 3)], layout=torch.jagged)
     with pytest.raises(ShapeError, match=r"nested: its second axis has the size 3 .*Transpose it"):
         Ragged.from_nested(nested.transpose(1, 2))
+
+
+def test_a_list_of_arrays_is_told_to_become_one_of_tensors() -> None:
+    with unchecked(), pytest.raises(ShapeError, match=r"sequence 1: an ndarray\. Give tensors: torch\.as_tensor"):
+        Ragged.from_list([torch.ones(2), np.ones(3)])  # type: ignore[list-item]

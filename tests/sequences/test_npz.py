@@ -114,6 +114,28 @@ def test_several_columns_of_targets_are_refused_where_the_task_has_one(arrays: d
     assert f"columns that are no labels of 0 and 1: {told}" in measured
 
 
+@pytest.mark.parametrize("lengths", [[4, 2], [4, 4]])
+def test_two_axes_of_which_the_second_is_time_are_one_target_a_step(lengths: list[int]) -> None:
+    y = np.array([[0, 1, 1, 0], [1, 1, 0, 0]])
+    for name in ("y", "targets"):
+        data = read({"x": PADDED, "lengths": lengths, name: y})
+        assert (data.task, data.each, data.class_names) == ("tag", "step", ("0", "1"))
+        assert numbers(data.targets) == [*y[0].tolist(), *y[1, : lengths[1]].tolist()]
+        told = refused_data({"x": PADDED, "lengths": lengths, name: y / 4})
+        assert f"target, column '{name}', sequence 1, step 2: the number 0.25, which has a fraction" in told
+        assert "say task='regress'" in told
+
+
+def test_targets_are_told_by_the_name_of_their_array() -> None:
+    assert "array 'y': a shape of (3,) for 2 sequences" in refused_data({"x": PADDED, "y": np.ones(3)})
+    assert "array 'y': 3 columns for the task 'regress'" in refused_data({"x": PADDED, "y": np.ones((2, 3))}, task="regress")
+    assert "array 'y': class numbers from 0 to 2" in refused_data({"x": PADDED, "y": np.array([0, 2]), "class_names": np.array(["a", "b"])})
+    for target in ("y", "targets", None):
+        assert numbers(read({"x": PADDED, "y": np.array([1.5, 2])}, target=target, task="regress").targets) == [1.5, 2.0]
+    clash = {"x": PADDED, "y": np.array([1.5, 2]), "feature_names": np.array(["x", "y", "z"])}
+    assert numbers(read(clash, task="regress").targets) == [1.5, 2.0]
+
+
 def test_the_values_of_an_array_can_be_tokens() -> None:
     data = read({"values": np.array([3, 1, 3]), "lengths": [2, 1]}, task="next")
     assert (data.class_names, list(data.parts), numbers(data.targets)) == (("1", "3", "<unknown>"), ["feature_1"], [1, 0, 1])

@@ -113,3 +113,12 @@ def test_the_mean_passes_gradients() -> None:
     values = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
     lengths = torch.tensor([2, 3])
     assert torch.autograd.gradcheck(lambda x: mean_per_sequence(x, lengths), values)
+
+
+def test_values_are_moved_to_another_dtype_as_those_of_a_tensor() -> None:
+    ragged = Ragged(torch.tensor([1.5, 2.5, 3.5], dtype=torch.float64), torch.tensor([2, 1]))
+    for moved in (ragged.to(torch.float32), ragged.to(dtype=torch.float32), ragged.to("cpu", torch.float32)):
+        assert (moved.values.dtype, moved.values.tolist(), moved.lengths.tolist()) == (torch.float32, [1.5, 2.5, 3.5], [2, 1])
+        assert moved.lengths.dtype == torch.int64
+    assert ragged.to("cpu") is ragged
+    assert ragged.to(torch.float64) is ragged

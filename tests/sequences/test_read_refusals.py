@@ -149,3 +149,10 @@ def test_a_missing_polars_is_named_with_its_command(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(__import__("sys").modules, "polars", None)
     with pytest.raises(MissingExtraError, match=r"'polars': it is not installed\. Install it with: pip install 'statewise\[data\]'"):
         read(written(tmp_path, HEADER + "a,1,1,0\n"), key="key")
+
+
+def test_a_folder_without_anything_to_read_is_told_in_a_sentence(tmp_path: Path) -> None:
+    told = refused(tmp_path / "claims.csv")
+    assert told.endswith(f"no such file. No file in '{tmp_path}' is of a kind that is read.")
+    written(tmp_path, HEADER, "claims.csv")
+    assert refused(tmp_path / "clams.csv").endswith(f"no such file. In '{tmp_path}': Did you mean 'claims.csv'?")

@@ -56,6 +56,7 @@ def test_columns_of_naive_answers_are_read_beside_the_target_and_by_no_model() -
         ({"target": "y", "baselines": ["x"]}, "column 'x', key 'a': it changes inside the sequence: 1.0 in row 1, 2.0 in row 2. With one"),
         ({"target": "x", "baselines": ["noww"]}, "baselines, column 'noww': no such column"),
         ({"target": "x", "baselines": ["word"]}, "baselines, column 'word': words. A baseline holds numbers, as the target does"),
+        ({"target": "x", "baselines": ["y"], "task": None}, "baselines: y and no task. They hold what could"),
         ({"target": "x", "baselines": ["x"]}, "baselines: a column twice, or the target itself"),
         ({"target": "x", "baselines": ["y", "y"]}, "baselines: a column twice"),
         ({"target": "y", "baselines": ["x"], "task": "classify"}, "baselines: x for the task 'classify'. They hold what could be"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,6 +20,7 @@ from statewise.errors import DataError, OptionError
 from statewise.sequences import Ragged, Sequences, Window, Windows, aligned, windows
 from statewise.sequences._lanes import laid
 from statewise.state import detach, leaves
+from tests._unchecked import unchecked
 from tests.engine.cases import Hash, examples, hash_alone
 
 
@@ -359,19 +361,39 @@ def test_the_burn_in_runs_without_gradient_and_the_gradient_reaches_back_to_the_
         ({"stride": 0}, "stride"),
         ({"burn_in": -1}, "burn_in"),
         ({"horizon": 3}, "horizon"),
+        *(({name: value}, name) for name in ("lanes", "window", "stride", "burn_in", "epoch") for value in ("8", 2.5, True, float("nan"))),
+        *(({name: None}, name) for name in ("lanes", "window", "burn_in", "epoch", "cut")),
+        *(({"seed": seed}, "seed") for seed in ("x", 2**70, 0.5)),
+        ({"cut": "no"}, "cut"),
     ],
 )
-def test_sizes_that_would_leave_steps_out_are_refused(options: dict[str, Any], where: str) -> None:
-    with pytest.raises(OptionError) as caught:
+def test_sizes_that_would_leave_steps_out_or_are_none_are_refused(options: dict[str, Any], where: str) -> None:
+    with unchecked(), pytest.raises(OptionError) as caught:
         windows(Case().data, **options)
     assert caught.value.where == where
 
 
 def test_what_cannot_be_begun_is_refused() -> None:
-    with pytest.raises(OptionError, match="starting_at: window 99"):
-        Case().windows.starting_at(99)
+    for number in (99, -1, 1.5, "0"):
+        with unchecked(), pytest.raises(OptionError, match=rf"starting_at: '?{number}'?\. There are 3 windows, counted from 0"):
+            Case().windows.starting_at(number)  # type: ignore[arg-type]
+        with unchecked(), pytest.raises(OptionError, match=rf"window: '?{number}'?\. There are 3 windows, counted from 0"):
+            Case().windows.window(number)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="window: 3"):
+        Case().windows.window(3)
+    assert list(Case().windows.starting_at(3)) == []
+    for data, told in (
+        (Case().data.inputs, "a Ragged. Give Sequences(inputs="),
+        (torch.ones(3), "a Tensor. Give Sequences(inputs=Ragged.from_list"),
+        (None, "nothing. Give Sequences"),
+    ):
+        with unchecked(), pytest.raises(OptionError, match=re.escape(f"windows: data: {told}")):
+            windows(data)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no sequence with a step"):
         windows(Sequences(inputs=Ragged(torch.ones(0, 1), torch.tensor([0]))))
     series = Sequences(inputs=Ragged(torch.ones(3, 1), torch.tensor([3])), targets=[1.0, 2.0, 3.0], task="forecast")
     with pytest.raises(OptionError, match="horizon"):
         windows(series)
+    for horizon in (0, -2, 1.5, True, "1"):
+        with unchecked(), pytest.raises(OptionError, match=f"horizon: '?{horizon}'?. Give a whole number from 1 up"):
+            windows(series, horizon=horizon)  # type: ignore[arg-type]

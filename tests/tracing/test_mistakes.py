@@ -228,7 +228,7 @@ def test_an_error_in_the_users_own_call_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("model", "arrived"),
-    [(lambda x: x, "a function"), (nn.RNN, "the class itself"), (3, "a int")],
+    [(lambda x: x, "a function"), (nn.RNN, "the class itself"), (3, "an int")],
 )
 def test_what_is_no_module_is_refused(model: Any, arrived: str) -> None:
     assert error_of(OptionError, model, torch.randn(6, 5)).arrived.startswith(arrived)

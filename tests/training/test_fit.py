@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -341,6 +342,17 @@ def test_empty_sequences_take_no_part() -> None:
     ("options", "where"),
     [
         ({"epochs": 0}, "epochs"),
+        ({"epochs": 2.5}, "epochs"),
+        ({"batch_steps": True}, "batch_steps"),
+        ({"window": "8"}, "window"),
+        ({"window": 2.5}, "window"),
+        ({"window": 4, "lanes": np.float32(2.5)}, "lanes"),
+        ({"window": 4, "burn_in": None}, "burn_in"),
+        ({"window": 4, "stride": 5}, "stride"),
+        ({"patience": "3"}, "patience"),
+        ({"seed": 2**70}, "seed"),
+        ({"seed": "x"}, "seed"),
+        ({"refit": "no"}, "refit"),
         ({"lr": -1.0}, "lr"),
         ({"lr": float("nan")}, "lr"),
         ({"batch_steps": 0}, "batch_steps"),
@@ -356,6 +368,16 @@ def test_an_option_that_cannot_be_is_named(options: dict[str, Any], where: str) 
     with unchecked(), pytest.raises(OptionError) as caught:
         fit(make_model(), TRAIN, VALID, **options)
     assert caught.value.where == where
+
+
+def test_numbers_of_numpy_are_options_like_those_of_python(tmp_path: Path) -> None:
+    ours = {"epochs": 2, "batch_steps": 30, "lr": 0.5, "seed": 3, "refit": True}
+    numpys = {"epochs": np.int64(2), "batch_steps": np.uint8(30), "lr": np.float32(0.5), "seed": np.int32(3), "refit": np.bool_(True)}  # noqa: FBT003
+    with unchecked():
+        run = fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", **numpys)  # type: ignore[arg-type]
+    again = fit(make_model(), TRAIN, VALID, directory=tmp_path / "run", resume=True, **ours)  # type: ignore[arg-type]
+    assert same(weights_of(run), weights_of(again))
+    assert {name: run.config.options[name] for name in ours} == ours
 
 
 def test_data_that_cannot_be_trained_on_is_refused() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from statewise.contracts import Batch
-from statewise.errors import DataError, OptionError, RunError
+from statewise.errors import ContractError, DataError, OptionError, RunError
 from statewise.evaluation import predict
 from statewise.models import build
 from statewise.runs import Epoch, Lags, Update, load
@@ -267,5 +267,32 @@ def test_a_part_in_which_nothing_is_scored_is_refused() -> None:
 
 def test_a_run_is_resumed_with_the_parts_it_began_with(tmp_path: Path) -> None:
     fit(nn.GRU(2, 1), TRAIN, VALID, directory=tmp_path / "run", loss=functional.l1_loss, **QUICK)
-    with pytest.raises(RunError, match="its options are not the same as when it began"):
+    with pytest.raises(RunError, match="its options are not the same as when it began: own_loss was True, is False"):
         fit(nn.GRU(2, 1), TRAIN, VALID, directory=tmp_path / "run", resume=True, **QUICK)
+    other: dict[str, Any] = {"epochs": 4, "lr": 0.02, "patience": 1, "seed": 5, "loss": functional.l1_loss}
+    with pytest.raises(RunError, match=r"when it began: epochs was 3, is 4; lr was 0\.01, is 0\.02; patience was 0, is 1; \.\.\."):
+        fit(nn.GRU(2, 1), TRAIN, VALID, directory=tmp_path / "run", resume=True, **other)
+    with pytest.raises(RunError, match=r"its data are not the same as when it began: valid\."):
+        fit(nn.GRU(2, 1), TRAIN, TRAIN, directory=tmp_path / "run", resume=True, loss=functional.l1_loss, **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "arrived"),
+    [
+        ({"loss": lambda outputs, targets: None}, "loss", "nothing, which has no gradient"),
+        ({"loss": lambda outputs, targets: 1.5}, "loss", "a float, which has no gradient"),
+        ({"loss": "mse"}, "loss", "a str"),
+        ({"metrics": {"x": 1}}, "metrics, 'x'", "an int"),
+        ({"metrics": {"x": None}}, "metrics, 'x'", "nothing"),
+        ({"optimizer": torch.optim.SGD([torch.zeros(1)])}, "optimizer", "a SGD"),
+        ({"sampler": [0, 1]}, "sampler", "a list"),
+        ({"train": torch.ones(3, 2)}, "train", "a Tensor"),
+        ({"valid": TRAIN.inputs}, "valid", "a Ragged"),
+    ],
+)
+def test_what_is_no_part_at_all_is_told_by_its_name(options: dict[str, Any], where: str, arrived: str) -> None:
+    given: dict[str, Any] = {"train": TRAIN, "valid": VALID, **QUICK, **options}
+    with unchecked(), pytest.raises((OptionError, ContractError)) as caught:
+        fit(build("rnn", task="regress", input_size=2, hidden_size=2), **given)
+    assert (caught.value.where, caught.value.arrived) == (where, arrived)
+    assert caught.value.hint

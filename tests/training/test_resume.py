@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from statewise.errors import OptionError, RunError
 from statewise.models import Model, build
-from statewise.runs import Ended, Epoch, Record, Run, RunFiles, Update
+from statewise.runs import Ended, Epoch, Record, Run, RunFiles, Update, load
 from statewise.sequences import Ragged, Sequences, split
 from statewise.training import fit, interrupted
 from statewise.training._checkpoint import Checkpoint
@@ -379,4 +379,22 @@ def test_a_callback_that_interrupts_an_update_lets_it_be_finished_and_written(tm
     )
     fit(make_model(), TRAIN, VALID, directory=tmp_path / "whole", **QUICK)
     assert min(again) == 6
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+
+
+def test_sigterm_finishes_the_update_writes_the_run_and_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statewise.training._pace._SECONDS_BETWEEN", 1e9)
+
+    def terminate(record: Record) -> None:
+        if isinstance(record, Update) and record.update == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as ended:
+        fit(make_model(), TRAIN, VALID, directory=tmp_path / "cut", callbacks=[terminate], **QUICK)
+    assert ended.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert interrupted(load(tmp_path / "cut"))
+    assert Checkpoint.read(RunFiles(tmp_path / "cut").checkpoints / "last.safetensors").progress.update == 5
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "cut", resume=True, **QUICK)
+    fit(make_model(), TRAIN, VALID, directory=tmp_path / "whole", **QUICK)
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")

@@ -30,6 +30,10 @@ def test_ctrl_c_twice_ends_at_once_and_once_too_late_is_not_lost() -> None:
     def press() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
+    def receive(signals: tuple[int, ...]) -> None:
+        for number in signals:
+            os.kill(os.getpid(), number)
+
     with Interrupts() as interrupts:
         press()
         assert interrupts.asked
@@ -47,6 +51,10 @@ def test_ctrl_c_twice_ends_at_once_and_once_too_late_is_not_lost() -> None:
             raise KeyboardInterrupt
         with pytest.raises(KeyboardInterrupt):
             interrupts.check()
+    for signals in ((signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM), (signal.SIGTERM,)):
+        with pytest.raises(SystemExit) as ended, Interrupts():
+            receive(signals)
+        assert ended.value.code == 143
     kept: list[Any] = []
     thread = threading.Thread(target=lambda: kept.append(Interrupts().__enter__()))
     thread.start()

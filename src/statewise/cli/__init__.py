@@ -37,7 +37,7 @@ COMMANDS = (
 
 EPILOGUE = """\
 Exit codes: 0 ready or done, 1 not ready or needs work, 2 wrong usage or unreadable input,
-3 not enough evidence, 70 a crash of ours, 130 interrupted.
+3 not enough evidence, 70 a crash of ours, 130 interrupted, 143 ended by SIGTERM.
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import cyclopts
 from cyclopts.config import Toml
@@ -42,11 +42,34 @@ def _make_app() -> cyclopts.App:
         version=__version__,
         help_format="plaintext",
         suppress_keyboard_interrupt=False,
-        config=Toml("pyproject.toml", root_keys=("tool", "statewise"), search_parents=True),
+        config=(Toml("pyproject.toml", root_keys=("tool", "statewise"), search_parents=True), _refuse_fractions),
     )
     for command in COMMANDS:
         app.command(command.target, name=command.name, help=command.says)
     return app
+
+
+def _refuse_fractions(app: cyclopts.App, commands: tuple[str, ...], arguments: cyclopts.ArgumentCollection) -> None:  # noqa: ARG001
+    """Refuse a fraction for a whole number, which cyclopts would round.
+
+    Raises:
+        OptionError: the option and the fraction.
+    """
+    for argument in arguments:
+        if int not in {argument.hint, *get_args(argument.hint)}:
+            continue
+        fraction = next((token for token in argument.tokens if _is_fraction(token.value)), None)
+        if fraction is not None:
+            asked = f"statewise {' '.join(commands)}"
+            raise OptionError(asked=asked, where=argument.name, arrived=fraction.value, hint="Give a whole number.")
+
+
+def _is_fraction(text: str) -> bool:
+    """Whether a text is a number and no whole one; what is no number at all is cyclopts' to refuse."""
+    try:
+        return not float(text).is_integer()
+    except ValueError:
+        return False
 
 
 def _as_option_error(problem: cyclopts.CycloptsError, words: Sequence[str]) -> OptionError:

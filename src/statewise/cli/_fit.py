@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -85,7 +87,7 @@ def fit(
     _show_data(parts, shuffled=shuffle_labels)
     module = _module(model, options, parts.train, seed)
     directory = out or _free_directory(model, data or train)
-    with progress_bar(console()) as bar:
+    with _told_where_it_ended(directory), progress_bar(console()) as bar:
         run = fit_model(
             module,
             parts.train,
@@ -103,6 +105,16 @@ def fit(
         heading("Training")
         show(training_trace(run.history))
     return _end(run, parts.test, policy=policy, judge=judge)
+
+
+@contextmanager
+def _told_where_it_ended(directory: Path) -> Iterator[None]:
+    """Say how to go on where SIGTERM ends the process."""
+    try:
+        yield
+    except SystemExit:
+        say(f"Ended by SIGTERM; go on with --out {directory} --resume.")
+        raise
 
 
 def _end(run: Run, test: Sequences | None, *, policy: str, judge: bool) -> int:

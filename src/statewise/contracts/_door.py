@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from statewise.contracts._batch import Batch, single_input
 from statewise.contracts._contract import Contract
-from statewise.errors import ContractError
+from statewise.errors import ContractError, kind_of
 from statewise.types import State
 
 Call: TypeAlias = Callable[[nn.Module, Batch], Any]
@@ -54,7 +54,7 @@ class Door:
         raise ContractError(
             asked=f"call {type(module).__name__}",
             where="what forward returned",
-            arrived=f"a {type(result).__name__}",
+            arrived=kind_of(result),
             hint="Give call=lambda module, batch: ... that returns output or (output, state).",
         )
 

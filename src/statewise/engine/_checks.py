@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from statewise.engine._kernels import Kernel
-from statewise.errors import ContractError, ShapeError
+from statewise.errors import ContractError, ShapeError, kind_of
 from statewise.sequences import Ragged
 
 
@@ -28,7 +28,7 @@ def check_dense(kernel: Kernel, inputs: Any) -> None:
         raise ContractError(
             asked=asked,
             where="inputs",
-            arrived=f"a {type(inputs).__name__}",
+            arrived=kind_of(inputs),
             hint="Use Ragged.from_packed(inputs)."
             if isinstance(inputs, PackedSequence)
             else "Give a Ragged (Ragged.from_list, from_padded, ...) or a dense tensor [time, batch, *feature].",

@@ -16,7 +16,7 @@ from statewise.engine._plan import Plan
 from statewise.engine._recurrent import Recurrent
 from statewise.engine._recurrent_kernel import RecurrentKernel
 from statewise.engine._torch_kernel import TorchKernel
-from statewise.errors import ContractError
+from statewise.errors import ContractError, kind_of
 from statewise.state import Axes
 from statewise.types import State
 
@@ -89,10 +89,13 @@ def kernel_for(module: Any) -> Kernel:
         return CellKernel(module)
     if isinstance(module, Recurrent):
         return RecurrentKernel(module)
+    compiled = getattr(module, "_orig_mod", None)
     raise ContractError(
         asked="unroll(module, inputs)",
         where="module",
-        arrived=f"a {type(module).__name__}",
-        hint="Give an nn.RNN, nn.LSTM or nn.GRU, one of their cells, or wrap the module in a class with two methods: "
+        arrived=kind_of(module),
+        hint="Give the module as it was before torch.compile: its weights are the same ones."
+        if isinstance(compiled, nn.RNN | nn.LSTM | nn.GRU | nn.RNNCell | nn.LSTMCell | nn.GRUCell | Recurrent)
+        else "Give an nn.RNN, nn.LSTM or nn.GRU, one of their cells, or wrap the module in a class with two methods: "
         "initial_state(batch_size, *, device, dtype) -> state, and forward(inputs [time, batch, feature], state) -> (outputs, state).",
     )

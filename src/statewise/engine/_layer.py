@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as all_modules
 
 from statewise.engine._chain import chain
 from statewise.engine._costs import Kind, Way, cost_of, way_of
@@ -140,7 +141,10 @@ def _onednn_takes(weight: Tensor) -> bool:
 
 
 def is_more_than_its_weights(module: nn.Module) -> bool:
-    """Whether a call of one of torch's modules is more than its weights: it has hooks, or a forward of its own."""
+    """Whether a call of one of torch's modules is more than its weights: it, or every module, has hooks, or it a forward of its own."""
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)  # noqa: SLF001
     own_forward = "forward" in vars(module) or not type(module).forward.__module__.startswith("torch.nn.")
-    return own_forward or any(hooks)
+    return own_forward or any(hooks) or any(getattr(all_modules, name) for name in _HOOKS_OF_ALL)
+
+
+_HOOKS_OF_ALL = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks", "_global_backward_pre_hooks")

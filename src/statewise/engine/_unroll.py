@@ -23,7 +23,7 @@ from statewise.engine._segments import Segments, of_lanes, of_sequences
 from statewise.engine._torch_kernel import TorchRNN
 from statewise.engine._transforms import is_transformed
 from statewise.sequences import Ragged
-from statewise.state import reset, select
+from statewise.state import map_tensors, reset, select
 from statewise.types import State
 
 
@@ -113,7 +113,7 @@ def _run(kernel: Kernel, values: Tensor, segments: Segments, begin: State, *, is
     """Return the outputs `[steps, *]` in the order of the values, and the final state of each row; `is_alike`: all rows begin the same."""
     plan = kernel.plan(segments.lengths, values)
     if not plan.blocks:
-        return kernel.no_outputs(values), begin if return_state else None
+        return kernel.no_outputs(values), map_tensors(Tensor.clone, begin) if return_state else None
     if not (is_alike or plan.is_sorted):
         begin = select(begin, torch.from_numpy(plan.order), kernel.axes(values))
     ends = plan.inverse[segments.last] if return_state else None

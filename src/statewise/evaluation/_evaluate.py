@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from statewise.errors import DataError, OptionError, RunError
+from statewise.errors import DataError, OptionError, RunError, kind_of
 from statewise.evaluation._classes import evaluate_classes, evaluate_counts
 from statewise.evaluation._multilabel import evaluate_labels
 from statewise.evaluation._predict import predict
@@ -113,7 +113,7 @@ def _predictions_of_run(subject: Run | nn.Module, positive: str | None) -> Predi
     """Return the predictions that a run left in its directory."""
     if not isinstance(subject, Run):
         hint = "Give labelled data too: evaluate(model, data); or predictions, a run or sw.Counts(tp=, fn=, fp=, tn=)."
-        raise _error(OptionError, "the first argument", f"a {type(subject).__name__} without data", hint)
+        raise _error(OptionError, "the first argument", f"{kind_of(subject)} without data", hint)
     path = None if subject.directory is None else RunFiles(subject.directory).predictions
     if path is None or not path.is_file():
         arrived = "it is kept in memory" if path is None else f"no {path.name} in '{subject.directory}'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, get_args
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from statewise.errors import OptionError, nearest
 from statewise.models._config import CoreName, ModelConfig, ReadoutName
 from statewise.models._model import Model
-from statewise.sequences import fit_statistics
+from statewise.sequences import fit_statistics, number_of
 from statewise.tasks import TASKS
 from statewise.types import KnownTask
 
@@ -79,9 +80,13 @@ def build(
     each = _each(task, each, data)
     readout = readout or ("step" if each == "step" else "last")
     _require_name("readout", readout, ("step",) if each == "step" else ("last", "mean", "max", "attention"))
-    _require_sizes({"hidden_size": hidden_size, "num_layers": num_layers, "embedding_size": embedding_size})
-    _require_share("dropout", dropout)
-    _require_share("input_dropout", input_dropout)
+    hidden_size, num_layers = _size("hidden_size", hidden_size), _size("num_layers", num_layers)
+    embedding_size, input_size, horizon = (
+        None if size is None else _size(option, size)
+        for option, size in (("embedding_size", embedding_size), ("input_size", input_size), ("horizon", horizon))
+    )
+    num_classes = None if num_classes is None else _size("num_classes", num_classes)
+    dropout, input_dropout = _share("dropout", dropout), _share("input_dropout", input_dropout)
     _require_direction(task, bidirectional=bidirectional)
     statistics = None if data is None else fit_statistics(data)
     categories = {} if statistics is None else statistics.categories
@@ -110,10 +115,9 @@ def build(
     )
     if seed is None:
         return _made(config)
-    if not 0 <= seed < 2**63:
-        raise OptionError(asked="build", where="seed", arrived=str(seed), hint="Give a whole number from 0 up, below 2 to the 63.")
+    hint = "Give a whole number from 0 up, below 2 to the 63."
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(number_of(seed, 0, 2**63 - 1, asked="build", where="seed", whole=True, hint=hint))
         return _made(config)
 
 
@@ -139,7 +143,6 @@ def _horizon(task: Task, horizon: int | None, data: Sequences | None) -> int:
         arrived = "nothing, and a forecast needs one" if horizon is None else f"{horizon}, beside task={task!r}"
         hint = "Give horizon=24 (--horizon 24) to predict the next 24 steps at each step; leave it out for other tasks."
         raise OptionError(asked="build", where="horizon", arrived=arrived, hint=hint)
-    _require_sizes({"horizon": horizon})
     longest = 0 if data is None else int(data.lengths.max()) if len(data) else 0
     if data is not None and horizon is not None and horizon >= longest:
         arrived = f"{horizon}, where the longest sequence of {data.source} has {longest} steps"
@@ -178,7 +181,6 @@ def _embedding_size(categories: Mapping[str, Sequence[str]]) -> int:
 def _numeric(input_size: int | None, data: Sequences | None) -> dict[str, int]:
     found = {} if data is None else {name: int(part.values.shape[1]) for name, part in data.parts.items() if name not in data.categories}
     if input_size is not None:
-        _require_sizes({"input_size": input_size})
         if data is None:
             return {"x": input_size}
         if found != {"x": input_size}:
@@ -220,12 +222,12 @@ def _require_name(option: str, given: object, known: Sequence[str]) -> None:
         raise OptionError(asked="build", where=option, arrived=repr(given), hint=nearest(str(given), known))
 
 
-def _require_share(option: str, given: float) -> None:
-    if not 0.0 <= given < 1.0:
-        raise OptionError(asked="build", where=option, arrived=repr(given), hint="Give a share from 0 up to, not including, 1.")
+def _share(option: str, given: float) -> float:
+    hint = "Give a share from 0 up to, not including, 1."
+    share: float = number_of(given, 0, math.nextafter(1, 0), asked="build", where=option, whole=False, hint=hint)
+    return share
 
 
-def _require_sizes(given: dict[str, int | None]) -> None:
-    for option, size in given.items():
-        if size is not None and size < 1:
-            raise OptionError(asked="build", where=option, arrived=repr(size), hint="Give a whole number from 1 up.")
+def _size(option: str, given: int) -> int:
+    size: int = number_of(given, 1, 2**63 - 1, asked="build", where=option, whole=True, hint="Give a whole number from 1 up.")
+    return size

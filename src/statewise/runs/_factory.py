@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import nn
 
-from statewise.errors import OptionError, StatewiseError, nearest
+from statewise.errors import OptionError, StatewiseError, kind_of, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def make_from_factory(target: str, *, asked: str = "load the model") -> nn.Modul
     made = found if isinstance(found, nn.Module) else _call(found, target, asked)
     if not isinstance(made, nn.Module):
         raise OptionError(
-            asked=asked, where=f"target {target!r}", arrived=f"it made a {type(made).__name__}", hint="Return a torch.nn.Module from it."
+            asked=asked, where=f"target {target!r}", arrived=f"it made {kind_of(made)}", hint="Return a torch.nn.Module from it."
         )
     return made
 
@@ -56,7 +56,7 @@ def _call(factory: Any, target: str, asked: str) -> Any:
         raise OptionError(
             asked=asked,
             where=f"target {target!r}",
-            arrived=f"a {type(factory).__name__}",
+            arrived=kind_of(factory),
             hint="Name a function that returns a torch.nn.Module.",
         )
     required = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statewise.sequences._arguments import SEEDS, flag_of, number_of, require_sequences
 from statewise.sequences._batches import batch_rows, batches
 from statewise.sequences._files import column_names
 from statewise.sequences._is_first import is_first_from_done
@@ -23,6 +24,7 @@ from statewise.sequences._windows import Span, Strides, Window, Windows, windows
 __all__ = [
     "FILE_NAME",
     "FOLDER_NAME",
+    "SEEDS",
     "UNKNOWN",
     "Aligned",
     "DataSummary",
@@ -45,16 +47,19 @@ __all__ = [
     "describe",
     "fingerprints",
     "fit_statistics",
+    "flag_of",
     "folds",
     "in_pieces",
     "is_first_from_done",
     "laid",
     "mean_per_sequence",
     "natural",
+    "number_of",
     "pieces_of",
     "read",
     "read_table",
     "recode",
+    "require_sequences",
     "require_two_classes",
     "seconds_of",
     "side_by_side",

@@ -90,5 +90,6 @@ def _not_found(path: Path, asked: str) -> DataError:
         arrived, hint = f"there is no folder '{folder}'", f"The working folder is '{Path.cwd()}'."
     else:
         names = sorted(file.name for file in folder.iterdir() if format_of(file) is not None)
-        arrived, hint = "no such file", f"In '{folder}': {nearest(path.name, names)}"
+        told = f"In '{folder}': {nearest(path.name, names)}" if names else f"No file in '{folder}' is of a kind that is read."
+        arrived, hint = "no such file", told
     return DataError(asked=asked, where=f"path '{path}'", arrived=arrived, hint=hint)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from statewise.errors import DataError
+from statewise.errors import DataError, kind_of
 from statewise.sequences._table import Table, clean_text, polars
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _frame(data: Any, options: Options, asked: str, pl: Any) -> pl.DataFrame:
         return _of_pandas(data, asked, pl)
     if hasattr(data, "__arrow_c_stream__"):
         return pl.DataFrame(data)  # type: ignore[no-any-return]
-    raise DataError(asked=asked, where="the data", arrived=f"a {type(data).__name__}", hint=_KINDS)
+    raise DataError(asked=asked, where="the data", arrived=kind_of(data), hint=_KINDS)
 
 
 def _column(name: str, values: Any, pl: Any) -> pl.Series:

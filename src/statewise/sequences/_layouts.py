@@ -14,7 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from statewise.errors import DataError, OptionError, ShapeError, missing_extra
+from statewise.errors import DataError, OptionError, ShapeError, kind_of, missing_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,10 @@ def from_list(sequences: Sequence[Tensor], *, asked: str = "Ragged.from_list(seq
         )
     first = sequences[0]
     for number, sequence in enumerate(sequences):
+        if not isinstance(sequence, Tensor):
+            raise ShapeError(
+                asked=asked, where=f"{item} {number}", arrived=kind_of(sequence), hint="Give tensors: torch.as_tensor(...) of each."
+            )
         if sequence.ndim < 1 or sequence.shape[1:] != first.shape[1:] or sequence.dtype != first.dtype:
             raise ShapeError(
                 asked=asked,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from statewise.errors import DataError
+from statewise.errors import DataError, kind_of
 from statewise.sequences._table import polars
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _object(line: bytes, number: int, file: Path, asked: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as problem:
         raise _bad_line(number, f"no JSON object ({problem})", file, asked) from problem
     if not isinstance(found, dict):
-        raise _bad_line(number, f"a {type(found).__name__}, no JSON object", file, asked)
+        raise _bad_line(number, f"{kind_of(found)}, no JSON object", file, asked)
     return found
 
 

@@ -145,8 +145,10 @@ class _Arrays:
     def __init__(self, given: Mapping[str, Any], where: str, asked: str) -> None:
         self.where, self.asked = where, asked
         self.arrays = {str(name): self._usable(str(name), array) for name, array in given.items()}
+        self.targets = "targets"
         if "y" in self.arrays and "targets" not in self.arrays:
             self.arrays["targets"] = self.arrays.pop("y")
+            self.targets = "targets" if "y" in self.arrays.get("feature_names", np.array([])).astype(str).reshape(-1) else "y"
         self.main = self._main()
         self.values, self.lengths, self.padded = self._laid_flat()
 
@@ -234,13 +236,17 @@ class _Arrays:
             array = array[np.arange(self.padded[1]) < self.lengths[:, None]]
         if array.ndim not in (1, 2) or len(array) not in (n, steps):
             arrived = f"a shape of {array.shape} for {n} sequences of {steps} steps"
-            raise self.error(f"array {name!r}", arrived, "Give one entry a sequence, or one a step.")
+            raise self.error(f"array {self._own(name)!r}", arrived, "Give one entry a sequence, or one a step.")
         per_step = len(array) == steps and (len(array) != n or name == "times")
         if array.ndim == 1:
-            return [(name, self._labelled(array) if name == "targets" else array, per_step)]
+            return [(self._own(name), self._labelled(array) if name == "targets" else array, per_step)]
         prefix = {"targets": "label", "static": "static"}.get(name, name)
         told = self._listed(names, array.shape[1]) or tuple(f"{prefix}_{place + 1}" for place in range(array.shape[1]))
         return [(each, array[:, place], per_step) for place, each in enumerate(told)]
+
+    def _own(self, name: str) -> str:
+        """Return the name that an array was given under: targets may be called `y`."""
+        return self.targets if name == "targets" else name
 
     def _refuse_too_many(self, columns: list[str], options: Options) -> None:
         """Refuse several targets where the task has one, of which the first alone would be read."""
@@ -251,7 +257,7 @@ class _Arrays:
         meant = "that are no labels of 0 and 1" if options.task is None else f"for the task {options.task!r}"
         arrived = f"{len(columns)} columns {meant}: a shape of {array.shape} for {axes}"
         hint = f"Give one number a sequence, [{count}], or one a step, [{f'{count}, ' if self.padded else ''}{steps}]."
-        raise self.error("array 'targets'", arrived, f"{hint} Several columns of 0 and 1 are the task 'multilabel'.")
+        raise self.error(f"array {self.targets!r}", arrived, f"{hint} Several columns of 0 and 1 are the task 'multilabel'.")
 
     def _labelled(self, targets: np.ndarray) -> np.ndarray:
         """Return class numbers as the names behind them, where there are names."""
@@ -260,7 +266,7 @@ class _Arrays:
             return targets
         if targets.size and not (int(targets.min()) >= 0 and int(targets.max()) < names.size):
             arrived = f"class numbers from {targets.min()} to {targets.max()} for {names.size} class names"
-            raise self.error("array 'targets'", arrived, "Class numbers count from 0, one a name.")
+            raise self.error(f"array {self.targets!r}", arrived, "Class numbers count from 0, one a name.")
         return np.asarray(names.astype(str).reshape(-1)[targets])
 
     def _listed(self, name: str, count: int) -> tuple[str, ...] | None:
@@ -285,10 +291,12 @@ class _Arrays:
         if not options.target and "targets" in columns:
             found["target"] = tuple(columns["targets"])
             self._refuse_too_many(columns["targets"], options)
-            if self.arrays["targets"].ndim == 2 and options.task is None:
+            if columns["targets"] != [self.targets] and options.task is None:
                 found["task"] = "multilabel"
             elif options.class_names is None and "class_names" in self.arrays and options.task != "regress":
                 found["class_names"] = tuple(self.arrays["class_names"].astype(str).reshape(-1).tolist())
+        elif options.target == ("targets",):
+            found["target"] = (self.targets,)
         if not options.static and "static" in columns:
             found["static"] = tuple(columns["static"])
         if options.features is None:

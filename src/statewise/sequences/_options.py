@@ -45,6 +45,7 @@ class Options:
     unlabelled: Unlabelled = "error"
     ties: Ties = "error"
     max_gap: float | None = None
+    max_gap_told: str = ""
     max_steps: int | None = None
     time_gaps: bool = False
     class_names: tuple[str, ...] | None = None
@@ -96,6 +97,7 @@ def options_of(asked: str, **given: Any) -> Options:
     task = given["task"] or ("multilabel" if len(target) > 1 else None)
     gap = None if given["max_gap"] is None else seconds_of(given["max_gap"], asked)
     settled |= {"features": features, "target": target, "categories": categories, "task": task, "max_gap": gap}
+    settled["max_gap_told"] = str(given["max_gap"]).strip()
     options = Options(**{**given, **settled})
     _refuse_what_does_not_go_together(options, asked)
     return options
@@ -165,7 +167,8 @@ def _refuse_what_does_not_go_together(options: Options, asked: str) -> None:
         if getattr(options, name) and task != "forecast":
             refuse(name, f"an option of the task 'forecast', but the task is {task!r}", "Say task='forecast', or leave it out.")
     if options.baselines and (task != "regress" or not options.target):
-        arrived = f"{', '.join(options.baselines)} for the task {task!r}" if options.target else "columns, but no target"
+        told = f"for the task {task!r}" if task is not None else "and no task"
+        arrived = f"{', '.join(options.baselines)} {told}" if options.target else "columns, but no target"
         hint = "They hold what could be answered instead of a value: say task='regress' and name the target, or leave them out."
         refuse("baselines", arrived, hint)
     if len({*options.baselines, *options.target}) < len(options.baselines) + len(options.target):

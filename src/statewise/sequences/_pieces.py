@@ -44,7 +44,7 @@ def finished(data: Sequences, options: Options, made: Made, *, asked: str) -> Se
             data = _with_column(data, torch.where(begins, 0.0, gaps), f"{options.time or 'time'}_gap", asked=asked)
     num_holes = int(begins.sum()) - int(data_begins.sum())
     if options.max_gap is not None:
-        note = f"{num_holes} sequences begin at a hole in time of more than {options.max_gap:g}"
+        note = f"{num_holes} sequences begin at a hole in time of more than {options.max_gap_told}"
         data = _cut(data, begins, [note] if num_holes else [])
     return data if options.max_steps is None else in_pieces(data, options.max_steps)
 

@@ -128,12 +128,17 @@ class Ragged:
         gaps = self.offsets[:-1][rows] - (lengths.cumsum(0) - lengths)
         return gaps.repeat_interleave(lengths) + torch.arange(int(lengths.sum()), device=lengths.device)
 
-    def to(self, device: torch.device | str) -> Ragged:
-        """Return the same sequences on another device."""
-        values = self.values.to(device)
-        if values is self.values and self.lengths.device == values.device:
-            return self
-        return Ragged(values, self.lengths.to(device))
+    def to(self, device: torch.device | str | torch.dtype | None = None, dtype: torch.dtype | None = None) -> Ragged:
+        """Return the same sequences on another device, or their values in another dtype, as a tensor's `to`; lengths stay whole numbers.
+
+        Example:
+            >>> Ragged(torch.ones(3), torch.tensor([2, 1])).to(torch.float64).values.dtype
+            torch.float64
+        """
+        device, dtype = (None, device) if isinstance(device, torch.dtype) else (device, dtype)
+        values = self.values.to(device=device, dtype=dtype)
+        lengths = self.lengths if device is None else self.lengths.to(device)
+        return self if values is self.values and lengths is self.lengths else Ragged(values, lengths)
 
     @staticmethod
     def concatenate(parts: Sequence[Ragged]) -> Ragged:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from statewise.errors import DataError, ShapeError, nearest
+from statewise.errors import DataError, ShapeError, kind_of, nearest
 from statewise.sequences._ragged import Ragged, as_rows
 from statewise.sequences._targets import as_baselines, as_targets, as_weights, holds_of, require_known, settled_task
 from statewise.tasks import TASKS, Holds
@@ -104,7 +104,7 @@ class Sequences:
             if not isinstance(part, Ragged):
                 raise _error(
                     f"input {name!r}",
-                    f"a {type(part).__name__}",
+                    kind_of(part),
                     "Give a Ragged: Ragged.from_padded(x, lengths) or Ragged.from_list([...]).",
                 )
         if not parts:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from statewise.errors import DataError, OptionError
+from statewise.sequences._arguments import SEEDS, flag_of, number_of, require_sequences
 from statewise.sequences._lanes import Lanes, laid
 from statewise.sequences._ragged import Ragged
 from statewise.sequences._sequences import Sequences
@@ -195,13 +196,16 @@ class Windows(IterableDataset[Window]):
         Raises:
             OptionError: there is no such window.
         """
-        if not 0 <= number <= len(self.strides):
-            hint = f"There are {len(self.strides)}, counted from 0."
-            raise OptionError(asked=_ASKED, where="starting_at", arrived=f"window {number}", hint=hint)
+        number = _whole("starting_at", number, 0, len(self.strides), hint=f"There are {len(self.strides)} windows, counted from 0.")
         return Windows(self.data, self.lanes, self.strides, horizon=self.horizon, first=number)
 
     def window(self, number: int) -> Window:
-        """Return one window of the epoch, whatever `first` is."""
+        """Return one window of the epoch, whatever `first` is.
+
+        Raises:
+            OptionError: there is no such window.
+        """
+        number = _whole("window", number, 0, len(self.strides) - 1, hint=f"There are {len(self.strides)} windows, counted from 0.")
         span = self.strides.span(number)
         there = self.lanes.dense(span.start, span.end)
         scored = there.valid & (torch.arange(span.start, span.end) >= span.scored)[:, None]
@@ -300,18 +304,23 @@ def windows(
         >>> num_scored
         70
     """
-    _require_lanes(lanes)
+    require_sequences(data, asked=_ASKED, where="data")
+    lanes, window, burn_in = _whole("lanes", lanes, 1), _whole("window", window, 1), _whole("burn_in", burn_in, 0)
+    stride, epoch = window if stride is None else _whole("stride", stride, 1), _whole("epoch", epoch, 0)
+    seed = None if seed is None else _whole("seed", seed, -SEEDS, SEEDS)
+    cut = flag_of(cut, asked=_ASKED, where="cut")
     if (horizon is None) == (data.task == "forecast"):
         hint = "Give horizon=24 for a forecast of the next 24 steps at each step; leave it out for other tasks."
         arrived = f"{horizon} beside data whose task is {data.task!r}"
         raise OptionError(asked=_ASKED, where="horizon", arrived=arrived, hint=hint)
     if not data.num_steps:
         raise DataError(asked=_ASKED, where=data.source, arrived="no sequence with a step", hint="Give at least one.")
-    strides = Strides(time=data.num_steps, window=window, stride=window if stride is None else stride, burn_in=burn_in)
+    strides = Strides(time=data.num_steps, window=window, stride=stride, burn_in=burn_in)
     found = laid(data.lengths.cpu(), lanes=lanes, seed=seed, epoch=epoch, cut=cut, shortest=window)
-    return Windows(data, found, replace(strides, time=found.time), horizon=horizon or 1)
+    return Windows(data, found, replace(strides, time=found.time), horizon=1 if horizon is None else _whole("horizon", horizon, 1))
 
 
-def _require_lanes(lanes: int) -> None:
-    if lanes < 1:
-        raise OptionError(asked=_ASKED, where="lanes", arrived=str(lanes), hint="Give a whole number from 1 up.")
+def _whole(name: str, value: Any, low: int, high: int | None = None, *, hint: str | None = None) -> int:
+    """Return a whole number in its range, or refuse it by name."""
+    found: int = number_of(value, low, SEEDS if high is None else high, asked=_ASKED, where=name, whole=True, hint=hint)
+    return found

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from statewise.errors import DataError, OptionError, ShapeError
+from statewise.errors import DataError, OptionError, ShapeError, kind_of
 from statewise.sequences import Ragged, Sequences
 
 
@@ -74,7 +74,7 @@ def as_tensor(values: Any) -> Tensor:
         raise DataError(
             asked="trace",
             where="the sequence",
-            arrived=f"a {type(values).__name__} that is no table of numbers",
+            arrived=f"{kind_of(values)} that is no table of numbers",
             hint="Give one row of numbers a step: a tensor [time, feature], or a list of equally long lists.",
         ) from problem
     return found

@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from statewise.contracts import Contract, Outputs, adapt, device_of
 from statewise.engine import Recurrent
-from statewise.errors import ContractError, OptionError, RunError, ShapeError
+from statewise.errors import ContractError, OptionError, RunError, ShapeError, kind_of
 from statewise.models import Model
 from statewise.runs import Run
 from statewise.sequences import Ragged, Sequences
@@ -72,7 +72,7 @@ def _as_module(model: Any, contract: Contract | None, call: UserCall | None) -> 
     # torch.compile hides the parts: the module it was made from runs the same computation in the open.
     module = getattr(model, "_orig_mod", model)
     if not isinstance(module, nn.Module):
-        kind = "the class itself" if isinstance(module, type) else "a function" if callable(module) else f"a {type(module).__name__}"
+        kind = "the class itself" if isinstance(module, type) else "a function" if callable(module) else kind_of(module)
         raise OptionError(
             asked="trace",
             where="model",

@@ -28,7 +28,7 @@ from statewise.runs import (
     write_provenance,
     write_seen,
 )
-from statewise.sequences import Sequences, pieces_of, side_by_side, target_scale
+from statewise.sequences import Sequences, pieces_of, require_sequences, side_by_side, target_scale
 from statewise.tasks import TASKS
 from statewise.training._generators import drawn_apart
 from statewise.training._objective import Objective, resolve_class_weights
@@ -139,7 +139,8 @@ def fit(
         reading: the options the data was read with, written down for the files that come later.
 
     Returns:
-        The run. Ctrl-C ends training early and leaves a usable one, whose history says `interrupted`.
+        The run. Ctrl-C ends training early and leaves a usable one, whose history says `interrupted`. SIGTERM does the same to the one in
+        `directory`, and then ends the process with exit code 143.
 
     Raises:
         DataError: no targets, one class only, or parts with other classes.
@@ -154,6 +155,9 @@ def fit(
         epochs=epochs, batch_steps=batch_steps, schedule=schedule, clip=clip, label_smoothing=label_smoothing, refit=refit, seed=seed,
         precision=precision, gradients_by_lag=gradients_by_lag, window=window, lanes=lanes, stride=stride, burn_in=burn_in, **asked,
     )  # fmt: skip
+    require_sequences(train, asked="fit", where="train")
+    if valid is not None:
+        require_sequences(valid, asked="fit", where="valid")
     own = OwnParts(optimizer=optimizer, sampler=sampler, metrics=dict(metrics or {}))
     require_used_parts(own, options, asked=asked, has_valid=valid is not None)
     if window is not None and sampler is not None:
@@ -204,7 +208,7 @@ def fit(
         session = Session(
             adapted, objective, options, own=own, train=train, valid=valid, files=files, config=config, callbacks=callbacks, resume=resume
         )
-        with drawn_apart(seed):
+        with drawn_apart(options.seed):
             history = session.run()
         run = Run(
             config=config, history=history, model=model, directory=files.directory if files else None, call=call, contract=adapted.contract
@@ -214,7 +218,10 @@ def fit(
             # Before the weights that it vouches for: between the two writes, weights without a hash can be loaded, other weights cannot.
             files.provenance.unlink(missing_ok=True)
             weights = save_weights(model.state_dict(), files.weights)
-            write_provenance(files.directory, make_provenance(seed=seed, weights_sha256=weights, data=config.data, device=str(place)))
+            write_provenance(
+                files.directory, make_provenance(seed=options.seed, weights_sha256=weights, data=config.data, device=str(place))
+            )
+    session.interrupts.end_if_terminated()
     return run
 
 
@@ -294,9 +301,17 @@ def _require_same(before: RunConfig, now: RunConfig, files: RunFiles) -> None:
             raise RunError(
                 asked="resume a run",
                 where=f"run '{files.directory}'",
-                arrived=f"its {what} {'are' if what != 'model' else 'is'} not the same as when it began",
+                arrived=f"its {what} {'are' if what != 'model' else 'is'} not the same as when it began{_differing(was, is_now)}",
                 hint="Resume with the same data, model and options, or train anew into another folder with --out.",
             )
+
+
+def _differing(was: Any, now: Any) -> str:
+    """Return what differs between two records or dicts, each by its name."""
+    before, after = (each if isinstance(each, dict) else msgspec.structs.asdict(each) if each is not None else {} for each in (was, now))
+    pairs = {name: (before.get(name), after.get(name)) for name in {**before, **after}}
+    told = [name if len(f"{a}{b}") > 60 else f"{name} was {a}, is {b}" for name, (a, b) in pairs.items() if a != b]
+    return f": {'; '.join(told[:3])}{'; ...' if len(told) > 3 else ''}"
 
 
 def interrupted(run: Run) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from statewise.contracts import class_probabilities
-from statewise.errors import ContractError, OptionError, nearest
+from statewise.errors import ContractError, OptionError, kind_of, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +65,11 @@ class Objective:
     loss: Callable[[Tensor, Tensor], Tensor] | None = None
     scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Refuse a loss that cannot be called."""
+        if self.loss is not None and not callable(self.loss):
+            raise OptionError(asked="fit", where="loss", arrived=kind_of(self.loss), hint="Give a function: loss(outputs, targets).")
+
     def __call__(
         self, values: Float[Tensor, "rows out"], targets: Shaped[Tensor, "rows *more"], weights: Float[Tensor, "rows *ahead"] | None = None
     ) -> Scored:
@@ -91,7 +96,11 @@ class Objective:
 
     def _losses(self, values: Tensor, targets: Tensor) -> Tensor:
         if self.loss is not None:
-            return self.loss(values, targets)
+            found: object = self.loss(values, targets)
+            if not isinstance(found, Tensor):
+                hint = "Return a tensor: one value a row of the outputs, or their mean."
+                raise ContractError(asked="fit", where="loss", arrived=f"{kind_of(found)}, which has no gradient", hint=hint)
+            return found
         if self.holds == "values":
             return ((values - targets) / self.scale).square()
         if self.holds == "labels":

@@ -8,12 +8,17 @@ import msgspec
 import torch
 
 from statewise.errors import OptionError
+from statewise.sequences import SEEDS, flag_of, number_of
 
 if TYPE_CHECKING:
     from statewise.sequences import Sequences
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 Schedule: TypeAlias = Literal["cosine", "constant"]
+
+
+_FRACTIONS = {"lr", "weight_decay", "clip", "label_smoothing"}
+_MAY_BE_NONE = {"batch_steps", "window", "lanes", "stride"}
 
 
 class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +61,7 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
     burn_in: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse values outside their range."""
+        """Refuse values outside their range; numpy's numbers become Python's, which can be written down."""
         ranges: dict[str, tuple[float, float]] = {
             "epochs": (1, 1e6),
             "batch_steps": (1, 1e12),
@@ -67,13 +72,17 @@ class FitOptions(msgspec.Struct, frozen=True, kw_only=True):
             "patience": (0, 1e6),
             "window": (1, 1e9),
             "lanes": (1, 1e6),
-            "stride": (1, self.window or 1e9),
+            "stride": (1, 1e9),
             "burn_in": (0, 1e9),
+            "seed": (-SEEDS, SEEDS),
         }
         for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise OptionError(asked="fit", where=name, arrived=repr(value), hint=f"Give a number from {low:g} to {high:g}.")
+            value, most = getattr(self, name), self.window if name == "stride" and self.window else high
+            if value is not None or name not in _MAY_BE_NONE:
+                number = number_of(value, low, most, asked="fit", where=name, whole=name not in _FRACTIONS)
+                msgspec.structs.force_setattr(self, name, number)
+        for name in ("refit", "gradients_by_lag"):
+            msgspec.structs.force_setattr(self, name, flag_of(getattr(self, name), asked="fit", where=name))
         for name, known in (("precision", ("float32", "bfloat16")), ("schedule", ("cosine", "constant"))):
             if getattr(self, name) not in known:
                 raise OptionError(asked="fit", where=name, arrived=repr(getattr(self, name)), hint=f"Choose one of {', '.join(known)}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from statewise.errors import OptionError
+from statewise.errors import OptionError, kind_of
 from statewise.sequences import batches
 from statewise.training._generators import drawing_apart
 from statewise.training._gradients import finite
@@ -34,6 +34,19 @@ class OwnParts:
     sampler: Callable[[Sequences, int], Iterable[Any]] | None = None
     metrics: Mapping[str, Callable[[Tensor, Tensor], Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be called."""
+        parts: dict[str, object] = {
+            name: part for name, part in (("optimizer", self.optimizer), ("sampler", self.sampler)) if part is not None
+        }
+        parts |= {f"metrics, {name!r}": metric for name, metric in self.metrics.items()}
+        for where, part in parts.items():
+            if not callable(part):
+                signature = {"optimizer": "optimizer(parameters)", "sampler": "sampler(train, epoch)"}.get(
+                    where, "metric(outputs, targets)"
+                )
+                raise OptionError(asked="fit", where=where, arrived=kind_of(part), hint=f"Give a function: {signature}.")
+
     def make_optimizer(self, parameters: Sequence[nn.Parameter], options: FitOptions) -> torch.optim.Optimizer:
         """Return the optimiser: one's own, or AdamW.
 
@@ -47,7 +60,7 @@ class OwnParts:
         made: object = self.optimizer(parameters)
         if not isinstance(made, torch.optim.Optimizer):
             hint = "Give a function of the parameters: optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.1)."
-            raise OptionError(asked="fit", where="optimizer", arrived=f"it returned a {type(made).__name__}", hint=hint)
+            raise OptionError(asked="fit", where="optimizer", arrived=f"it returned {kind_of(made)}", hint=hint)
         return made
 
     def batches(self, train: Sequences, options: FitOptions, epoch: int, *, start: int = 0) -> Iterator[Sequences]:
@@ -87,7 +100,7 @@ class OwnParts:
                 measured[name] = finite(float(given))
             except (TypeError, ValueError, RuntimeError) as problem:
                 hint = "Return one number: metrics={'mae': lambda outputs, targets: (outputs[:, 0] - targets).abs().mean()}."
-                raise OptionError(asked="fit", where=f"metrics, {name!r}", arrived=f"a {type(given).__name__}", hint=hint) from problem
+                raise OptionError(asked="fit", where=f"metrics, {name!r}", arrived=kind_of(given), hint=hint) from problem
         return measured
 
     def told(self) -> dict[str, Any]:
