@@ -8,6 +8,7 @@ import torch
 from proving_ground.cases import Correct, Defect, Sizes, all_correct, all_defects
 from proving_ground.running import audited
 from statewise.auditing import all_checks, audit
+from statewise.contracts import Contract
 
 DEFECTS, CORRECT = all_defects(), all_correct()
 OBSERVED = {"SW604"}
@@ -35,6 +36,15 @@ def test_a_correct_module_is_not_accused(case: Correct) -> None:
     found = audited(case, case.build, 2)
     assert not found.findings, [(each.code, each.evidence) for each in found.findings]
     assert found.ok, [(each.code, each.evidence) for each in found.outcomes if each.status == "error"]
+
+
+@pytest.mark.parametrize("case", [each for each in CORRECT[3::12] if each.call is None], ids=lambda case: case.name)
+def test_what_nobody_declares_is_found_out_and_no_correct_module_is_accused(case: Correct) -> None:
+    undeclared = Correct(name=case.name, build=case.build, contract=Contract(), reads=case.reads)
+    found = audited(undeclared, case.build, 1)
+    said = {name: getattr(case.contract, name) for name in ("takes", "batch_first", "mask", "each")}
+    assert {name: getattr(found.contract, name) for name in said} == said
+    assert not found.findings, [(each.code, each.evidence) for each in found.findings]
 
 
 def test_a_module_is_left_as_it_was() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,14 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from statewise.auditing._copies import Original, own_numbers
+from statewise.auditing._infer import infer
 from statewise.auditing._probe import Probe
-from statewise.auditing._subject import Subject, refused
-from statewise.contracts import Contract, Door, read_signature
-from statewise.engine import Recurrent
+from statewise.auditing._rows import influence_of
+from statewise.auditing._subject import Failed, Subject, gap, refused, size_of
+from statewise.contracts import Contract, Door
+from statewise.engine import is_recurrent
+from statewise.errors import StatewiseError
 
 if TYPE_CHECKING:
     from statewise.contracts import Call
     from statewise.sequences import Sequences
+    from statewise.types import Each, State
 
 ROWS, TIME = 4, 6
 LENGTHS = (3, 6, 2, 4)
@@ -30,23 +35,48 @@ def subject_of(module: nn.Module, data: Sequences | None, *, contract: Contract 
         ContractError: it is not known how the module is called, or what it reads.
     """
     name = type(module).__name__
-    original = Original(module)
-    filled = _filled(module, contract or Contract(), call)
-    door = Door(contract=filled, call=call)
-    values = _values(module, data, name, seed)
-    lengths = torch.tensor(LENGTHS if door.sees_lengths else (TIME,) * ROWS)
-    side = filled.padding or "right"
-    plain = Probe(x=values[:ROWS], lengths=torch.full((ROWS,), TIME), side=side)
-    other = Probe(x=values[ROWS : 2 * ROWS], lengths=torch.full((ROWS,), TIME), side=side)
-    subject = Subject(
-        name=name, original=original, contract=filled, door=door, probe=_blank(plain, lengths), donor=_blank(other, lengths),
-        whole=plain, other_whole=other, filling=values[2 * ROWS :], codes=_codes(module, data), seed=seed,
-    )  # fmt: skip
-    return _settled(subject)
+    original, values, codes = Original(module), _values(module, data, name, seed), _codes(module, data)
+
+    def behind(door: Door) -> Subject:
+        """Return the module behind one way of calling it."""
+        lengths = torch.tensor(LENGTHS if door.sees_lengths else (TIME,) * ROWS)
+        side = door.contract.padding or "right"
+        plain = Probe(x=values[:ROWS], lengths=torch.full((ROWS,), TIME), side=side)
+        other = Probe(x=values[ROWS : 2 * ROWS], lengths=torch.full((ROWS,), TIME), side=side)
+        subject = Subject(
+            name=name, original=original, contract=door.contract, door=door, probe=_blank(plain, lengths), donor=_blank(other, lengths),
+            whole=plain, other_whole=other, filling=values[2 * ROWS :], codes=codes, seed=seed,
+        )  # fmt: skip
+        return _settled(subject)
+
+    declared = contract or Contract()
+    known = _known(module, declared, call)
+    if known is not None:
+        return behind(Door(contract=known, call=call))
+    found = infer(module, declared, lambda door: _merit(behind(door)))
+    subject = behind(Door(contract=found.contract))
+    subject.sure = {**found.sure, **{name: "tried" for name in ("each", "returns_state") if getattr(declared, name) is None}}
+    return subject
 
 
-def _filled(module: nn.Module, contract: Contract, call: Call | None) -> Contract:
-    """Return the contract with what a call needs; torch's own layers and modules that carry their state are known."""
+def _merit(subject: Subject) -> float:
+    """Return how much speaks for a way of calling: it succeeds, rows stay apart, padding is harmless and real steps are not."""
+    try:
+        before = subject.real(subject.ask(subject.probe), subject.probe)
+        valid = subject.probe.valid.view(*subject.probe.valid.shape, *([1] * (subject.probe.x.ndim - 2)))
+        padding = torch.where(valid, subject.probe.x, subject.filling)
+        harm = gap(subject.real(subject.ask(subject.probe.with_x(padding)), subject.probe), before)
+        effect = gap(subject.real(subject.ask(subject.donor), subject.donor), before)
+        found = influence_of(subject)
+        apart = found.is_alive and not bool(found.is_effect(found.effects.clone().fill_diagonal_(0.0)).any())
+    except (Failed, StatewiseError):
+        return -1.0
+    size = size_of(before)
+    return 2.0 * apart + 1.0 * (not subject.is_real(harm, effect, size)) + 1.0 * subject.is_real(effect, 0.0, size)
+
+
+def _known(module: nn.Module, contract: Contract, call: Call | None) -> Contract | None:
+    """Return the contract of what needs no guess: a user's line, torch's own layers, modules that carry their state; else None."""
     if call is not None:
         return contract
     if contract.takes is None and isinstance(module, nn.RNNBase):
@@ -54,11 +84,16 @@ def _filled(module: nn.Module, contract: Contract, call: Call | None) -> Contrac
             takes=("x", "state"), batch_first=module.batch_first, returns_state=True, each="step", causal=not module.bidirectional
         )
         return _over(known, contract)
-    if contract.takes is None and isinstance(module, Recurrent):
+    if contract.takes is None and is_recurrent(module):
         first = bool(getattr(module, "batch_first", False))
-        begin = lambda rows: module.initial_state(rows, device=torch.device("cpu"), dtype=torch.get_default_dtype())  # noqa: E731
+        begin = partial(_begun, module)
         return _over(Contract(takes=("x", "state"), batch_first=first, initial_state=begin, returns_state=True, each="step"), contract)
-    return read_signature(module, contract)
+    return None
+
+
+def _begun(module: Any, rows: int) -> State:
+    """Return the state in which a `Recurrent` begins, in torch's default dtype, which is that of the audit."""
+    return module.initial_state(rows, device=torch.device("cpu"), dtype=torch.get_default_dtype())
 
 
 def _over(known: Contract, declared: Contract) -> Contract:
@@ -72,18 +107,30 @@ def _settled(subject: Subject) -> Subject:
     contract = subject.contract
     if contract.each is not None and contract.returns_state is not None:
         return subject
-    try:
-        output, state = subject.door.ask(subject.fresh(), subject.probe.batch(subject.dtype))
-    except Exception:  # noqa: BLE001  # a module that fails is told by every check that asks it
-        output, state = torch.zeros((1,) * (2 if contract.each == "sequence" else 3)), None
-    ndim = output.ndim if isinstance(output, Tensor) else 3
+    each, state = _first_answers(subject)
     filled = msgspec.structs.replace(
         contract,
-        each=contract.each or ("step" if ndim == 3 else "sequence"),
+        each=contract.each or each,
         returns_state=contract.returns_state if contract.returns_state is not None else state is not None,
     )
     subject.contract, subject.door = filled, Door(contract=filled, call=subject.door.call)
     return subject
+
+
+def _first_answers(subject: Subject) -> tuple[Each, State]:
+    """Return whether outputs follow the number of steps, and the state of a first call; a module that fails is told by every check."""
+    shapes, state = [], None
+    for probe in (subject.whole, subject.whole.steps(0, TIME - 1)):
+        try:
+            with own_numbers(subject.seed, subject.dtype), torch.no_grad():
+                output, state = subject.door.ask(subject.fresh(), probe.batch(subject.dtype))
+        except Exception:  # noqa: BLE001  # whatever a stranger's forward raises
+            return "step", None
+        if not isinstance(output, Tensor):
+            return "step", state
+        shapes.append(tuple(output.shape))
+    follows = any(one == TIME and other == TIME - 1 for one, other in zip(*shapes, strict=False))
+    return ("step" if follows else "sequence"), state
 
 
 def _blank(probe: Probe, lengths: Tensor) -> Probe:

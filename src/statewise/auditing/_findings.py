@@ -6,6 +6,7 @@ that control could pass a dead module, and is not applicable there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -52,3 +53,8 @@ def must_matter(subject: Subject, effect: float, *, control: float, size: float,
 def bad(subject: Subject, evidence: str, *, value: float | None = None, control: float | None = None, where: str | None = None) -> Found:
     """Return a failure, or a warning where the module cannot be doubled and rounding can not be told for sure."""
     return Found(status="fail" if subject.dtype == torch.float64 else "warn", evidence=evidence, value=value, control=control, where=where)
+
+
+def observed(found: Found) -> Found:
+    """Return a failure as something that is told and not held against the module: no contract forbids it."""
+    return replace(found, status="observed") if found.status in {"fail", "warn"} else found

@@ -74,6 +74,7 @@ class Subject:
         filling: values for padded steps, in the usual range, in the shape of the probe.
         codes: every code that real steps may have; none where steps are numbers.
         seed: of the probes.
+        sure: how each field of the contract that was not declared came about.
         num_calls: how often a copy was called.
     """
 
@@ -88,6 +89,7 @@ class Subject:
     filling: Tensor
     codes: Tensor
     seed: int = 0
+    sure: dict[str, str] = field(default_factory=dict)
     num_calls: int = field(default=0)
 
     @cached_property
@@ -158,6 +160,8 @@ class Subject:
         missing = probe.time - output.shape[1]
         if missing > 0 and output.ndim == 3:  # of a batch whose longest row is shorter than its padding
             output = torch.nn.functional.pad(output, (0, 0, 0, missing))
+        if tuple(output.shape[:2]) != (probe.num_rows, probe.time):
+            raise ValueError(f"outputs of shape {shape} for {probe.num_rows} sequences of {probe.time} steps")
         return output, shape
 
     def real(self, answer: Answer, probe: Probe) -> Tensor:
@@ -221,9 +225,10 @@ class Subject:
             "state_out": None if self.contract.returns_state else "the module returns no state",
             "reset": None if self.contract.reset is not None else "no method clears a state",
             "is_first": None if "is_first" in takes else "the module takes no is_first",
-            "causal": None if self.contract.causal else "the contract does not say causal=True",
+            "may_be_causal": None if self.contract.causal is not False else "the contract says causal=False",
             "steps": None if self.contract.each == "step" else "the module has one output a sequence",
             "padding": None if bool((self.probe.lengths < self.probe.time).any()) else "the probe has no padding",
+            "order_may_matter": None if self.contract.order_matters is not False else "the contract says order_matters=False",
             "order_matters": None if self.contract.order_matters else "the contract does not say order_matters=True",
             "stateful": None if self.contract.stateful else "the contract does not say stateful=True",
             "plain_call": None if not of_call and "state" not in takes else "a module is traced on tensors alone",

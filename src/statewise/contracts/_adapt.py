@@ -19,7 +19,7 @@ from statewise.contracts._batch import Batch, Padding, make_batch
 from statewise.contracts._contract import Contract
 from statewise.contracts._door import Call, Door
 from statewise.contracts._signature import read_signature
-from statewise.engine import Recurrent, unroll
+from statewise.engine import is_recurrent, unroll
 from statewise.errors import ContractError, DataError, ShapeError, StatewiseError
 from statewise.sequences import Ragged, Sequences
 from statewise.tasks import TASKS
@@ -158,7 +158,7 @@ def adapt(module: nn.Module, *, contract: Contract | None = None, call: Call | N
         return Adapted(module, declared, _Padded(module, declared, call))
     if isinstance(module, ReadsSequences):
         return Adapted(module, module.contract(), module.run_sequences)
-    if declared.takes is None and isinstance(module, (nn.RNNBase, nn.RNNCell, nn.LSTMCell, nn.GRUCell, Recurrent)):
+    if declared.takes is None and (isinstance(module, (nn.RNNBase, nn.RNNCell, nn.LSTMCell, nn.GRUCell)) or is_recurrent(module)):
         return Adapted(module, msgspec.structs.replace(declared, returns_state=True), _Unrolled(module))
     filled = read_signature(module, declared)
     notes: tuple[str, ...] = ()

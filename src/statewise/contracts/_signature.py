@@ -26,6 +26,7 @@ _NAMES: dict[Taken, frozenset[str]] = {
     "state": frozenset({"state", "states", "hidden", "hidden_state", "hx", "h", "h0", "hc", "initial_state", "carry"}),
     "is_first": frozenset({"is_first", "first", "starts", "episode_starts", "is_init"}),
 }
+_MASKS = frozenset({"padding", "pad", "valid", "is_valid", "is_padding", "observed", "present"})
 _STATE_FACTORIES = ("initial_state", "init_hidden", "init_state", "get_initial_state", "zero_state", "begin_state")
 
 
@@ -81,7 +82,7 @@ def _read_takes(module: nn.Module) -> tuple[Taken, ...]:
 
 def _meaning(name: str, *, is_first_argument: bool) -> Taken | None:
     known = next((meaning for meaning, names in _NAMES.items() if name.lower() in names), None)
-    if known is None and "mask" in name.lower():
+    if known is None and ("mask" in name.lower() or name.lower() in _MASKS):
         return "mask"
     return known or ("x" if is_first_argument else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -39,6 +40,20 @@ class Recurrent(Protocol):
     def forward(self, inputs: Shaped[Tensor, "time batch *feature"], state: State) -> tuple[Shaped[Tensor, "time batch *out"], State]:
         """Return the outputs of all steps and the state after the last one."""
         ...
+
+
+def is_recurrent(module: Any) -> bool:
+    """Whether a module is a `Recurrent`: both methods are there, and `initial_state` takes what it is given.
+
+    Many modules of others have a method of that name which takes the number of rows alone: they are called as their `forward` says.
+    """
+    if not isinstance(module, Recurrent):
+        return False
+    try:
+        inspect.signature(module.initial_state).bind(1, device=None, dtype=None)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def state_dtype(module: Any, values: Tensor) -> torch.dtype:

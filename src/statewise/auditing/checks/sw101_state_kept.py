@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
-from statewise.auditing._findings import must_not_matter
+from statewise.auditing._findings import must_not_matter, observed
 from statewise.auditing._subject import gap, size_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def state_kept_between_calls(subject: Subject) -> Found:
     used = subject.fresh()
     other = subject.real(subject.ask(subject.donor, used), subject.donor)
     after = subject.real(subject.ask(subject.probe, used), subject.probe)
-    return must_not_matter(
+    found = must_not_matter(
         subject, gap(after, alone), control=gap(other, alone), size=size_of(alone),
         did="asking about other sequences before", by="asking about other sequences",
     )  # fmt: skip
+    # Who has a way to clear its state means to keep one, unless the contract says stateful=False.
+    return observed(found) if subject.contract.stateful is None and subject.contract.reset is not None else found

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
-from statewise.auditing._findings import must_not_matter
+from statewise.auditing._findings import must_not_matter, observed
 from statewise.auditing._subject import gap, size_of
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW401", "future-seen", needs=("repeatable", "causal", "steps"), after=("SW202", "SW301", "SW201"))
+@check("SW401", "future-seen", needs=("repeatable", "may_be_causal", "steps"), after=("SW202", "SW301", "SW201"))
 def future_seen(subject: Subject) -> Found:
     """No output depends on a later step.
 
@@ -38,10 +38,11 @@ def future_seen(subject: Subject) -> Found:
             effect = gap(after[:, earlier], before[:, earlier])
             if subject.is_real(effect, control, size_of(before)) and step - earlier > ahead:
                 worst, ahead = max(worst, effect), step - earlier
-    return must_not_matter(
+    found = must_not_matter(
         subject, worst, control=control, size=size_of(before),
         did="a later step",
         by="a step",
         what=f"outputs up to {ahead} step{'' if ahead == 1 else 's'} before it",
         where=f"{ahead} steps ahead" if ahead else None,
     )  # fmt: skip
+    return found if subject.contract.causal else observed(found)
