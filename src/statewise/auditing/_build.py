@@ -13,10 +13,10 @@ from statewise.auditing._copies import Original, own_numbers
 from statewise.auditing._infer import infer
 from statewise.auditing._probe import Probe
 from statewise.auditing._rows import influence_of
-from statewise.auditing._subject import Failed, Subject, gap, refused, size_of
+from statewise.auditing._subject import Failed, Subject, gap, size_of
 from statewise.contracts import Contract, Door
 from statewise.engine import is_recurrent
-from statewise.errors import StatewiseError
+from statewise.errors import ContractError, StatewiseError
 
 if TYPE_CHECKING:
     from statewise.contracts import Call
@@ -63,9 +63,7 @@ def _merit(subject: Subject) -> float:
     """Return how much speaks for a way of calling: it succeeds, rows stay apart, padding is harmless and real steps are not."""
     try:
         before = subject.real(subject.ask(subject.probe), subject.probe)
-        valid = subject.probe.valid.view(*subject.probe.valid.shape, *([1] * (subject.probe.x.ndim - 2)))
-        padding = torch.where(valid, subject.probe.x, subject.filling)
-        harm = gap(subject.real(subject.ask(subject.probe.with_x(padding)), subject.probe), before)
+        harm = gap(subject.real(subject.ask(subject.probe.padded_with(subject.filling)), subject.probe), before)
         effect = gap(subject.real(subject.ask(subject.donor), subject.donor), before)
         found = influence_of(subject)
         apart = found.is_alive and not bool(found.is_effect(found.effects.clone().fill_diagonal_(0.0)).any())
@@ -135,9 +133,7 @@ def _first_answers(subject: Subject) -> tuple[Each, State]:
 
 def _blank(probe: Probe, lengths: Tensor) -> Probe:
     """Return the same rows at these lengths, padded with zeros."""
-    made = Probe(x=probe.x, lengths=lengths, side=probe.side)
-    valid = made.valid.view(*made.valid.shape, *([1] * (probe.x.ndim - 2)))
-    return Probe(x=torch.where(valid, probe.x, torch.zeros_like(probe.x)), lengths=lengths, side=probe.side)
+    return Probe(x=probe.x, lengths=lengths, side=probe.side).padded_with(torch.zeros_like(probe.x))
 
 
 def _values(module: nn.Module, data: Sequences | None, name: str, seed: int) -> Tensor:
@@ -146,7 +142,7 @@ def _values(module: nn.Module, data: Sequences | None, name: str, seed: int) -> 
     source = torch.Generator().manual_seed(seed)
     if data is not None:
         if set(data.parts) != {"x"}:
-            raise refused(name, "inputs", f"several of them ({', '.join(data.parts)})", "Give data with one input.")
+            raise _refused(name, "inputs", f"several of them ({', '.join(data.parts)})", "Give data with one input.")
         values = data.parts["x"].values
         repeats = -(-(TIME + 1) // max(len(values), 1))
         steps = torch.cat([values] * max(repeats, 1))
@@ -201,4 +197,9 @@ def _size(module: nn.Module, name: str) -> tuple[int, bool]:
         found: Any = getattr(part, "input_size", None)
         if isinstance(found, int):
             return found, False
-    raise refused(name, "data", "none, and no layer that tells what a step is", "Give data=..., a few sequences that the module can read.")
+    raise _refused(name, "data", "none, and no layer that tells what a step is", "Give data=..., a few sequences that the module can read.")
+
+
+def _refused(name: str, where: str, arrived: str, hint: str) -> ContractError:
+    """Return the error of a module that cannot be audited at all."""
+    return ContractError(asked=f"audit {name}", where=where, arrived=arrived, hint=hint)

@@ -6,17 +6,16 @@
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from statewise.errors import ContractError
+from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,16 +81,10 @@ def _tensors(value: Any, deep: int) -> Iterator[Tensor]:
 @contextmanager
 def own_numbers(seed: int, dtype: torch.dtype | None = None) -> Iterator[None]:
     """Run the body with random numbers of its own and with new tensors of `dtype` by default; then all is as before."""
-    numbers, numpy_numbers, default = random.getstate(), np.random.get_state(), torch.get_default_dtype()  # noqa: NPY002
+    default = torch.get_default_dtype()
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            random.seed(seed)
-            np.random.seed(seed % 2**32)  # noqa: NPY002 - the global one is what a stranger may use
-            if dtype is not None:
-                torch.set_default_dtype(dtype)
+        with drawn_apart(seed):
+            torch.set_default_dtype(default if dtype is None else dtype)
             yield
     finally:
         torch.set_default_dtype(default)
-        random.setstate(numbers)
-        np.random.set_state(numpy_numbers)  # noqa: NPY002

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
 from statewise.auditing._subject import gap, size_of
+from statewise.state import leaves
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
@@ -25,8 +24,7 @@ def handed_on_wrongly(subject: Subject) -> str | None:
     first, second = subject.fresh(), subject.fresh()
     ended, begun = _watch(first, ends=True), _watch(second, ends=False)
     state = subject.ask(whole.steps(0, cut), first).state
-    rest = whole.steps(cut, whole.time)
-    subject.ask(replace(rest, state=state, is_first=torch.zeros(rest.x.shape[:2], dtype=torch.bool)), second)
+    subject.ask(whole.steps(cut, whole.time).going_on(state), second)
     for name, last in ended.items():
         given = begun.get(name)
         if given is None or [part.shape for part in given] != [part.shape for part in last]:
@@ -35,19 +33,6 @@ def handed_on_wrongly(subject: Subject) -> str | None:
             if bool(one.any()) and subject.is_real(gap(one, other), 0.0, size_of(other)):
                 return name
     return None
-
-
-def windows_differ(subject: Subject) -> bool:
-    """Whether sequences cut in the middle, the state carried, give something else than whole."""
-    if subject.lacks("state_in") is not None or subject.lacks("one_way") is not None:
-        return False
-    whole, cut = subject.whole, subject.whole.time // 2
-    rest = whole.steps(cut, whole.time)
-    state = subject.ask(whole.steps(0, cut)).state
-    second = subject.ask(replace(rest, state=state, is_first=torch.zeros(rest.x.shape[:2], dtype=torch.bool))).outputs
-    wanted = subject.ask(whole).outputs
-    expected = wanted[:, cut:] if subject.contract.each == "step" else wanted
-    return subject.is_real(gap(second, expected), 0.0, size_of(expected))
 
 
 def _watch(module: nn.Module, *, ends: bool) -> dict[str, list[Tensor]]:
@@ -59,15 +44,14 @@ def _watch(module: nn.Module, *, ends: bool) -> dict[str, list[Tensor]]:
 
         def keep(_part: nn.Module, inputs: tuple[Any, ...], result: Any, name: str = name) -> None:
             if ends:
-                seen[name] = _tensors(result[1])
+                seen[name] = tensors_of(result[1])
             elif name not in seen:
-                seen[name] = _tensors(inputs[1] if len(inputs) > 1 else None)
+                seen[name] = tensors_of(inputs[1] if len(inputs) > 1 else None)
 
         part.register_forward_hook(keep)
     return seen
 
 
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value.detach().clone()]
-    return [tensor for each in value for tensor in _tensors(each)] if isinstance(value, tuple | list) else []
+def tensors_of(state: Any) -> list[Tensor]:
+    """Return copies of the tensors of a layer's state, in order."""
+    return [leaf.detach().clone() for _, leaf in leaves(state)]

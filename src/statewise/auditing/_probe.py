@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from statewise.contracts import Batch
-from statewise.state import select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,14 +107,26 @@ class Probe:
 
         return replace(self, x=joined(self.x, filling), is_first=None if self.is_first is None else joined(self.is_first, flags))
 
+    def going_on(self, state: State) -> Probe:
+        """Return the same rows as the next window of what ended in a state: no row begins in it."""
+        return replace(self, state=state, is_first=torch.zeros(self.x.shape[:2], dtype=torch.bool))
+
+    def real_step(self, back: int) -> Tensor:
+        """Return where the step is that lies so many before the end of each row, its last one at 1: `[rows]`."""
+        return self.lengths - back if self.side == "right" else torch.full_like(self.lengths, self.time - back)
+
+    def padded_with(self, values: Tensor) -> Probe:
+        """Return the same rows with these values, in the shape of all steps, where the padding is."""
+        return self.with_x(torch.where(spread(self.valid, self.x), self.x, values))
+
     def with_x(self, x: Tensor) -> Probe:
         """Return the same rows with other values."""
         return replace(self, x=x)
 
 
-def row_of_state(state: State, rows: Sequence[int], axes: object) -> State:
-    """Return some rows of a state."""
-    return select(state, list(rows), axes)
+def spread(flags: Tensor, values: Tensor) -> Tensor:
+    """Return flags of the first axes as they lie beside values that have more of them."""
+    return flags.view(*flags.shape, *([1] * (values.ndim - flags.ndim)))
 
 
 def _as(values: Tensor, dtype: torch.dtype | None) -> Tensor:

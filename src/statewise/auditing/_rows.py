@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from statewise.auditing._probe import spread
 from statewise.auditing._subject import gap, size_of
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _measured(subject: Subject, probe: Probe) -> Influence:
     effects = torch.zeros(probe.num_rows, probe.num_rows)
     for replaced in range(probe.num_rows):
         x = probe.x.clone()
-        x[replaced] = torch.where(_like(probe.valid[replaced], x[replaced]), subject.donor.x[replaced], x[replaced])
+        x[replaced] = torch.where(spread(probe.valid[replaced], x[replaced]), subject.donor.x[replaced], x[replaced])
         after = subject.ask(probe.with_x(x))
         for row in range(probe.num_rows):
             effects[row, replaced] = gap(_row(subject, after, probe, row), _row(subject, before, probe, row))
@@ -69,7 +70,3 @@ def _measured(subject: Subject, probe: Probe) -> Influence:
 
 def _row(subject: Subject, answer: Answer, probe: Probe, row: int) -> Tensor:
     return answer.outputs[row] if subject.contract.each == "sequence" else answer.outputs[row][probe.valid[row]]
-
-
-def _like(flags: Tensor, values: Tensor) -> Tensor:
-    return flags.view(-1, *([1] * (values.ndim - 1)))

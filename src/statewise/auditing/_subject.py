@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import torch
@@ -16,12 +16,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from statewise.auditing._copies import Original, own_numbers
-from statewise.errors import ContractError, StatewiseError
-from statewise.state import Axes, find_axes, leaves, map_tensors
+from statewise.errors import StatewiseError
+from statewise.state import Axes, find_axes, leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import nn
 
     from statewise.auditing._probe import Probe
@@ -170,17 +168,6 @@ class Subject:
             return answer.outputs
         return answer.outputs[probe.valid]
 
-    def initial(self, rows: int) -> State:
-        """Return the state that a batch begins from: the module's own where there is a method, else the returned one made zero."""
-        found = self.contract.initial_state
-        with own_numbers(self.seed, self.dtype), torch.no_grad():
-            if found is not None:
-                module = self.fresh()
-                make: Callable[..., Any] = getattr(module, found) if isinstance(found, str) else found
-                return make(rows)
-        returned = self.ask(self.probe.rows([0] * rows)).state
-        return map_tensors(torch.zeros_like, returned)
-
     @cached_property
     def axes(self) -> Axes:
         """The batch axis of each leaf of the state that is returned.
@@ -216,10 +203,11 @@ class Subject:
 
     def lacks(self, need: str) -> str | None:
         """Return why something that a check needs is not there, or None where it is."""
+        if need == "repeatable":  # the one need that takes calls to find out
+            return "two identical calls differ (SW601), so that nothing can be compared" if self.is_random else None
         takes = self.contract.takes or ()
         of_call = self.door.call is not None
         reasons = {
-            "repeatable": "two identical calls differ (SW601), so that nothing can be compared" if self.is_random else None,
             "lengths": None if self.door.sees_lengths else "the module is told neither lengths nor mask",
             "state_in": None if of_call or "state" in takes else "the module takes no state",
             "state_out": None if self.contract.returns_state else "the module returns no state",
@@ -285,8 +273,3 @@ def _inverted(door: Door) -> Door:
 
 def _same(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and bool(((one == other) | (one.isnan() & other.isnan())).all())
-
-
-def refused(name: str, where: str, arrived: str, hint: str) -> ContractError:
-    """Return the error of a module that cannot be audited at all."""
-    return ContractError(asked=f"audit {name}", where=where, arrived=arrived, hint=hint)

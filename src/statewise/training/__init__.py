@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from statewise.training._decay import Reach, lags_of
 from statewise.training._fit import fit, interrupted
+from statewise.training._generators import drawn_apart
 from statewise.training._narration import EpochLine, TrainingTrace, training_trace
 from statewise.training._narration_lags import tell_lags
 from statewise.training._options import FitOptions
@@ -23,6 +24,7 @@ __all__ = [
     "FitOptions",
     "Reach",
     "TrainingTrace",
+    "drawn_apart",
     "fit",
     "gradients",
     "interrupted",

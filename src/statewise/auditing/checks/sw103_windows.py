@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import torch
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import must_not_matter
 from statewise.auditing._subject import gap, size_of
+from statewise.auditing._windows import cut_after
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
@@ -36,16 +34,12 @@ def windows_differ_from_the_whole(subject: Subject) -> Found:
     whole = subject.whole
     wanted = subject.ask(whole).outputs
     worst, control, where = 0.0, 0.0, None
-    for cut in range(1, whole.time):
-        first = subject.ask(whole.steps(0, cut))
-        rest = whole.steps(cut, whole.time)
-        second = subject.ask(replace(rest, state=first.state, is_first=torch.zeros(rest.x.shape[:2], dtype=torch.bool)))
-        anew = subject.ask(rest)
-        expected = wanted[:, cut:] if subject.contract.each == "step" else wanted
-        control = max(control, gap(anew.outputs, expected))
-        apart = gap(second.outputs, expected)
+    for step in range(1, whole.time):
+        cut = cut_after(subject, step, wanted)
+        control = max(control, gap(cut.anew, cut.whole))
+        apart = gap(cut.carried, cut.whole)
         if apart > worst:
-            worst, where = apart, f"cut after step {cut}"
+            worst, where = apart, f"cut after step {step}"
     return must_not_matter(
         subject, worst, control=control, size=size_of(wanted),
         did=f"a {where or 'cut'}", by="a second window that begins anew, which", where=where,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -35,10 +34,10 @@ def given_state_ignored(subject: Subject) -> Found:
     """
     whole, other = subject.whole, subject.other_whole
     cut = whole.time // 2
-    rest = replace(whole.steps(cut, whole.time), is_first=torch.zeros((whole.num_rows, whole.time - cut), dtype=torch.bool))
+    rest = whole.steps(cut, whole.time)
     own, foreign = subject.ask(whole.steps(0, cut)).state, subject.ask(other.steps(0, cut)).state
-    before = subject.ask(replace(rest, state=own))
-    control = gap(subject.ask(replace(rest, state=foreign)).outputs, before.outputs)
+    before = subject.ask(rest.going_on(own))
+    control = gap(subject.ask(rest.going_on(foreign)).outputs, before.outputs)
     ignored, parts = [], list(_parts(subject, own))
     for path, place, axis, index in parts:
         mine, theirs = [leaf for _, leaf in leaves(own)], [leaf for _, leaf in leaves(foreign)]
@@ -48,7 +47,7 @@ def given_state_ignored(subject: Subject) -> Found:
             leaf.select(axis, index).copy_(theirs[place].select(axis, index))
         if torch.equal(leaf, mine[place]):
             continue
-        after = subject.ask(replace(rest, state=rebuild(own, [leaf if at == place else each for at, each in enumerate(mine)])))
+        after = subject.ask(rest.going_on(rebuild(own, [leaf if at == place else each for at, each in enumerate(mine)])))
         effect = max(gap(after.outputs, before.outputs), *state_gaps(after.state, before.state).values())
         if not subject.is_real(effect, 0.0, size_of(before.outputs)):
             ignored.append(path)

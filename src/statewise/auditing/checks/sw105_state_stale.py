@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import bad
-from statewise.auditing._layers import handed_on_wrongly, windows_differ
-from statewise.auditing._subject import gap, state_gaps
+from statewise.auditing._layers import handed_on_wrongly
+from statewise.auditing._subject import gap, size_of, state_gaps
+from statewise.auditing._windows import cut_after
 from statewise.state import leaves
 
 if TYPE_CHECKING:
@@ -51,6 +52,14 @@ def returned_state_stale(subject: Subject) -> Found:
         if subject.is_real(output, 0.0, 1.0):
             return bad(subject, f"no step changes the state that comes back; the outputs change by {output:.2g}", control=output)
         return Found(status="not_applicable", evidence="no step changes outputs or state")
-    if windows_differ(subject) and (elsewhere := handed_on_wrongly(subject)) is not None:
+    if _windows_differ(subject) and (elsewhere := handed_on_wrongly(subject)) is not None:
         return bad(subject, f"{elsewhere} begins a second window with another state than it ended the first with", where=elsewhere)
     return Found(status="pass", evidence="the last step changes every leaf of the state that any step changes")
+
+
+def _windows_differ(subject: Subject) -> bool:
+    """Whether sequences cut in the middle, the state carried, give something else than whole."""
+    if subject.lacks("state_in") is not None or subject.lacks("one_way") is not None:
+        return False
+    cut = cut_after(subject, subject.whole.time // 2, subject.ask(subject.whole).outputs)
+    return subject.is_real(gap(cut.carried, cut.whole), 0.0, size_of(cut.whole))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -33,7 +32,7 @@ def state_changed_in_place(subject: Subject) -> Found:
     handed_out = map_tensors(torch.clone, first.state)
     again = whole
     if subject.lacks("state_in") is None:
-        again = replace(subject.other_whole, state=first.state, is_first=torch.zeros(whole.x.shape[:2], dtype=torch.bool))
+        again = subject.other_whole.going_on(first.state)
     subject.ask(again, module)
     changed = [
         path or "the state" for (path, kept), (_, now) in zip(leaves(handed_out), leaves(first.state), strict=True) if gap(kept, now) > 0.0

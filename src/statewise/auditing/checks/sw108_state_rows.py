@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
-
-import torch
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import must_not_matter
@@ -34,13 +31,13 @@ def state_rows_mixed(subject: Subject) -> Found:
     whole = subject.whole
     cut = whole.time // 2
     # Lengths in no order, where there are some: a module that sorts them must sort the state with them.
-    rest = replace(subject.probe, is_first=torch.zeros(whole.x.shape[:2], dtype=torch.bool))
+    rest = subject.probe
     own, foreign = subject.ask(whole.steps(0, cut)).state, subject.ask(subject.other_whole.steps(0, cut)).state
-    before = subject.ask(replace(rest, state=own)).outputs
+    before = subject.ask(rest.going_on(own)).outputs
     worst, control = 0.0, 0.0
     for row in range(whole.num_rows):
         mixed = scatter(own, [row], select(foreign, [row], subject.axes), subject.axes)
-        after = subject.ask(replace(rest, state=mixed)).outputs
+        after = subject.ask(rest.going_on(mixed)).outputs
         others = [each for each in range(whole.num_rows) if each != row]
         worst = max(worst, gap(after[others], before[others]))
         control = max(control, gap(after[row], before[row]))

@@ -26,10 +26,8 @@ def _first_steps(subject: Subject, together: Tensor) -> Tensor | None:
     whole = subject.whole
     lengths = torch.ones_like(whole.lengths)
     lengths[-1] = whole.time
-    probe = replace(whole, lengths=lengths)
-    valid = probe.valid.view(*probe.valid.shape, *([1] * (whole.x.ndim - 2)))
-    x = torch.where(valid, whole.x if whole.side == "right" else whole.x.roll(-1, 1), torch.zeros_like(whole.x))
-    outputs = subject.ask(replace(probe, x=x)).outputs[:-1]
+    probe = replace(whole, lengths=lengths, x=whole.x if whole.side == "right" else whole.x.roll(-1, 1))
+    outputs = subject.ask(probe.padded_with(torch.zeros_like(whole.x))).outputs[:-1]
     real = outputs if subject.contract.each == "sequence" else outputs[:, :1] if whole.side == "right" else outputs[:, -1:]
     alone = subject.ask(whole.steps(0, 1)).outputs[-1:]
     return torch.cat([real, alone])

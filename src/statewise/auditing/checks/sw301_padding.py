@@ -8,6 +8,7 @@ import torch
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import bad, must_not_matter
+from statewise.auditing._probe import spread
 from statewise.auditing._subject import gap, size_of
 
 if TYPE_CHECKING:
@@ -97,13 +98,12 @@ def mask_inverted(subject: Subject) -> Found:
         PyTorch's key_padding_mask is True at padding, most other masks at real steps: write ~mask, or name it for what True means.
     """
     probe, donor = subject.probe.padded(2), subject.donor.padded(2)
-    valid = _like(probe.valid, probe.x)
     filling = torch.cat([subject.filling, subject.filling[:, :2]], 1)
-    asked = {"real": torch.where(valid, donor.x, probe.x), "padding": torch.where(valid, probe.x, filling)}
+    asked = (donor.padded_with(probe.x), probe.padded_with(filling))
 
     def effects(*, inverted: bool) -> tuple[float, float, float]:
         before = subject.real(subject.ask(probe, inverted=inverted), probe)
-        real, padding = (gap(subject.real(subject.ask(probe.with_x(x), inverted=inverted), probe), before) for x in asked.values())
+        real, padding = (gap(subject.real(subject.ask(each, inverted=inverted), each), before) for each in asked)
         return real, padding, size_of(before)
 
     real, padding, size = effects(inverted=False)
@@ -130,18 +130,13 @@ def _filled(subject: Subject, first: int, end: int | None) -> Tensor:
         else probe.time - probe.lengths[:, None] - 1 - torch.arange(probe.time)
     )
     chosen = (after >= first) & (after < (probe.time if end is None else end))
-    return torch.where(_like(chosen, probe.x), subject.filling, probe.x)
+    return torch.where(spread(chosen, probe.x), subject.filling, probe.x)
 
 
 def _of_real_steps(subject: Subject, before: Tensor) -> float:
     """Return the effect of another last real step."""
     probe = subject.probe
-    last = probe.lengths - 1 if probe.side == "right" else torch.full_like(probe.lengths, probe.time - 1)
     x = probe.x.clone()
-    rows = torch.arange(probe.num_rows)
+    rows, last = torch.arange(probe.num_rows), probe.real_step(1)
     x[rows, last] = subject.donor.x[rows, last]
     return gap(subject.real(subject.ask(probe.with_x(x)), probe), before)
-
-
-def _like(flags: Tensor, values: Tensor) -> Tensor:
-    return flags.view(*flags.shape, *([1] * (values.ndim - flags.ndim)))

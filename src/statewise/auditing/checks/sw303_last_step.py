@@ -29,8 +29,7 @@ def last_step_not_read(subject: Subject) -> Found:
     before = subject.real(subject.ask(probe), probe)
     rows, effects = torch.arange(probe.num_rows), []
     for back in (1, 2):
-        at = probe.lengths - back if probe.side == "right" else torch.full_like(probe.lengths, probe.time - back)
-        x = probe.x.clone()
+        x, at = probe.x.clone(), probe.real_step(back)
         x[rows, at] = subject.donor.x[rows, at]
         effects.append(_effect(subject, x, before))
     return must_matter(

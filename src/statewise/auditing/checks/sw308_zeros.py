@@ -29,15 +29,14 @@ def zeros_taken_for_padding(subject: Subject) -> Found:
     """
     probe = subject.probe
     before = subject.real(subject.ask(probe), probe)
-    rows = torch.arange(probe.num_rows)
-    at = probe.lengths - 1 if probe.side == "right" else torch.full_like(probe.lengths, probe.time - 1)
+    rows, at = torch.arange(probe.num_rows), probe.real_step(1)
     given = []
     for value in (0.0, _ALMOST):
         x = probe.x.clone()
         x[rows, at] = value
         given.append(subject.real(subject.ask(probe.with_x(x)), probe))
     jump, control = gap(*given), gap(given[1], before)
-    # What is smooth moves by about the change itself; a thousand times as much still passes.
+    # What is smooth moves by about the change itself; ten thousand times as much still passes.
     return must_not_matter(
         subject, max(0.0, jump - 1e4 * _ALMOST * max(control, size_of(before))), control=control, size=size_of(before),
         did="making a last step of almost zeros exactly zero", by="another last step",

@@ -34,8 +34,7 @@ def length_one_not_finite(subject: Subject) -> Found:
     lengths = subject.probe.lengths.clone()
     lengths[0] = 1
     probe = replace(subject.probe, lengths=lengths)
-    valid = probe.valid.view(*probe.valid.shape, *([1] * (probe.x.ndim - 2)))
-    probe = replace(probe, x=torch.where(valid, subject.whole.x, torch.zeros_like(probe.x)))
+    probe = probe.with_x(subject.whole.x).padded_with(torch.zeros_like(probe.x))
     try:
         outputs = subject.real(subject.ask(probe), probe)
     except Failed as problem:

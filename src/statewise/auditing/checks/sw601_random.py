@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import bad
+from statewise.auditing._layers import tensors_of
 from statewise.auditing._subject import gap
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def initial_state_random(subject: Subject) -> Found:
         module = subject.fresh()
         given: list[Tensor] = []
         handles = [
-            part.register_forward_pre_hook(lambda _, inputs, into=given: into.extend(_tensors(inputs[1:2])))
+            part.register_forward_pre_hook(lambda _, inputs, into=given: into.extend(tensors_of(inputs[1:2])))
             for part in module.modules()
             if isinstance(part, nn.RNNBase | nn.RNNCellBase)
         ]
@@ -139,9 +140,3 @@ def _without_dropout() -> Iterator[None]:
     finally:
         for patch in patches:
             patch.stop()
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value.detach().clone()]
-    return [tensor for each in value for tensor in _tensors(each)] if isinstance(value, tuple | list) else []
