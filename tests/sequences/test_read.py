@@ -188,6 +188,12 @@ def test_words_alone_make_no_input_of_numbers(tmp_path: Path) -> None:
     assert list(data.parts) == ["kind"]
 
 
+def test_numbers_with_a_decimal_comma_are_told_beside_the_categories_that_they_become(tmp_path: Path) -> None:
+    data = read_text(tmp_path, 'key,time,label,amount\na,1,0,"3,14"\na,2,0,"-0,5"\na,3,0,none\n')
+    assert "column 'amount' holds no number and is read as 3 categories; most look like numbers with a decimal comma" in "".join(data.notes)
+    assert "comma" not in "".join(read_text(tmp_path, "key,time,label,kind\na,1,0,b\na,2,0,a\n").notes)
+
+
 def test_several_inputs_have_their_own_names(tmp_path: Path) -> None:
     text = "key,time,u,v,w,kind,label\na,1,1,2,3,m,0\na,2,4,5,6,n,0\n"
     data = read_text(tmp_path, text, features={"left": ["v", "kind"], "right": ["w", "u"]})

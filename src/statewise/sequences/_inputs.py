@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ _ROW_NUMBERS = ("", "__index_level_0__")
 """What the row numbers that pandas writes are called; they are no feature unless named as one."""
 _PART = "split"
 """What the column is called that tells training, validation and test rows apart; it is no feature unless named as one."""
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _MARK = "_missing"
 """How the name of a column ends that says where another is missing."""
 
@@ -178,7 +180,9 @@ def _categories(
     names = list(in_natural_order(words.drop_nulls().unique().to_list())) if known is None else [str(each) for each in known]
     codes, notes = codes_of(words, names), []
     if inferred:
-        notes.append(f"column {name!r} holds no number and is read as {len(names)} categories")
+        commas = sum(_DECIMAL_COMMA.fullmatch(each) is not None for each in names)
+        doubt = "; most look like numbers with a decimal comma: write 3.14, not 3,14" if 2 * commas > len(names) else ""
+        notes.append(f"column {name!r} holds no number and is read as {len(names)} categories{doubt}")
     missing = int(words.null_count())
     if missing:
         notes.append(f"column {name!r}: {missing} of {len(words)} values are missing and are read as unknown")
