@@ -5,6 +5,7 @@ How they are measured stands in `measuring`, what is made of the figures in `jud
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+DEVICE = torch.device(os.environ.get("STATEWISE_DEVICE", "cpu"))
+"""Where the work is done."""
+torch.backends.cudnn.allow_tf32 = False  # all that are compared compute in float32
 Figure: TypeAlias = Callable[[], float]
 Answer: TypeAlias = Callable[[], Sequence[Tensor]]
 
@@ -92,11 +96,18 @@ def timed(work: Callable[[], Any]) -> Figure:
     """Return what does `work` once and returns the seconds that it took."""
 
     def seconds() -> float:
+        _finish()
         begin = time.perf_counter()
         work()
+        _finish()
         return time.perf_counter() - begin
 
     return seconds
+
+
+def _finish() -> None:
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize(DEVICE)
 
 
 def needing(package: str, name: str, says: str, variants: Callable[[], tuple[Contestant, ...]]) -> Peer:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from benchmarks.contest import DEVICE
 from statewise.engine._kernels import kernel_for
 from statewise.engine._moves import moves_of
 from statewise.engine._plan import Plan
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def plan_of(module: Module, lengths: Tensor, *, gradient: bool = True) -> Plan:
     """Return the plan that the engine makes for a module and a batch."""
-    values = torch.empty(0, module.input_size)
+    values = torch.empty(0, module.input_size, device=DEVICE)
     with torch.set_grad_enabled(gradient):
         return kernel_for(module).plan(lengths.numpy(), values)
 
@@ -50,11 +51,11 @@ def chained(module: Module, lengths: Tensor, *, gradient: bool) -> Callable[[], 
     The blocks hold random numbers, since only their sizes matter here.
     """
     blocks = [
-        torch.randn(block.time, block.width, module.input_size, requires_grad=gradient)
+        torch.randn(block.time, block.width, module.input_size, device=DEVICE, requires_grad=gradient)
         for block in plan_of(module, lengths, gradient=gradient).blocks
     ]
-    wanted = [torch.randn(*block.shape[:2], module.hidden_size) for block in blocks]
-    begin = torch.zeros(1, blocks[0].shape[1], module.hidden_size)
+    wanted = [torch.randn(*block.shape[:2], module.hidden_size, device=DEVICE) for block in blocks]
+    begin = torch.zeros(1, blocks[0].shape[1], module.hidden_size, device=DEVICE)
 
     def step() -> None:
         for tensor in (*module.parameters(), *blocks):

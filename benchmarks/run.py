@@ -1,7 +1,7 @@
 """Which rows are there, what did each measure, and is a floor broken? Prints one table and writes one JSON file.
 
 Use `python -m benchmarks.run [ROW ...] [--quick] [--list] [--json FILE]`; a row may be a pattern, such as `'lstm-*'`. It ends with 0,
-or with 1 when a floor is broken or a row could not be measured.
+or with 1 when a floor is broken or a row could not be measured. STATEWISE_DEVICE=cuda measures the rows of layers and lanes there.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from benchmarks import rows as found_rows
+from benchmarks.contest import DEVICE
 from benchmarks.judging import Floors, Judged, judge
 from benchmarks.measuring import FULL, QUICK, Effort, measure
 from benchmarks.table import LEGEND, head, lines_of
@@ -102,6 +103,7 @@ def _machine() -> dict[str, Any]:
         "cpu": _cpu(),
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(DEVICE) if DEVICE.type == "cuda" else str(DEVICE),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "system": platform.platform(),

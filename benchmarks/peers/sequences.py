@@ -45,7 +45,7 @@ def pack_padded_sorted(module: Module, values: Tensor, lengths: Tensor) -> tuple
     parts = torch.split(values, lengths.tolist())
     padded = pad_sequence([parts[row] for row in order.tolist()])
     outputs, final = module(pack_padded_sequence(padded, lengths[order], enforce_sorted=True))
-    back = order.argsort()
+    back = order.argsort().to(values.device)
     ordered = pad_packed_sequence(outputs)[0].index_select(1, back)
     rows = tuple(part.index_select(1, back) for part in (final if isinstance(final, tuple) else (final,)))
     return _real(ordered, lengths), rows if isinstance(final, tuple) else rows[0]
@@ -73,7 +73,7 @@ def pad_batch_first(module: Module, values: Tensor, lengths: Tensor) -> tuple[Te
     """Do the same with the batch first, which is how most people hold a padded tensor."""
     padded = pad_sequence(list(torch.split(values, lengths.tolist())), batch_first=True)
     outputs, _ = module(padded.transpose(0, 1))
-    return outputs.transpose(0, 1)[_mask(lengths)], None
+    return outputs.transpose(0, 1)[_mask(lengths).to(values.device)], None
 
 
 def pad_by_index(module: Module, values: Tensor, lengths: Tensor) -> tuple[Tensor, Any]:
@@ -91,9 +91,10 @@ def pad_and_flip(module: Module, values: Tensor, lengths: Tensor) -> tuple[Tenso
 
 def pad_both_ways(module: Module, padded: Tensor, lengths: Tensor) -> Tensor:
     """Return the outputs `[time, batch, 2 * hidden]` of a layer of two directions on a padded `[time, batch, feature]`."""
-    times = torch.arange(len(padded))[:, None]
+    lengths = lengths.to(padded.device)
+    times = torch.arange(len(padded), device=padded.device)[:, None]
     flipped = torch.where(times < lengths, lengths - 1 - times, times)
-    rows = torch.arange(len(lengths))
+    rows = torch.arange(len(lengths), device=padded.device)
     ahead, back = _one_direction(module, padded, ""), _one_direction(module, padded[flipped, rows], "_reverse")
     return torch.cat([ahead, back[flipped, rows]], -1)
 
@@ -126,4 +127,4 @@ def _mask(lengths: Tensor) -> Tensor:
 
 def _real(padded: Tensor, lengths: Tensor) -> Tensor:
     """Return the real steps of `[time, batch, *]`, sequence by sequence."""
-    return padded.transpose(0, 1)[_mask(lengths)]
+    return padded.transpose(0, 1)[_mask(lengths).to(padded.device)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contest import Contest, Contestant, Peer, Row, needing, timed
+from benchmarks.contest import DEVICE, Contest, Contestant, Peer, Row, needing, timed
 from benchmarks.peers.lanes import CELLS, LaneWay, Pair, dense, ours, torchrl_ways
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def make_window(seed: int) -> Window:
     source = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     return Window(
-        module=nn.LSTM(SIZE, SIZE),
-        inputs=torch.randn(TIME, LANES, SIZE, generator=source).requires_grad_(),
-        is_first=torch.rand(TIME, LANES, generator=source) < 1 / EVERY,
-        state=(torch.randn(LANES, SIZE, generator=source).tanh(), torch.randn(LANES, SIZE, generator=source)),
-        gradient=torch.randn(TIME, LANES, SIZE, generator=source),
+        module=nn.LSTM(SIZE, SIZE, device=DEVICE),
+        inputs=torch.randn(TIME, LANES, SIZE, generator=source).to(DEVICE).requires_grad_(),
+        is_first=(torch.rand(TIME, LANES, generator=source) < 1 / EVERY).to(DEVICE),
+        state=(torch.randn(LANES, SIZE, generator=source).tanh().to(DEVICE), torch.randn(LANES, SIZE, generator=source).to(DEVICE)),
+        gradient=torch.randn(TIME, LANES, SIZE, generator=source).to(DEVICE),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from benchmarks.contest import Contest, Contestant, Peer, Row, timed
+from benchmarks.contest import DEVICE, Contest, Contestant, Peer, Row, timed
 from benchmarks.peers.sequences import FLIPPED, PACKED, PADDED, Module, Way, ours, ours_without_state
 from benchmarks.plans import chained, described
 
@@ -143,10 +143,10 @@ def work_on(module: Module, draw: Draw, use: Use, seed: int) -> Work:
     lengths = draw(source)
     steps = int(lengths.sum())
     return Work(
-        module=module.train(use != "inference"),
-        values=torch.randn(steps, module.input_size, generator=source).requires_grad_(use != "inference"),
+        module=module.to(DEVICE).train(use != "inference"),
+        values=torch.randn(steps, module.input_size, generator=source).to(DEVICE).requires_grad_(use != "inference"),
         lengths=lengths,
-        gradient=torch.randn(steps, module.hidden_size * (1 + module.bidirectional), generator=source),
+        gradient=torch.randn(steps, module.hidden_size * (1 + module.bidirectional), generator=source).to(DEVICE),
         use=use,
     )
 
@@ -182,8 +182,8 @@ def _equal_lengths(work: Work) -> Peer:
     rows = len(work.lengths)
     time = max(1, round(len(work.values) / rows))
     share = len(work.values) / (time * rows)
-    dense = torch.randn(time, rows, work.values.shape[1], requires_grad=work.values.requires_grad)
-    gradient = torch.randn(time, rows, work.gradient.shape[1])
+    dense = torch.randn(time, rows, work.values.shape[1], device=DEVICE, requires_grad=work.values.requires_grad)
+    gradient = torch.randn(time, rows, work.gradient.shape[1], device=DEVICE)
 
     def call(module: Module, values: Tensor, _: Tensor) -> tuple[Tensor, None]:
         return module(values)[0], None

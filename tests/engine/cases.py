@@ -2,7 +2,7 @@
 
 A case is small numbers only (kinds, sizes, lengths, a seed), so Hypothesis can shrink it; tensors come from the seed. The
 truth is torch's own module run on each sequence alone in float64, or, for the hash, plain Python on whole numbers.
-`STATEWISE_EXAMPLES=20` tries 20 times as many cases.
+`STATEWISE_EXAMPLES=20` tries 20 times as many cases, `STATEWISE_DEVICE=cuda` tries them there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 State = Any
+DEVICE = os.environ.get("STATEWISE_DEVICE", "cpu")
+torch.backends.cudnn.allow_tf32 = False  # the limits are those of float32, and cuDNN computes with less of it if it may
 Module = nn.RNN | nn.LSTM | nn.GRU
 
 
@@ -65,7 +67,7 @@ class Case:
     def tensor(self, *shape: int, salt: int = 0) -> Tensor:
         """Return float32 numbers that the case's seed decides; float64 holds them exactly."""
         generator = torch.Generator().manual_seed(1000 * self.seed + salt)
-        return torch.randn(*shape, generator=generator, dtype=torch.float32)
+        return torch.randn(*shape, generator=generator, dtype=torch.float32).to(DEVICE)
 
     def integers(self, high: int, *shape: int, salt: int = 0) -> Tensor:
         """Return whole numbers from 0 to `high` (included) that the case's seed decides."""
@@ -86,7 +88,7 @@ class Case:
 
     def flags(self, time: int, batch: int) -> Tensor:
         """Return resets of dense lanes."""
-        return torch.rand(time, batch, generator=torch.Generator().manual_seed(self.seed)) < self.reset_rate
+        return (torch.rand(time, batch, generator=torch.Generator().manual_seed(self.seed)) < self.reset_rate).to(DEVICE)
 
     def _build(self, dtype: torch.dtype) -> Module:
         torch.manual_seed(self.seed)
@@ -103,7 +105,7 @@ class Case:
             module = nn.GRU(self.input_size, self.hidden_size, **options)
         else:
             module = nn.RNN(self.input_size, self.hidden_size, nonlinearity=self.kind, **options)
-        return module.to(dtype)
+        return module.to(DEVICE, dtype)
 
 
 @st.composite
@@ -181,11 +183,11 @@ class HashCase:
 
     def numbers(self, *shape: int) -> Tensor:
         """Return the inputs."""
-        return torch.randint(1, 1000, shape, generator=torch.Generator().manual_seed(self.seed))
+        return torch.randint(1, 1000, shape, generator=torch.Generator().manual_seed(self.seed)).to(DEVICE)
 
     def flags(self, time: int, batch: int) -> Tensor:
         """Return resets of dense lanes."""
-        return torch.rand(time, batch, generator=torch.Generator().manual_seed(self.seed)) < self.reset_rate
+        return (torch.rand(time, batch, generator=torch.Generator().manual_seed(self.seed)) < self.reset_rate).to(DEVICE)
 
     @property
     def module(self) -> Hash:

@@ -13,7 +13,7 @@ from statewise.engine._costs import Cost
 from statewise.engine._plan import Plan
 from statewise.sequences import Ragged
 from statewise.state import leaves, map_tensors, select
-from tests.engine.cases import BASE, Case, HashCase, Module, State, alone, hash_alone, row_of, stacked
+from tests.engine.cases import BASE, DEVICE, Case, HashCase, Module, State, alone, hash_alone, row_of, stacked
 
 if TYPE_CHECKING:
     import pytest
@@ -146,7 +146,8 @@ def assert_hashes_of_lanes_to_the_bit(case: HashCase) -> None:
     """Dense lanes with resets hash to exactly what Python computes for each piece alone, other lanes untouched."""
     time, batch = max(case.lengths, default=0), len(case.lengths)
     numbers, flags = case.numbers(time, batch), case.flags(time, batch)
-    begin = {"hash": torch.arange(batch) * 31, "count": torch.arange(batch).view(1, -1), "base": torch.tensor(BASE)}
+    lanes = torch.arange(batch, device=DEVICE)
+    begin = {"hash": lanes * 31, "count": lanes.view(1, -1), "base": torch.tensor(BASE, device=DEVICE)}
     outputs, final = unroll(case.module, numbers, begin, is_first=flags)
     ends = []
     for lane in range(batch):
@@ -187,7 +188,7 @@ def gap(actual: Tensor, reference: Tensor) -> float:
 
 
 def _gradients(case: Case, results: tuple[Tensor, State], sources: list[Tensor]) -> list[Tensor]:
-    loss = torch.zeros((), dtype=torch.float64)
+    loss = torch.zeros((), dtype=torch.float64, device=DEVICE)
     for number, part in enumerate(_tensors(results)):
         loss = loss + (part.double() * case.tensor(*part.shape, salt=10 + number)).sum()
     if not loss.requires_grad:

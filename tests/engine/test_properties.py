@@ -10,7 +10,7 @@ from hypothesis import example, given
 
 from statewise.engine import _layer
 from tests.engine import properties
-from tests.engine.cases import Case, HashCase, cases, examples, hash_cases, many_sequences
+from tests.engine.cases import DEVICE, Case, HashCase, cases, examples, hash_cases, many_sequences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +136,7 @@ def test_an_integer_state_is_reset_to_the_bit(case: HashCase) -> None:
 def test_resets_at_the_edges_of_a_window_are_exact(where: str, time: int) -> None:
     class Edges(Case):
         def flags(self, time: int, batch: int) -> torch.Tensor:
-            flags = torch.full((time, batch), where == "every")
+            flags = torch.full((time, batch), where == "every", device=DEVICE)
             flags[{"first": 0, "last": -1}.get(where, 0), 1:] = where != "none"
             return flags
 
