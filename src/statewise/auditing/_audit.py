@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from statewise.auditing._build import subject_of
+from statewise.auditing._build import subjects_of
 from statewise.auditing._check import all_checks
+from statewise.auditing._folding import settled
 from statewise.auditing._outcome import Outcome
+from statewise.errors import OptionError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import nn
 
+    from statewise.auditing._check import Check
+    from statewise.auditing._subject import Subject
     from statewise.contracts import Call, Contract
     from statewise.sequences import Sequences
+
+_WORST_FIRST = ("fail", "error", "warn", "observed", "pass", "not_applicable")
+"""Which of several probes' outcomes stands for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +34,16 @@ class Audit:
         contract: what it promises, filled in.
         outcomes: one a check, by code.
         num_calls: how often a copy of the module was called.
+        sure: how each field of the contract came about: `"declared"`, `"read"` off the module, `"tried"`, or `"guessed"` among equals.
+        sampled: what the probes are made of.
     """
 
     name: str
     contract: Contract
     outcomes: tuple[Outcome, ...]
     num_calls: int
+    sure: dict[str, str] = field(default_factory=dict)
+    sampled: str = ""
 
     @property
     def findings(self) -> tuple[Outcome, ...]:
@@ -51,40 +60,76 @@ def audit(
     module: nn.Module,
     data: Sequences | None = None,
     *,
+    example: Any = None,
     contract: Contract | None = None,
     call: Call | None = None,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
     seed: int = 0,
+    fast: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> Audit:
     """Run the checks on copies of a module, which itself is never called.
 
     Args:
-        module: ours, one of torch's, or any other.
+        module: ours, one of torch's, or any other; it is copied to the CPU.
         data: sequences that it can read, from which the probes are cut; without them values are drawn.
-        contract: what it promises; what is left None is read off where it can be.
+        example: instead of data, a batch as the module takes it: a tensor `[batch, time, features]`, or `[batch, time]` of codes, or a
+            dict of them.
+        contract: what it promises; what is left None is read off where it can be, or tried.
         call: `lambda module, batch: output` or `(output, state)`, for what a contract cannot say.
         select: codes, or beginnings of codes; all where it is empty.
         ignore: codes, or beginnings of codes, that are skipped.
         seed: of the probes.
+        fast: ask with probes of one shape, not of three.
+        progress: told after each check how many are done, how many there are, and the code.
+
+    Returns:
+        The outcome of every check.
 
     Raises:
-        ContractError: it is not known how the module is called, or it cannot be copied.
+        OptionError: `select` or `ignore` names no check.
+        ContractError: it is not known how the module is called or what it reads, or it cannot be copied.
+        DataError: the data hold no step of numbers.
     """
-    subject = subject_of(module, data, contract=contract, call=call, seed=seed)
-    outcomes = []
-    for each in all_checks():
+    checks = all_checks()
+    for given, name in ((select, "select"), (ignore, "ignore")):
+        _require_known(given, name, checks)
+    subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
+    outcomes: dict[str, Outcome] = {}
+    asked: dict[str, Subject] = {}
+    for done, each in enumerate(checks, start=1):
         chosen = (not select or each.code.startswith(tuple(select))) and not (ignore and each.code.startswith(tuple(ignore)))
-        outcomes.append(each.outcome(subject) if chosen else Outcome(code=each.code, name=each.name, status="skipped"))
-    return Audit(name=subject.name, contract=subject.contract, outcomes=_folded(outcomes), num_calls=subject.num_calls)
+        outcomes[each.code], asked[each.code] = _over_probes(each, subjects) if chosen else (each.skipped(), subjects[0])
+        if progress is not None:
+            progress(done, len(checks), each.code)
+    first = subjects[0]
+    sizes = " and ".join(f"{each.probe.num_rows} x {each.probe.time}" for each in subjects)
+    return Audit(
+        name=first.name,
+        contract=first.contract,
+        outcomes=settled(checks, outcomes, asked),
+        num_calls=first.original.num_calls,
+        sure=first.sure,
+        sampled=f"probes of {sizes} steps: {first.says}",
+    )
 
 
-def _folded(outcomes: list[Outcome]) -> tuple[Outcome, ...]:
-    """Return the outcomes, each consequence with the code of its cause."""
-    bad = {each.code for each in outcomes if each.status in {"fail", "warn"}}
-    after = {each.code: each.after for each in all_checks()}
+def _over_probes(check: Check, subjects: Sequence[Subject]) -> tuple[Outcome, Subject]:
+    """Return the worst outcome over all probes, and the subject that gave it; a failure ends it at once."""
+    found: list[tuple[Outcome, Subject]] = []
+    for subject in subjects:
+        found.append((check.outcome(subject), subject))
+        if found[-1][0].status == "fail":
+            break
+    return min(found, key=lambda pair: _WORST_FIRST.index(pair[0].status))
 
-    def cause_of(outcome: Outcome) -> str | None:
-        return next((cause for cause in after[outcome.code] if cause in bad), None) if outcome.code in bad else None
 
-    return tuple(msgspec.structs.replace(each, explained_by=cause_of(each)) for each in outcomes)
+def _require_known(given: Sequence[str], name: str, checks: Sequence[Check]) -> None:
+    """Refuse a code that no check begins with."""
+    codes = [each.code for each in checks]
+    for each in [given] if isinstance(given, str) else given:
+        if not any(code.startswith(each) for code in codes) or not each:
+            raise OptionError(
+                asked="audit a module", where=name, arrived=f"{each!r}, which no check begins with", hint=nearest(each, codes)
+            )

@@ -22,6 +22,7 @@ from statewise.errors import StatewiseError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from statewise.auditing._cures import Cure
     from statewise.auditing._outcome import Status
     from statewise.auditing._subject import Subject
 
@@ -63,7 +64,8 @@ class Check:
         why: why it matters.
         mend: how it is mended.
         seen_in: public cases.
-        after: codes of causes: where one of them is a finding, this one is only its consequence.
+        after: codes of possible causes: where one of them is a finding, this one may be only its consequence.
+        cure: mends it from outside, on the probe; None where nothing does.
     """
 
     code: str
@@ -76,10 +78,15 @@ class Check:
     mend: str
     seen_in: str = ""
     after: tuple[str, ...] = ()
+    cure: Cure | None = None
+
+    def skipped(self) -> Outcome:
+        """Return the outcome of a check that was not selected."""
+        return Outcome(code=self.code, name=self.name, status="skipped", why=self.why, fix=self.mend)
 
     def outcome(self, subject: Subject) -> Outcome:
         """Run it; what it lacks makes it not applicable, and what is raised an error."""
-        plain = Outcome(code=self.code, name=self.name, status="not_applicable", why=self.why, fix=self.mend)
+        plain = msgspec.structs.replace(self.skipped(), status="not_applicable")
         try:
             lacking = next((reason for need in self.needs if (reason := subject.lacks(need)) is not None), None)
             if lacking is not None:
@@ -90,7 +97,7 @@ class Check:
 
 
 def check(
-    code: str, name: str, *, needs: tuple[str, ...] = (), after: tuple[str, ...] = ()
+    code: str, name: str, *, needs: tuple[str, ...] = (), after: tuple[str, ...] = (), cure: Cure | None = None
 ) -> Callable[[Callable[[Subject], Found]], Check]:
     """Make a check of a function, whose docstring becomes its page."""
 
@@ -98,7 +105,7 @@ def check(
         promise, *rest = _SECTION.split(inspect.cleandoc(run.__doc__ or ""))
         told = {title: " ".join(text.split()) for title, text in zip(rest[::2], rest[1::2], strict=True)}
         return Check(
-            code=code, name=name, needs=needs, after=after, run=run, promise=" ".join(promise.split()),
+            code=code, name=name, needs=needs, after=after, cure=cure, run=run, promise=" ".join(promise.split()),
             how=told["How"], why=told["Why"], mend=told["Mend"], seen_in=told.get("Seen in", ""),
         )  # fmt: skip
 

@@ -27,17 +27,20 @@ _DEEP = 6
 class Original:
     """A module as it was given, of which copies are made.
 
+    Attributes:
+        num_calls: how often a copy was called.
+
     Raises:
         ContractError: it cannot be copied.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self._kept = copied(module)
+        self.num_calls = 0
 
     def fresh(self, dtype: torch.dtype | None = None) -> nn.Module:
-        """Return a copy in eval mode, its floating point weights in `dtype`."""
-        module = copied(self._kept)
-        return module.eval() if dtype is None else module.eval().to(dtype)
+        """Return a copy on the CPU and in eval mode, its floating point weights in `dtype`."""
+        return copied(self._kept).eval().to("cpu", dtype)
 
 
 def copied(module: nn.Module) -> nn.Module:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from statewise.auditing._embedding import watching_embeddings
 from statewise.auditing._subject import Failed, weighed
 
 if TYPE_CHECKING:
@@ -21,10 +21,9 @@ def gradient_by_step(subject: Subject, probe: Probe) -> Tensor | None:
     Of codes it is the gradient to what the embedding made of them, where there is one.
     """
     made: list[Tensor] = []
-    plain = torch.embedding
 
-    def watched(*given: Any, **options: Any) -> Tensor:
-        made.append(plain(*given, **options).detach().requires_grad_())
+    def seen(_codes: Tensor, _padding: int | None, looked_up: Tensor) -> Tensor:
+        made.append(looked_up.detach().requires_grad_())
         return made[-1]
 
     module = subject.fresh()
@@ -32,7 +31,7 @@ def gradient_by_step(subject: Subject, probe: Probe) -> Tensor | None:
         given = probe.x.to(subject.dtype).clone().requires_grad_()
         outputs = subject.ask(probe.with_x(given), module, gradient=True).outputs
     else:
-        with mock.patch.object(torch, "embedding", watched):
+        with watching_embeddings(seen):
             outputs = subject.ask(probe, module, gradient=True).outputs
         if len(made) != 1:  # what a step is made of is not seen, or only a part of it
             return None

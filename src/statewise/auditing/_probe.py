@@ -16,6 +16,7 @@ from statewise.contracts import Batch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from statewise.auditing._layout import Layout
     from statewise.types import State
 
 
@@ -30,6 +31,7 @@ class Probe:
         state: what the rows go on from; None begins anew.
         is_first: `[rows, time]`; None marks the first real step of each row, or none where there is a state.
         static: `[rows, static]`, or None.
+        layout: of several inputs, which lie beside each other in `x`; None for one.
     """
 
     x: Tensor
@@ -38,6 +40,7 @@ class Probe:
     state: State = None
     is_first: Tensor | None = None
     static: Tensor | None = None
+    layout: Layout | None = None
 
     @property
     def num_rows(self) -> int:
@@ -48,6 +51,11 @@ class Probe:
     def time(self) -> int:
         """Number of steps, padding included."""
         return int(self.x.shape[1])
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether every step is made of numbers, and not of codes."""
+        return self.x.is_floating_point() if self.layout is None else self.layout.holds_numbers
 
     @property
     def valid(self) -> Tensor:
@@ -63,9 +71,13 @@ class Probe:
             begins = torch.zeros_like(self.lengths) if self.side == "right" else self.time - self.lengths
             is_first = (torch.arange(self.time) == begins[:, None]) & valid & (self.state is None)
         return Batch(
-            x=_as(self.x, dtype), lengths=self.lengths.clone(), mask=valid, state=self.state, is_first=is_first.clone(),
+            x=_as(self.x, dtype) if self.layout is None else self.layout.parted(self.x.clone(), dtype),
+            lengths=self.lengths.clone(),
+            mask=valid,
+            state=self.state,
+            is_first=is_first.clone(),
             static=None if self.static is None else _as(self.static, dtype),
-        )  # fmt: skip
+        )
 
     def rows(self, rows: Sequence[int]) -> Probe:
         """Return some of the rows, still as long as they were padded, in the order asked."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 import torch
@@ -20,6 +20,8 @@ from statewise.errors import StatewiseError
 from statewise.state import Axes, find_axes, leaves
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from statewise.auditing._probe import Probe
@@ -56,6 +58,10 @@ class Failed(Exception):  # noqa: N818  # it is told, not raised to a user
         super().__init__(f"{type(problem).__name__}: {first}")
 
 
+Way: TypeAlias = "Callable[[Callable[[nn.Module, Probe], Answer], nn.Module, Probe], Answer]"
+"""Puts a question to a module by one or several calls."""
+
+
 @dataclass(kw_only=True, eq=False)
 class Subject:
     """A module under audit.
@@ -72,8 +78,9 @@ class Subject:
         filling: values for padded steps, in the usual range, in the shape of the probe.
         codes: every code that real steps may have; none where steps are numbers.
         seed: of the probes.
-        sure: how each field of the contract that was not declared came about.
-        num_calls: how often a copy was called.
+        sure: how each field of the contract came about.
+        says: what the probes are made of.
+        way: how a question is put where a defect is mended from outside (`_cures`); None puts it as it is.
     """
 
     name: str
@@ -88,7 +95,8 @@ class Subject:
     codes: Tensor
     seed: int = 0
     sure: dict[str, str] = field(default_factory=dict)
-    num_calls: int = field(default=0)
+    says: str = ""
+    way: Way | None = None
 
     @cached_property
     def dtype(self) -> torch.dtype:
@@ -133,10 +141,17 @@ class Subject:
         Raises:
             Failed: the module raised.
         """
-        self.num_calls += 1
+
+        def ask(module: nn.Module, probe: Probe) -> Answer:
+            return self._call(module, probe, dtype, seed=seed, gradient=gradient, door=door or self.door)
+
+        return ask(module, probe) if self.way is None else self.way(ask, module, probe)
+
+    def _call(self, module: nn.Module, probe: Probe, dtype: torch.dtype, *, seed: int, gradient: bool, door: Door) -> Answer:
+        self.original.num_calls += 1
         try:
             with own_numbers(seed, dtype), torch.set_grad_enabled(gradient):
-                output, state = (door or self.door).ask(module, probe.batch(dtype))
+                output, state = door.ask(module, probe.batch(dtype))
                 outputs, shape = self._laid_out(output, probe)
         except StatewiseError:
             raise
@@ -206,22 +221,21 @@ class Subject:
         if need == "repeatable":  # the one need that takes calls to find out
             return "two identical calls differ (SW601), so that nothing can be compared" if self.is_random else None
         takes = self.contract.takes or ()
-        of_call = self.door.call is not None
         reasons = {
             "lengths": None if self.door.sees_lengths else "the module is told neither lengths nor mask",
-            "state_in": None if of_call or "state" in takes else "the module takes no state",
+            "state_in": None if self.door.takes_state else "the module takes no state",
             "state_out": None if self.contract.returns_state else "the module returns no state",
             "reset": None if self.contract.reset is not None else "no method clears a state",
-            "is_first": None if "is_first" in takes else "the module takes no is_first",
+            "is_first": None if self.door.sees_is_first else "the module takes no is_first",
             "may_be_causal": None if self.contract.causal is not False else "the contract says causal=False",
             "steps": None if self.contract.each == "step" else "the module has one output a sequence",
             "padding": None if bool((self.probe.lengths < self.probe.time).any()) else "the probe has no padding",
             "order_may_matter": None if self.contract.order_matters is not False else "the contract says order_matters=False",
             "order_matters": None if self.contract.order_matters else "the contract does not say order_matters=True",
             "stateful": None if self.contract.stateful else "the contract does not say stateful=True",
-            "plain_call": None if not of_call and "state" not in takes else "a module is traced on tensors alone",
+            "plain_call": None if self.door.call is None and "state" not in takes else "a module is traced on tensors alone",
             "one_way": None if self.contract.causal is not False and not self._looks_back else "the module reads both directions",
-            "numbers": None if self.probe.x.is_floating_point() else "the module reads codes, not numbers",
+            "numbers": None if self.probe.holds_numbers else "the module reads codes, not numbers",
         }
         return reasons[need]
 

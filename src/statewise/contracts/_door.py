@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from statewise.contracts._contract import Contract
 from statewise.errors import ContractError, kind_of
 from statewise.types import State
 
+_ALL = frozenset(field.name for field in fields(Batch))
 Call: TypeAlias = Callable[[nn.Module, Batch], Any]
 """A user's own line, which turns a batch into whatever the module wants."""
 
@@ -25,20 +26,33 @@ class Door:
     Attributes:
         contract: with the fields filled in that a call needs, where there is no line.
         call: `lambda module, batch: output` or `(output, state)`.
+        reads: what of a batch the line reads; None where nobody has looked, and then it is believed to read all.
     """
 
     contract: Contract
     call: Call | None = None
+    reads: frozenset[str] | None = None
 
     @property
     def sees_lengths(self) -> bool:
-        """Whether the module is told which steps are real; of a user's line nobody knows, so it is believed."""
-        return self.call is not None or bool({"lengths", "mask"} & set(self.contract.takes or ()))
+        """Whether the module is told which steps are real."""
+        return bool({"lengths", "mask"} & self._taken)
 
     @property
     def takes_state(self) -> bool:
-        """Whether a state that is given reaches the module; of a user's line nobody knows, so it is believed."""
-        return self.call is not None or "state" in (self.contract.takes or ())
+        """Whether a state that is given reaches the module."""
+        return "state" in self._taken
+
+    @property
+    def sees_is_first(self) -> bool:
+        """Whether the module is told where a sequence begins."""
+        return "is_first" in self._taken
+
+    @property
+    def _taken(self) -> frozenset[str]:
+        if self.call is None:
+            return frozenset(self.contract.takes or ())
+        return _ALL if self.reads is None else self.reads
 
     def ask(self, module: nn.Module, batch: Batch) -> tuple[Any, State]:
         """Return the output, still in the module's own layout, and the state that came with it, or None.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import begun_anew
 from statewise.auditing._findings import must_not_matter, observed
 from statewise.auditing._subject import gap, size_of
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW101", "state-kept-between-calls", needs=("repeatable",), after=("SW603", "SW607"))
+@check("SW101", "state-kept-between-calls", needs=("repeatable",), after=("SW603", "SW607"), cure=begun_anew)
 def state_kept_between_calls(subject: Subject) -> Found:
     """What a module says about some sequences does not depend on what it was asked before.
 

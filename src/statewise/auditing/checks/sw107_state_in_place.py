@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import state_copied
 from statewise.auditing._findings import bad
 from statewise.auditing._subject import gap
 from statewise.state import leaves, map_tensors
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW107", "state-changed-in-place", needs=("state_out",), after=("SW101",))
+@check("SW107", "state-changed-in-place", needs=("state_out",), after=("SW101",), cure=state_copied)
 def state_changed_in_place(subject: Subject) -> Found:
     """A state that was given, or was handed out, is not changed by a later call.
 

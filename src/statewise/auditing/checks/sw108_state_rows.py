@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import rows_apart
 from statewise.auditing._findings import must_not_matter
 from statewise.auditing._subject import gap, size_of
 from statewise.state import scatter, select
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW108", "state-rows-mixed", needs=("repeatable", "state_in", "state_out"), after=("SW201", "SW202", "SW204", "SW107"))
+@check(
+    "SW108", "state-rows-mixed", needs=("repeatable", "state_in", "state_out"), after=("SW201", "SW202", "SW204", "SW107"), cure=rows_apart
+)
 def state_rows_mixed(subject: Subject) -> Found:
     """The state of a sequence reaches that sequence alone.
 

@@ -62,10 +62,10 @@ def gradient_cut_between_steps(subject: Subject) -> Found:
     x[:, 0] = subject.other_whole.x[:, 0]
     control = gap(_last(subject, subject.ask(whole.with_x(x)).outputs), before)
     sizes = gradient_by_step(subject, whole)
-    if sizes is None and not whole.x.is_floating_point():
+    if not whole.holds_numbers and (sizes is None or whole.layout is not None):
         return Found(status="not_applicable", evidence="what each code is made into is not seen")
     # A code may be read a step later than it stands: of codes any earlier step will do.
-    earlier = sizes if sizes is None or whole.x.is_floating_point() else sizes[:-1].max().unsqueeze(0)
+    earlier = sizes if sizes is None or whole.holds_numbers else sizes[:-1].max().unsqueeze(0)
     reach = 0.0 if earlier is None else float(earlier[0])
     return must_matter(
         subject, reach, control=control, size=size_of(before),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import axes_exchanged, rows_apart
 from statewise.auditing._findings import bad
 from statewise.auditing._rows import influence_of
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW201", "rows-influence-each-other", needs=("repeatable",), after=("SW202", "SW204"))
+@check("SW201", "rows-influence-each-other", needs=("repeatable",), after=("SW202", "SW204"), cure=rows_apart)
 def rows_influence_each_other(subject: Subject) -> Found:
     """The answer about a sequence does not depend on which others are in the batch.
 
@@ -42,7 +43,7 @@ def rows_influence_each_other(subject: Subject) -> Found:
     )  # fmt: skip
 
 
-@check("SW202", "time-and-batch-confused", needs=("repeatable",))
+@check("SW202", "time-and-batch-confused", needs=("repeatable",), cure=axes_exchanged)
 def time_and_batch_confused(subject: Subject) -> Found:
     """The recurrence runs along time, not along the batch.
 
@@ -69,7 +70,7 @@ def time_and_batch_confused(subject: Subject) -> Found:
     return Found(status="pass", evidence="the order of the batch is not the order of time", control=found.own)
 
 
-@check("SW204", "rows-in-another-order", needs=("repeatable",))
+@check("SW204", "rows-in-another-order", needs=("repeatable",), cure=rows_apart)
 def rows_in_another_order(subject: Subject) -> Found:
     """Answers come in the order of the sequences.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import never_one
 from statewise.auditing._findings import bad, must_not_matter
 from statewise.auditing._subject import Failed, gap, size_of
 
@@ -38,6 +39,7 @@ def _first_steps(subject: Subject, together: Tensor) -> Tensor | None:
     "size-one-differs",
     needs=("repeatable",),
     after=("SW114", "SW201", "SW202", "SW204", "SW314", "SW301", "SW302", "SW304", "SW306", "SW401", "SW313", "SW608", "SW308", "SW303"),
+    cure=never_one,
 )
 def size_one_differs(subject: Subject) -> Found:
     """A batch of one sequence, and sequences of one step, are answered like any others.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import without_padding
 from statewise.auditing._findings import bad, must_not_matter
 from statewise.auditing._probe import spread
 from statewise.auditing._subject import gap, size_of
@@ -20,7 +21,13 @@ _MORE = 3
 """Steps of padding that are added."""
 
 
-@check("SW301", "padding-reaches-answers", needs=("repeatable", "lengths", "padding"), after=("SW304", "SW306", "SW202", "SW308", "SW313"))
+@check(
+    "SW301",
+    "padding-reaches-answers",
+    needs=("repeatable", "lengths", "padding"),
+    after=("SW304", "SW306", "SW202", "SW308", "SW313"),
+    cure=without_padding,
+)
 def padding_reaches_answers(subject: Subject) -> Found:
     """What stands in the padding changes no answer.
 
@@ -42,7 +49,13 @@ def padding_reaches_answers(subject: Subject) -> Found:
     )  # fmt: skip
 
 
-@check("SW302", "amount-of-padding-matters", needs=("repeatable", "lengths"), after=("SW301", "SW304", "SW306", "SW312", "SW308", "SW313"))
+@check(
+    "SW302",
+    "amount-of-padding-matters",
+    needs=("repeatable", "lengths"),
+    after=("SW301", "SW304", "SW306", "SW312", "SW308", "SW313"),
+    cure=without_padding,
+)
 def amount_of_padding_matters(subject: Subject) -> Found:
     """How many steps of padding there are changes no answer.
 
@@ -63,7 +76,7 @@ def amount_of_padding_matters(subject: Subject) -> Found:
     )  # fmt: skip
 
 
-@check("SW304", "first-padded-step-counts", needs=("repeatable", "lengths", "padding"))
+@check("SW304", "first-padded-step-counts", needs=("repeatable", "lengths", "padding"), cure=without_padding)
 def first_padded_step_counts(subject: Subject) -> Found:
     """The step after the last real one is not read.
 
@@ -86,7 +99,7 @@ def first_padded_step_counts(subject: Subject) -> Found:
     )  # fmt: skip
 
 
-@check("SW306", "mask-inverted", needs=("repeatable", "lengths", "padding"))
+@check("SW306", "mask-inverted", needs=("repeatable", "lengths", "padding"), cure=without_padding)
 def mask_inverted(subject: Subject) -> Found:
     """Real steps are read, and padding is not: not the other way round.
 

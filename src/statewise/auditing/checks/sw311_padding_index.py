@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from unittest import mock
-
-import torch
+from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._embedding import watching_embeddings
 from statewise.auditing._findings import bad
 
 if TYPE_CHECKING:
@@ -32,15 +30,14 @@ def padding_index_is_a_token(subject: Subject) -> Found:
     if subject.lacks("numbers") is None:
         return Found(status="not_applicable", evidence="the module reads numbers, not codes")
     taken: list[tuple[int, set[int]]] = []
-    plain = torch.embedding
 
-    def watched(weight: Tensor, codes: Tensor, padding_idx: int = -1, *rest: Any, **options: Any) -> Tensor:
-        if padding_idx >= 0:  # torch counts it from the front by now; -1 stands for none
-            taken.append((padding_idx, set(codes.flatten().tolist())))
-        return plain(weight, codes, padding_idx, *rest, **options)
+    def seen(codes: Tensor, padding: int | None, looked_up: Tensor) -> Tensor:
+        if padding is not None:
+            taken.append((padding, set(codes.flatten().tolist())))
+        return looked_up
 
     whole = subject.whole
-    with mock.patch.object(torch, "embedding", watched):
+    with watching_embeddings(seen):
         for codes in subject.codes.split(whole.time):
             subject.ask(whole.with_x(_laid_out(codes, whole.x)))
     if not taken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import without_padding
 from statewise.auditing._findings import bad
 from statewise.auditing._subject import Failed, gap, size_of
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW312", "short-batch-cut", needs=("repeatable", "lengths", "steps"), after=("SW301",))
+@check("SW312", "short-batch-cut", needs=("repeatable", "lengths", "steps"), after=("SW301",), cure=without_padding)
 def short_batch_cut(subject: Subject) -> Found:
     """There is an output for each step of the padded input, also where all sequences are shorter.
 

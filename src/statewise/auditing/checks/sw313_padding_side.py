@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import without_padding
 from statewise.auditing._findings import bad
 from statewise.auditing._subject import gap, size_of
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW313", "padding-on-the-other-side", needs=("repeatable", "lengths", "padding"))
+@check("SW313", "padding-on-the-other-side", needs=("repeatable", "lengths", "padding"), cure=without_padding)
 def padding_on_the_other_side(subject: Subject) -> Found:
     """Sequences padded as the contract says are answered as they are alone.
 

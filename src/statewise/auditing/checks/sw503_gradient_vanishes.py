@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,7 +11,6 @@ from torch.nn import functional
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._gradients import gradient_by_step
-from statewise.auditing._probe import Probe
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
@@ -43,7 +43,7 @@ def gradient_vanishes(subject: Subject) -> Found:
     """
     whole = subject.whole
     x = torch.cat([whole.x] * _REPEATS, 1)
-    sizes = gradient_by_step(subject, Probe(x=x, lengths=torch.full((whole.num_rows,), x.shape[1]), side=whole.side))
+    sizes = gradient_by_step(subject, replace(whole, x=x, lengths=torch.full((whole.num_rows,), x.shape[1])))
     if sizes is None:
         return Found(status="not_applicable", evidence="no gradient reaches the input")
     latest, first = float(sizes.max()), float(sizes[:3].max())

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import dropout_off, randomness_off
 from statewise.auditing._findings import bad
 from statewise.auditing._layers import tensors_of
+from statewise.auditing._randomness import without_dropout, without_randomness
 from statewise.auditing._subject import gap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from statewise.auditing._subject import Subject
-
-_DROPOUTS = ("dropout", "alpha_dropout", "feature_alpha_dropout", "dropout1d", "dropout2d", "dropout3d")
 
 
 @check("SW601", "answers-random", after=("SW602", "SW111"))
@@ -39,7 +34,7 @@ def answers_random(subject: Subject) -> Found:
     return bad(subject, f"two identical calls differ by {gap(one, other):.2g}", value=gap(one, other))
 
 
-@check("SW602", "dropout-in-eval-mode", after=("SW603",))
+@check("SW602", "dropout-in-eval-mode", after=("SW603",), cure=dropout_off)
 def dropout_in_eval_mode(subject: Subject) -> Found:
     """Dropout drops nothing in eval mode.
 
@@ -54,14 +49,14 @@ def dropout_in_eval_mode(subject: Subject) -> Found:
     """
     if not subject.is_random:
         return Found(status="pass", evidence="two calls with other random numbers give the same")
-    with _without_dropout():
+    with without_dropout():
         still = _differs(subject)
     if still:
         return Found(status="pass", evidence="without dropout two calls still differ (SW601)")
     return bad(subject, "two identical calls differ, and do not without dropout")
 
 
-@check("SW111", "initial-state-random", after=("SW602",))
+@check("SW111", "initial-state-random", after=("SW602",), cure=randomness_off)
 def initial_state_random(subject: Subject) -> Found:
     """A sequence begins from the same state each time.
 
@@ -99,44 +94,10 @@ def initial_state_random(subject: Subject) -> Found:
 
 def _same_with_begins_from_zero(subject: Subject) -> bool:
     """Whether two calls are the same once every random tensor made before the first layer is called is zero."""
-    with mock.patch.object(torch, "randn", _zeros_like_call(torch.randn)), mock.patch.object(torch, "rand", _zeros_like_call(torch.rand)):
+    with without_randomness():
         return subject.lacks("state_out") is None and not _differs(subject)
-
-
-def _zeros_like_call(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    return lambda *sizes, **options: torch.zeros_like(make(*sizes, **options))
 
 
 def _differs(subject: Subject) -> bool:
     one, other = (subject.real(subject.ask(subject.probe, seed=subject.seed + offset), subject.probe) for offset in (0, 1))
     return gap(one, other) > 0.0
-
-
-@contextmanager
-def _without_dropout() -> Iterator[None]:
-    def as_it_is(values: Tensor, *_: Any, **__: Any) -> Tensor:
-        return values
-
-    def attended(*given: Any, **options: Any) -> Tensor:
-        kept = [*given[:4], 0.0, *given[5:]] if len(given) > 4 else list(given)
-        return plain(*kept, **{**options, **({"dropout_p": 0.0} if "dropout_p" in options else {})})
-
-    def ones(values: Tensor, *_: Any, **__: Any) -> Tensor:
-        return torch.ones_like(values)
-
-    plain = nn.functional.scaled_dot_product_attention
-    masks = [mock.patch.object(Tensor, "bernoulli_", lambda values, *_, **__: values.fill_(1)), mock.patch.object(torch, "bernoulli", ones)]
-    attention = [mock.patch.object(nn.functional, "scaled_dot_product_attention", attended)]
-    patches = (
-        masks
-        + attention
-        + [mock.patch.object(nn.functional, name, as_it_is) for name in _DROPOUTS]
-        + [mock.patch.object(torch, "dropout", as_it_is)]
-    )
-    for patch in patches:
-        patch.start()
-    try:
-        yield
-    finally:
-        for patch in patches:
-            patch.stop()

@@ -8,6 +8,7 @@ import torch
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._copies import own_numbers
+from statewise.auditing._cures import mode_restored, weights_restored
 from statewise.auditing._findings import bad
 from statewise.auditing._subject import Failed, gap
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW603", "mode-changed")
+@check("SW603", "mode-changed", cure=mode_restored)
 def mode_changed(subject: Subject) -> Found:
     """A call leaves the module in the mode in which it was.
 
@@ -53,7 +54,7 @@ def input_changed_in_place(subject: Subject) -> Found:
     batch, kept = subject.probe.batch(subject.dtype), subject.probe.batch(subject.dtype)
     module = subject.fresh()
     with own_numbers(subject.seed, subject.dtype), torch.no_grad():
-        subject.num_calls += 1
+        subject.original.num_calls += 1
         try:
             subject.door.ask(module, batch)
         except Exception as problem:  # whatever a stranger's forward raises
@@ -69,7 +70,7 @@ def input_changed_in_place(subject: Subject) -> Found:
     return Found(status="pass", evidence="inputs, lengths and mask are as they were")
 
 
-@check("SW607", "weights-changed", after=("SW113", "SW603"))
+@check("SW607", "weights-changed", after=("SW113", "SW603"), cure=weights_restored)
 def weights_changed(subject: Subject) -> Found:
     """A call in eval mode changes no weight and no buffer.
 

@@ -55,7 +55,7 @@ def traced_differs(subject: Subject) -> Found:
                 return Found(
                     status="observed", evidence=f"the traced module fails on {name}: {str(problem).splitlines()[-1][:120]}", where=name
                 )
-        subject.num_calls += 1
+        subject.original.num_calls += 1
         apart = gap(found, wanted)
         size, control = max(size, size_of(wanted)), max(control, size_of(wanted))
         if apart > worst:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import bad
-from statewise.auditing._probe import Probe
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
@@ -35,14 +35,14 @@ def answers_not_finite(subject: Subject) -> Found:
         "laid end to end": torch.cat([whole.x] * _LONG, 1),
         "of one constant step": whole.x[:, :1].expand_as(whole.x),
     }
-    if whole.x.is_floating_point():
+    if whole.holds_numbers:
         zeros = whole.x.clone()
         zeros[:, 1] = 0.0
         tried["with a step of zeros"] = zeros
         tried["of zeros"] = torch.zeros_like(whole.x)
     for name, x in tried.items():
         lengths = torch.full((whole.num_rows,), x.shape[1])
-        probe = Probe(x=x, lengths=lengths, side=whole.side)
+        probe = replace(whole, x=x, lengths=lengths)
         module = subject.original.fresh(torch.float32)
         subject.door.reset(module)
         outputs = subject.call(module, probe, torch.float32, seed=subject.seed).outputs
