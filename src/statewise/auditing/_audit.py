@@ -10,6 +10,7 @@ from statewise.auditing._check import all_checks
 from statewise.auditing._folding import settled
 from statewise.auditing._outcome import Outcome
 from statewise.errors import OptionError, nearest
+from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,24 +96,25 @@ def audit(
     checks = all_checks()
     for given, name in ((select, "select"), (ignore, "ignore")):
         _require_known(given, name, checks)
-    subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
-    outcomes: dict[str, Outcome] = {}
-    asked: dict[str, Subject] = {}
-    for done, each in enumerate(checks, start=1):
-        chosen = (not select or each.code.startswith(tuple(select))) and not (ignore and each.code.startswith(tuple(ignore)))
-        outcomes[each.code], asked[each.code] = _over_probes(each, subjects) if chosen else (each.skipped(), subjects[0])
-        if progress is not None:
-            progress(done, len(checks), each.code)
-    first = subjects[0]
-    sizes = " and ".join(f"{each.probe.num_rows} x {each.probe.time}" for each in subjects)
-    return Audit(
-        name=first.name,
-        contract=first.contract,
-        outcomes=settled(checks, outcomes, asked),
-        num_calls=first.original.num_calls,
-        sure=first.sure,
-        sampled=f"probes of {sizes} steps: {first.says}",
-    )
+    with drawn_apart(seed):
+        subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
+        outcomes: dict[str, Outcome] = {}
+        asked: dict[str, Subject] = {}
+        for done, each in enumerate(checks, start=1):
+            chosen = (not select or each.code.startswith(tuple(select))) and not (ignore and each.code.startswith(tuple(ignore)))
+            outcomes[each.code], asked[each.code] = _over_probes(each, subjects) if chosen else (each.skipped(), subjects[0])
+            if progress is not None:
+                progress(done, len(checks), each.code)
+        first = subjects[0]
+        sizes = " and ".join(f"{each.probe.num_rows} x {each.probe.time}" for each in subjects)
+        return Audit(
+            name=first.name,
+            contract=first.contract,
+            outcomes=settled(checks, outcomes, asked),
+            num_calls=first.original.num_calls,
+            sure=first.sure,
+            sampled=f"probes of {sizes} steps: {first.says}",
+        )
 
 
 def _over_probes(check: Check, subjects: Sequence[Subject]) -> tuple[Outcome, Subject]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from statewise.auditing._outcome import Outcome
-from statewise.auditing._subject import Failed
+from statewise.auditing._subject import Failed, NoBackward
 from statewise.errors import StatewiseError
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ class Check:
             if lacking is not None:
                 return _with(plain, Found(status="not_applicable", evidence=lacking))
             return _with(plain, self.run(subject))
+        except NoBackward as problem:
+            return _with(plain, Found(status="not_applicable", evidence=f"the backward pass fails: {problem}"))
         except (Failed, StatewiseError) as problem:
             return _with(plain, Found(status="error", evidence=f"the module failed: {problem}"))
 

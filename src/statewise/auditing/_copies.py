@@ -6,20 +6,24 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from statewise.errors import ContractError
-from statewise.training import drawn_apart
+from statewise.training import seed_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_SPREAD = 0.1
+"""Of the numbers that take the place of weights of zero."""
 _DEEP = 6
 """How many containers inside each other are looked through for tensors."""
 
@@ -27,20 +31,27 @@ _DEEP = 6
 class Original:
     """A module as it was given, of which copies are made.
 
+    Weights that are all zero, as a head or a gate may begin, hide whatever they are multiplied by: in the copies they are drawn.
+
     Attributes:
         num_calls: how often a copy was called.
+        drawn: the names of the weights that are.
 
     Raises:
         ContractError: it cannot be copied.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._kept = copied(module)
+        kept = copied(module).eval().to("cpu")
+        self.drawn = _draw_zeros(kept)
+        self._kept: dict[torch.dtype | None, nn.Module] = {None: kept}
         self.num_calls = 0
 
     def fresh(self, dtype: torch.dtype | None = None) -> nn.Module:
         """Return a copy on the CPU and in eval mode, its floating point weights in `dtype`."""
-        return copied(self._kept).eval().to("cpu", dtype)
+        if dtype not in self._kept:
+            self._kept[dtype] = _deep(self._kept[None], {}).to(dtype)
+        return _deep(self._kept[dtype], {})  # of a copy there is nothing left that cannot be copied
 
 
 def copied(module: nn.Module) -> nn.Module:
@@ -51,7 +62,7 @@ def copied(module: nn.Module) -> nn.Module:
     """
     memo = {id(tensor): tensor.detach().clone() for tensor in held_tensors(module) if not tensor.is_leaf}
     try:
-        return copy.deepcopy(module, memo)
+        return _deep(module, memo)
     except Exception as problem:  # a stranger's __deepcopy__, a lock, an open file: anything can be in a module
         raise ContractError(
             asked=f"audit {type(module).__name__}",
@@ -59,6 +70,56 @@ def copied(module: nn.Module) -> nn.Module:
             arrived=f"{type(problem).__name__}: {problem}",
             hint="Give a function that builds the module instead, whose modules can be made anew.",
         ) from problem
+
+
+_ATOMS = frozenset({int, float, bool, str, bytes, complex, type(None), torch.dtype, torch.device})
+_CONTAINERS = (OrderedDict, dict, list, set)
+
+
+def _deep(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """Return `copy.deepcopy(module, memo)`, in a third of the time: most of what a module holds are empty dicts of hooks."""
+    plain = [part for part in module.modules() if _is_plain(type(part))]
+    for part in plain:
+        memo[id(part)] = type(part).__new__(type(part))
+    for part in plain:
+        held: Any = part.__getstate__()
+        state = {name: _copied_attribute(value, memo) for name, value in held.items()}
+        memo[id(part)].__setstate__(state)
+    return memo[id(module)] if id(module) in memo else copy.deepcopy(module, memo)
+
+
+@cache
+def _is_plain(kind: type[nn.Module]) -> bool:
+    """Whether modules of a kind are copied as torch's own are, by what they hold."""
+    special = ("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
+    own = [each for each in kind.__mro__ if each not in {object, nn.Module, nn.RNNBase}]
+    return not any(name in vars(each) for name in (*special, "__slots__") for each in own)
+
+
+def _copied_attribute(value: Any, memo: dict[int, Any]) -> Any:
+    if type(value) in _ATOMS:
+        return value
+    if type(value) in _CONTAINERS and not value and id(value) not in memo:
+        memo[id(value)] = type(value)()
+        return memo[id(value)]
+    return copy.deepcopy(value, memo)
+
+
+def _draw_zeros(module: nn.Module) -> tuple[str, ...]:
+    """Fill each trainable weight that is zero altogether with small numbers; return their names."""
+    zero = {
+        name: weight
+        for name, weight in module.named_parameters()
+        if weight.requires_grad and weight.is_floating_point() and not weight.is_meta and not weight.any()
+    }
+    source = torch.Generator().manual_seed(len(zero))
+    with torch.no_grad():
+        for weight in zero.values():
+            weight.copy_(_SPREAD * torch.randn(weight.shape, generator=source))
+        for part in module.modules():
+            if isinstance(part, nn.Embedding) and part.padding_idx is not None and any(part.weight is each for each in zero.values()):
+                part.weight[part.padding_idx] = 0.0
+    return tuple(zero)
 
 
 def held_tensors(module: nn.Module) -> Iterator[Tensor]:
@@ -83,11 +144,14 @@ def _tensors(value: Any, deep: int) -> Iterator[Tensor]:
 
 @contextmanager
 def own_numbers(seed: int, dtype: torch.dtype | None = None) -> Iterator[None]:
-    """Run the body with random numbers of its own and with new tensors of `dtype` by default; then all is as before."""
+    """Run the body with random numbers of a seed and with new tensors of `dtype` by default.
+
+    The dtype is then as before, and the numbers are where the whole audit ends, which draws apart.
+    """
     default = torch.get_default_dtype()
     try:
-        with drawn_apart(seed):
-            torch.set_default_dtype(default if dtype is None else dtype)
-            yield
+        seed_all(seed)
+        torch.set_default_dtype(default if dtype is None else dtype)
+        yield
     finally:
         torch.set_default_dtype(default)

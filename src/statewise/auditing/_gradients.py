@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from statewise.auditing._embedding import watching_embeddings
-from statewise.auditing._subject import Failed, weighed
+from statewise.auditing._subject import NoBackward, weighed
 
 if TYPE_CHECKING:
     from statewise.auditing._probe import Probe
@@ -42,7 +42,7 @@ def gradient_by_step(subject: Subject, probe: Probe) -> Tensor | None:
     try:
         gradient: Tensor | None = torch.autograd.grad(weighed(last), given, allow_unused=True)[0]
     except RuntimeError as problem:
-        raise Failed(problem) from problem
+        raise NoBackward(problem) from problem
     if not isinstance(gradient, Tensor):
         return None
     time = next((axis for axis in (1, 0) if gradient.shape[axis] == probe.time), None)

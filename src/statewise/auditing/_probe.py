@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from statewise.contracts import Batch
+from statewise.state import map_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ class Probe:
         is_first: `[rows, time]`; None marks the first real step of each row, or none where there is a state.
         static: `[rows, static]`, or None.
         layout: of several inputs, which lie beside each other in `x`; None for one.
+        shares_state: whether the module is given the state itself, and not a copy.
     """
 
     x: Tensor
@@ -41,6 +43,7 @@ class Probe:
     is_first: Tensor | None = None
     static: Tensor | None = None
     layout: Layout | None = None
+    shares_state: bool = False
 
     @property
     def num_rows(self) -> int:
@@ -64,7 +67,7 @@ class Probe:
         return steps < self.lengths[:, None] if self.side == "right" else steps >= self.time - self.lengths[:, None]
 
     def batch(self, dtype: torch.dtype | None = None) -> Batch:
-        """Return what a module is given; numbers in `dtype`. Nothing in it is shared with the probe."""
+        """Return what a module is given; numbers in `dtype`. Nothing in it is shared with the probe, unless the state is meant to be."""
         valid = self.valid
         is_first = self.is_first
         if is_first is None:
@@ -74,7 +77,7 @@ class Probe:
             x=_as(self.x, dtype) if self.layout is None else self.layout.parted(self.x.clone(), dtype),
             lengths=self.lengths.clone(),
             mask=valid,
-            state=self.state,
+            state=self.state if self.shares_state else map_tensors(torch.clone, self.state),
             is_first=is_first.clone(),
             static=None if self.static is None else _as(self.static, dtype),
         )

@@ -58,6 +58,10 @@ class Failed(Exception):  # noqa: N818  # it is told, not raised to a user
         super().__init__(f"{type(problem).__name__}: {first}")
 
 
+class NoBackward(Failed):
+    """The backward pass raised, so that nothing is known of gradients; torch itself tells whoever trains."""
+
+
 Way: TypeAlias = "Callable[[Callable[[nn.Module, Probe], Answer], nn.Module, Probe], Answer]"
 """Puts a question to a module by one or several calls."""
 

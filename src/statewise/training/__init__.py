@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from statewise.training._decay import Reach, lags_of
 from statewise.training._fit import fit, interrupted
-from statewise.training._generators import drawn_apart
+from statewise.training._generators import drawn_apart, seed_all
 from statewise.training._narration import EpochLine, TrainingTrace, training_trace
 from statewise.training._narration_lags import tell_lags
 from statewise.training._options import FitOptions
@@ -36,6 +36,7 @@ __all__ = [
     "reach_of",
     "reads_both_ways",
     "same_draws",
+    "seed_all",
     "tapped",
     "tell_lags",
     "through_time",

@@ -48,14 +48,23 @@ def set_generator_states(states: dict[str, Any]) -> None:
     random.setstate((version, tuple(numbers.tolist()), gauss))
 
 
+def seed_all(seed: int) -> None:
+    """Begin all generators anew."""
+    # torch.manual_seed also notes, with a traceback that takes long to write, what every kind of device is to do once it is used.
+    if any(device.is_available() for device in (torch.cuda, torch.xpu, torch.mps)):
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    random.seed(seed)
+
+
 @contextmanager
 def drawn_apart(seed: int) -> Iterator[None]:
     """Run the body with all generators seeded, then let them go on as if it had drawn nothing."""
     before = generator_states()
     try:
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
-        random.seed(seed)
+        seed_all(seed)
         yield
     finally:
         set_generator_states(before)

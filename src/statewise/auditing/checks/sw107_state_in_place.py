@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -33,11 +34,15 @@ def state_changed_in_place(subject: Subject) -> Found:
     handed_out = map_tensors(torch.clone, first.state)
     again = whole
     if subject.lacks("state_in") is None:
-        again = subject.other_whole.going_on(first.state)
+        again = replace(subject.other_whole.going_on(first.state), shares_state=True)
+    tensors = dict(leaves(first.state))
     subject.ask(again, module)
-    changed = [
-        path or "the state" for (path, kept), (_, now) in zip(leaves(handed_out), leaves(first.state), strict=True) if gap(kept, now) > 0.0
-    ]
-    if changed:
-        return bad(subject, f"a later call changed {', '.join(changed)} of a state that had been handed out", where=", ".join(changed))
+    kept = dict(leaves(handed_out))
+    written = [path or "the state" for path, leaf in tensors.items() if gap(kept[path], leaf) > 0.0]
+    if written:
+        return bad(subject, f"a later call wrote into {', '.join(written)} of a state that had been handed out", where=", ".join(written))
+    exchanged = [path for path, leaf in leaves(first.state) if leaf is not tensors.get(path)]
+    if exchanged:
+        where = ", ".join(exchanged)
+        return bad(subject, f"a later call put other tensors into {where} of a container that had been handed out", where=where)
     return Found(status="pass", evidence="a later call, which went on from the state, left it as it was")

@@ -1,4 +1,4 @@
-"""SW115 to SW118: does a flag begin a sequence anew, there, then, and wholly?"""
+"""SW115 to SW119: does a flag begin a sequence anew, there, then, and wholly?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import bad, must_matter, must_not_matter
-from statewise.auditing._subject import gap, size_of
+from statewise.auditing._subject import Failed, gap, size_of
 from statewise.state import map_tensors
 
 if TYPE_CHECKING:
@@ -117,7 +117,30 @@ def reset_of_other_rows(subject: Subject) -> Found:
     )  # fmt: skip
 
 
-@check("SW118", "reset-by-multiplication", needs=_NEEDS, after=("SW115", "SW116", "SW117"))
+@check("SW119", "first-step-not-begun-anew", needs=(*_NEEDS, "state_in", "state_out"), after=("SW115",))
+def first_step_not_begun_anew(subject: Subject) -> Found:
+    """A flag at the first step of a window begins anew, whatever state the window was given.
+
+    How:
+        A window with a flag at the first step of every row is asked with two different states; the outputs must be the same.
+    Why:
+        An episode that begins where a window does goes on from the last one: as often as windows are short.
+    Mend:
+        Select the initial state before the first step too; a loop over the places of flags must not leave out place 0.
+    """
+    whole, other = subject.whole, subject.other_whole
+    flags = torch.zeros(whole.x.shape[:2], dtype=torch.bool)
+    none = flags.clone()
+    flags[:, 0] = True
+    states = [subject.ask(each).state for each in (whole, other)]
+    flagged, plain = ([subject.ask(replace(whole, state=state, is_first=marks)).outputs for state in states] for marks in (flags, none))
+    return must_not_matter(
+        subject, gap(*flagged), control=gap(*plain), size=size_of(plain[0]), did="another state before a flag at the first step",
+        by="it, without a flag,",
+    )  # fmt: skip
+
+
+@check("SW118", "reset-by-multiplication", needs=_NEEDS, after=("SW115", "SW116", "SW117", "SW119"))
 def reset_by_multiplication(subject: Subject) -> Found:
     """Nothing of the old state survives a reset, NaN neither.
 
@@ -136,7 +159,10 @@ def reset_by_multiplication(subject: Subject) -> Found:
     state = subject.ask(whole).state
     spoilt = map_tensors(lambda leaf: torch.full_like(leaf, torch.nan) if leaf.is_floating_point() else leaf, state)
     right = subject.ask(replace(whole, state=state, is_first=flags)).outputs
-    outputs = subject.ask(replace(whole, state=spoilt, is_first=flags)).outputs
+    try:
+        outputs = subject.ask(replace(whole, state=spoilt, is_first=flags)).outputs
+    except Failed as problem:
+        return bad(subject, f"a state of NaN makes the module fail, though a flag in every row begins anew: {problem}")
     if not bool(right.isfinite().all()):
         return Found(status="not_applicable", evidence="no numbers come from a sound state either")
     if not bool(outputs.isfinite().all()):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import bad
-from statewise.auditing._subject import Failed, weighed
+from statewise.auditing._subject import NoBackward, weighed
 from statewise.state import leaves
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _gradients(subject: Subject) -> tuple[nn.Module, dict[str, float]]:
         try:
             gradients = torch.autograd.grad(total, [parameter for _, parameter in named], allow_unused=True)
         except RuntimeError as problem:
-            raise Failed(problem) from problem
+            raise NoBackward(problem) from problem
         for (name, _), gradient in zip(named, gradients, strict=True):
             if isinstance(gradient, Tensor):
                 found[name] = max(found.get(name, 0.0), float(gradient.abs().max()))

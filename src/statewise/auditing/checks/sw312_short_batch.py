@@ -30,7 +30,8 @@ def short_batch_cut(subject: Subject) -> Found:
     try:
         shape = subject.ask(more).shape
     except Failed as problem:
-        return bad(subject, f"a batch whose longest sequence is shorter than its padding fails: {problem}")
+        # Loud, and whoever pads to the longest sequence of each batch never meets it.
+        return Found(status="warn", evidence=f"a batch whose longest sequence is shorter than its padding fails: {problem}")
     if more.time not in shape[:2]:
         return bad(subject, f"outputs of shape {shape} for {more.time} steps, of which the longest sequence has {int(more.lengths.max())}")
     before, after = subject.ask(subject.probe).outputs, subject.ask(more).outputs

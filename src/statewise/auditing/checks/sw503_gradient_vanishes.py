@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,11 +14,15 @@ from statewise.auditing._check import Found, check
 from statewise.auditing._gradients import gradient_by_step
 
 if TYPE_CHECKING:
-    from statewise.auditing._subject import Subject
+    from collections.abc import Callable
+
+    from statewise.auditing._probe import Probe
+    from statewise.auditing._subject import Answer, Subject
 
 _LEAST = 1e-13
 """The smallest share of the last step's gradient that the first step may get, over the probe laid end to end."""
 _REPEATS = 4
+_SHUFFLES = 6
 _SHUT = 0.5
 """The largest share of gates at their limits."""
 
@@ -32,8 +37,9 @@ def gradient_vanishes(subject: Subject) -> Found:
     """The gradient of the last answer reaches the steps before it.
 
     How:
-        The gradient of the last answers to each of the last 24 steps; the first ones must get a ten-trillionth of what the last
-        one gets. Where they get none at all the memory is finite, which no contract forbids.
+        The gradient of the last answers to each of the last twenty-odd steps; the first ones must get a ten-trillionth of what the last
+        one gets, with these weights or with some order of the numbers in each of them: four units may be out of luck. Where they get
+        none at all the memory is finite, which no contract forbids.
     Why:
         Order matters here, and yet nothing early can be learned.
     Mend:
@@ -41,17 +47,33 @@ def gradient_vanishes(subject: Subject) -> Found:
     Seen in:
         OverLordGoldDragon/see-rnn
     """
+    share = _share(subject)
+    if share is None:
+        return Found(status="not_applicable", evidence="no gradient reaches the input")
+    steps = subject.whole.time * _REPEATS - 1
+    evidence = f"{steps} steps back the gradient has {share:.1g} of its largest size"
+    if not 0.0 < share < _LEAST:
+        return Found(status="pass", evidence=evidence, value=share, limit=_LEAST)
+    shuffled = [_share(replace(subject, way=partial(_with_weights_shuffled, number))) or 0.0 for number in range(_SHUFFLES)]
+    best = max(shuffled)
+    evidence = f"{evidence}, and with the numbers of each weight in {_SHUFFLES} other orders up to {best:.1g}"
+    return Found(status="warn" if best < _LEAST else "pass", evidence=evidence, value=share, limit=_LEAST, control=best)
+
+
+def _share(subject: Subject) -> float | None:
+    """Return the gradient to the first steps of the probe laid end to end, as a share of the largest; None where there is none at all."""
     whole = subject.whole
     x = torch.cat([whole.x] * _REPEATS, 1)
     sizes = gradient_by_step(subject, replace(whole, x=x, lengths=torch.full((whole.num_rows,), x.shape[1])))
-    if sizes is None:
-        return Found(status="not_applicable", evidence="no gradient reaches the input")
-    latest, first = float(sizes.max()), float(sizes[:3].max())
-    if latest == 0.0:
-        return Found(status="not_applicable", evidence="no gradient reaches the input")
-    share = first / latest
-    evidence = f"{x.shape[1] - 1} steps back the gradient has {share:.1g} of its largest size"
-    return Found(status="warn" if 0.0 < share < _LEAST else "pass", evidence=evidence, value=share, limit=_LEAST)
+    return None if sizes is None or float(sizes.max()) == 0.0 else float(sizes[:3].max()) / float(sizes.max())
+
+
+def _with_weights_shuffled(number: int, ask: Callable[[nn.Module, Probe], Answer], module: nn.Module, probe: Probe) -> Answer:
+    source = torch.Generator().manual_seed(number)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.copy_(weight.flatten()[torch.randperm(weight.numel(), generator=source)].view(weight.shape))
+    return ask(module, probe)
 
 
 @check("SW504", "units-saturated", needs=("repeatable",), after=("SW505",))
