@@ -33,7 +33,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from statewise.engine import _chain, _layer, _lstm_blocks, _moves, _plan, _recurrent_kernel, _scans, _segments, _torch_kernel, _unroll
+from statewise.engine import (
+    _c_at_ends,
+    _chain,
+    _layer,
+    _lstm_blocks,
+    _moves,
+    _plan,
+    _recurrent_kernel,
+    _scans,
+    _segments,
+    _torch_kernel,
+    _unroll,
+)
 from statewise.sequences import Ragged
 from statewise.state import detach, map_tensors, num_rows, select
 from tests.engine import properties
@@ -149,7 +161,7 @@ def gradient_to_a_run_on_cell(patch: pytest.MonkeyPatch) -> None:
 
 
 def cell_state_of_an_earlier_step(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_lstm_blocks, "_run_through", lambda c, *_: c)
+    patch.setattr(_c_at_ends, "_run_through", lambda c, *_: c)
 
 
 def gradient_lost_where_blocks_meet(patch: pytest.MonkeyPatch) -> None:
