@@ -57,8 +57,8 @@ def moves_of(index: np.ndarray, run_on: np.ndarray, device: torch.device) -> Mov
     return Moves(*on_device(device, index, places, run_on))
 
 
-def on_device(device: torch.device, *numbers: Int[np.ndarray, " _"]) -> list[Tensor]:
-    """Return int64 arrays as tensors on a device; a GPU is handed all of them at once and not waited for."""
+def on_device(device: torch.device, *numbers: Shaped[np.ndarray, " _"]) -> list[Tensor]:
+    """Return arrays of one dtype as tensors on a device; a GPU is handed all of them at once and not waited for."""
     if device.type != "cuda":
         return [torch.from_numpy(part).to(device) for part in numbers]
     joined = torch.from_numpy(np.concatenate(numbers)).pin_memory().to(device, non_blocking=True)
