@@ -16,7 +16,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from statewise.engine import _layer, unroll
 from statewise.engine._costs import TABLE, Cost, Kind, Way
@@ -30,29 +30,37 @@ if TYPE_CHECKING:
 
 SIZE, REPEATS, WARM_UP = 128, 25, 5
 # Steps and rows of a block, and how many such blocks follow each other: only a chain tells a block's own cost from that of a call.
-SHAPES = (
-    *((16, 27, 1), (29, 27, 1), (8, 16, 1), (8, 16, 3), (8, 16, 6), (20, 8, 1), (20, 8, 4), (60, 4, 1), (60, 4, 3)),
-    *((10, 64, 1), (10, 64, 4), (30, 40, 1), (100, 2, 1), (100, 2, 4), (4, 27, 5)),
-)
-CELLS = (1024, 2048, 4096, 8192, 16384)
+SHAPES = {
+    "cpu": (
+        *((16, 27, 1), (29, 27, 1), (8, 16, 1), (8, 16, 3), (8, 16, 6), (20, 8, 1), (20, 8, 4), (60, 4, 1), (60, 4, 3)),
+        *((10, 64, 1), (10, 64, 4), (30, 40, 1), (100, 2, 1), (100, 2, 4), (4, 27, 5)),
+    ),
+    "cuda": (
+        *((50, 64, 1), (50, 64, 4), (200, 64, 1), (200, 64, 3), (400, 8, 1), (400, 8, 2), (20, 8, 1), (20, 8, 6)),
+        *((100, 512, 1), (100, 512, 3), (20, 512, 6), (50, 2048, 1), (50, 2048, 3), (800, 4, 1)),
+    ),
+}
+CELLS = {"cpu": (1024, 2048, 4096, 8192, 16384), "cuda": (65536, 131072, 262144, 524288, 1048576)}
+WIDTH = {"cpu": 64, "cuda": 512}
 CORES: dict[Kind, type[nn.LSTM | nn.GRU | nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 WAYS: dict[str, dict[Kind, tuple[Way, ...]]] = {
     "cpu": {"lstm": ("blocks", "chain"), "gru": ("scan", "chain"), "rnn": ("scan", "chain")},
-    "cuda": dict.fromkeys(CORES, ("packed", "chain")),
+    "cuda": dict.fromkeys(CORES, ("dense", "packed", "chain")),
 }
 
 
-def block_cost(*, train: bool) -> dict[str, float]:
-    """Return what a block of oneDNN costs: per call, step and cell in microseconds, and the cells beyond which memory is slow."""
-    times = 1e6 * np.array(_lower_quartiles([_blocks_in_turn(*shape, train=train) for shape in SHAPES]))
-    terms = np.array([(1.0, count, count * time, count * time * width) for time, width, count in SHAPES])
+def block_cost(device: str, kind: Kind, *, train: bool) -> dict[str, float]:
+    """Return what a dense block costs: per call, step and cell in microseconds, and the cells beyond which memory is slow."""
+    blocks = partial(_blocks_in_turn, device=device, kind=kind, train=train)
+    times = 1e6 * np.array(_lower_quartiles([blocks(*shape) for shape in SHAPES[device]]))
+    terms = np.array([(1.0, count, count * time, count * time * width) for time, width, count in SHAPES[device]])
     found, *_ = np.linalg.lstsq(terms / times[:, None], np.ones(len(times)), rcond=None)  # relative errors count
     # The first of the four terms, what a whole call costs, is fitted only so that it is not laid on the blocks: no cut changes it.
-    call, step, cell = (max(float(figure), 0.01) for figure in found[1:])
-    seconds = _lower_quartiles([_blocks_in_turn(cells // 64, 64, 1, train=train) for cells in CELLS])
-    per_cell = [each / cells for each, cells in zip(seconds, CELLS, strict=True)]
-    within = [cells for cells, cost in zip(CELLS, per_cell, strict=True) if cost <= 1.15 * min(per_cell)]
-    return {"call": round(call, 1), "step": round(step, 2), "cell": round(cell, 2), "most_cells": max(within)}
+    call, step, cell = (max(float(figure), 0.001) for figure in found[1:])
+    seconds = _lower_quartiles([blocks(cells // WIDTH[device], WIDTH[device], 1) for cells in CELLS[device]])
+    per_cell = [each / cells for each, cells in zip(seconds, CELLS[device], strict=True)]
+    within = [cells for cells, cost in zip(CELLS[device], per_cell, strict=True) if cost <= 1.15 * min(per_cell)]
+    return {"call": round(call, 1), "step": round(step, 2), "cell": round(cell, 4), "most_cells": max(within)}
 
 
 def fastest_way(device: str, kind: Kind) -> tuple[Way, dict[Way, float]]:
@@ -78,17 +86,29 @@ def fastest_way(device: str, kind: Kind) -> tuple[Way, dict[Way, float]]:
     return min(seconds, key=seconds.__getitem__), seconds
 
 
-def _blocks_in_turn(time: int, width: int, count: int, *, train: bool) -> Callable[[], None]:
+def _blocks_in_turn(time: int, width: int, count: int, *, device: str, kind: Kind, train: bool) -> Callable[[], None]:
     """Return what runs some blocks, one after another, with their backward pass where there is training."""
-    weights = Weights(*nn.LSTM(SIZE, SIZE).parameters())
+    module = CORES[kind](SIZE, SIZE).to(device)
+    own = tuple(module.parameters())
+    weights, layer = Weights(*own), _layer.Layer(mode=module.mode.lower(), weights=own, has_biases=True)
     plan = Plan(np.full(width, count * time), Cost(call=0.0, step=0.0, cell=1.0, most_cells=time * width))
-    data, zeros = torch.randn(count * time * width, SIZE, requires_grad=train), torch.zeros(width, SIZE)
+    data = torch.randn(count * time * width, SIZE, device=device, requires_grad=train)
+    zeros = torch.zeros(width, SIZE, device=device)
+    state = (zeros, zeros) if kind == "lstm" else (zeros,)
+
+    def outputs_of() -> Tensor:
+        if device == "cpu":
+            return run_blocks(data, (zeros, zeros), weights, plan, ends=None, dtype=torch.float32)[0]
+        with mock.patch.object(_layer, "way_of", return_value="dense"):
+            return layer.run(data, state, plan, None)[0]
 
     def step() -> None:
         with torch.set_grad_enabled(train):
-            outputs, _ = run_blocks(data, (zeros, zeros), weights, plan, ends=None, dtype=torch.float32)
+            outputs = outputs_of()
             if train:
                 torch.autograd.grad(outputs.sum(), [data, *weights])
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     return step
 
@@ -133,8 +153,8 @@ def main() -> None:
             way, seconds = fastest_way(device, kind)
             print(f"{device} {kind}: " + ", ".join(f"{name} {1e3 * figure:.1f} ms" for name, figure in seconds.items()), flush=True)
             entry: dict[str, Any] = {"path": way}
-            if device == "cpu" and kind == "lstm":
-                entry |= {"train": block_cost(train=True), "infer": block_cost(train=False)}
+            if way in {"blocks", "dense"}:
+                entry |= {"train": block_cost(device, kind, train=True), "infer": block_cost(device, kind, train=False)}
             table[device][kind] = entry
     if options.write:
         TABLE.write_text(written(table), encoding="utf-8")

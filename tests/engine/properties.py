@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from statewise.engine import _layer, _lstm_blocks, unroll
+from statewise.engine import _dense_blocks, _layer, _lstm_blocks, unroll
 from statewise.engine._costs import Cost
 from statewise.engine._plan import Plan
 from statewise.sequences import Ragged
@@ -36,6 +36,23 @@ def cut_into_chains(patch: pytest.MonkeyPatch, *, short: int = 0) -> list[int]:
     patch.setattr(_layer, "cost_of", lambda *_, **__: Cost(call=1.0, step=0.0, cell=0.5, most_cells=40))
     patch.setattr(_layer, "run_blocks", run_blocks)
     patch.setattr(_lstm_blocks, "_SHORT", short)
+    return seen
+
+
+def run_densely(patch: pytest.MonkeyPatch) -> list[int]:
+    """Run every module over dense blocks by torch's own function, as on a GPU, in chains of a few.
+
+    Return where the number of cells that ran on in each chain will stand.
+    """
+    right, seen = _dense_blocks.run_dense, [0]
+
+    def run_dense(call: Any, data: Tensor, state: Any, weights: Any, plan: Plan, ends: Any) -> Any:
+        seen.append(len(plan.cells.run_on) if len(plan.blocks) > 1 else 0)
+        return right(call, data, state, weights, plan, ends)
+
+    patch.setattr(_layer, "way_of", lambda *_: "dense")
+    patch.setattr(_layer, "cost_of", lambda *_, **__: Cost(call=3.0, step=0.0, cell=0.5, most_cells=40))
+    patch.setattr(_layer, "run_dense", run_dense)
     return seen
 
 

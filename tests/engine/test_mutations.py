@@ -18,6 +18,7 @@
 | gradient to a run on cell | a last step counts twice in the gradient | each sequence equals itself alone |
 | cell state of an earlier step | c is that of a block's beginning, not of the sequence's end | each sequence equals itself alone |
 | gradient lost where blocks meet | right values, wrong gradients | each sequence equals itself alone |
+| other rows in the next block | rows go on from the state of another | each sequence equals itself alone |
 | wrong rows before | right values, wrong gradients of the weights | each sequence equals itself alone |
 | batch order not undone | results come longest first | permuting rows permutes results |
 """
@@ -33,7 +34,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from statewise.engine import _chain, _layer, _lstm_blocks, _moves, _plan, _recurrent_kernel, _scans, _segments, _torch_kernel, _unroll
+from statewise.engine import (
+    _c_at_ends,
+    _chain,
+    _dense_blocks,
+    _layer,
+    _lstm_blocks,
+    _moves,
+    _plan,
+    _recurrent_kernel,
+    _scans,
+    _segments,
+    _torch_kernel,
+    _unroll,
+)
 from statewise.sequences import Ragged
 from statewise.state import detach, map_tensors, num_rows, select
 from tests.engine import properties
@@ -47,6 +61,7 @@ LSTM = Case(lengths=(2, 5, 0, 4, 7), seed=1)
 BOTH = Case(kind="gru", bidirectional=True, lengths=(2, 5, 0, 4, 7), seed=2)
 FAST = Case(lengths=(2, 5, 0, 4, 7), seed=6, dtype=torch.float32)
 CHAIN = Case(lengths=(5, 40, 3), is_given=False, seed=7, dtype=torch.float32)
+DENSE = Case(lengths=(5, 40, 3, 5, 12), seed=8)
 LANES = Case(kind="gru", lengths=(9, 9, 9), num_windows=4, reset_rate=0.3, seed=3)
 HASH = HashCase(lengths=(2, 5, 0, 4, 7), num_windows=3, seed=4)
 HASH_LANES = HashCase(lengths=(9, 9, 9), reset_rate=0.3, seed=5)
@@ -149,7 +164,7 @@ def gradient_to_a_run_on_cell(patch: pytest.MonkeyPatch) -> None:
 
 
 def cell_state_of_an_earlier_step(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_lstm_blocks, "_run_through", lambda c, *_: c)
+    patch.setattr(_c_at_ends, "_run_through", lambda c, *_: c)
 
 
 def gradient_lost_where_blocks_meet(patch: pytest.MonkeyPatch) -> None:
@@ -160,6 +175,18 @@ def gradient_lost_where_blocks_meet(patch: pytest.MonkeyPatch) -> None:
 def wrong_rows_before(patch: pytest.MonkeyPatch) -> None:
     right = _scans._before
     patch.setattr(_scans, "_before", lambda outputs, begin, widths: right(outputs, begin.flip(0), widths))
+
+
+def other_rows_in_the_next_block(patch: pytest.MonkeyPatch) -> None:
+    right = _dense_blocks.run_dense
+
+    def run_dense(call: Any, *given: Any) -> Any:
+        def turned(cells: Tensor, begin: State) -> Any:
+            return call(cells, tuple(leaf.flip(0) for leaf in begin))
+
+        return right(turned, *given)
+
+    patch.setattr(_layer, "run_dense", run_dense)
 
 
 ALONE, WINDOWS = properties.assert_each_sequence_equals_itself_alone, properties.assert_windows_equal_the_whole
@@ -190,6 +217,10 @@ MUTATIONS: list[tuple[Break, Property, Case | HashCase]] = [
     (cell_state_of_an_earlier_step, ALONE, FAST),
     (gradient_lost_where_blocks_meet, ALONE, CHAIN),
     (wrong_rows_before, ALONE, BOTH),
+    (run_on_cell_read, ALONE, DENSE),
+    (gradient_to_a_run_on_cell, ALONE, DENSE),
+    (cell_state_of_an_earlier_step, ALONE, DENSE),
+    (other_rows_in_the_next_block, ALONE, DENSE),
     (batch_order_not_undone, properties.assert_permuting_rows_permutes_results, LSTM),
 ]
 
@@ -200,6 +231,8 @@ def test_a_property_turns_red_when_the_engine_is_broken(
 ) -> None:
     if case is CHAIN:
         assert properties.cut_into_chains(monkeypatch) == [0]
+    if case is DENSE:
+        assert properties.run_densely(monkeypatch) == [0]
     holds(case)
     broken(monkeypatch)
     with pytest.raises(AssertionError):

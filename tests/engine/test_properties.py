@@ -64,7 +64,7 @@ def test_chains_of_blocks_keep_the_promises(
     assert max(chains) > 2
 
 
-@pytest.mark.parametrize("way", ["packed", "chain"])
+@pytest.mark.parametrize("way", ["packed", "chain", "dense"])
 @pytest.mark.parametrize("dtype", [F32, F64])
 def test_each_way_of_running_is_exact(way: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_layer, "way_of", lambda *_: way)
@@ -75,6 +75,25 @@ def test_each_way_of_running_is_exact(way: str, dtype: torch.dtype, monkeypatch:
         properties.assert_each_sequence_equals_itself_alone(case)
 
     holds()
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+@pytest.mark.parametrize(("property_of", "drawn"), CHAINED, ids=lambda part: getattr(part, "__name__", ""))
+def test_dense_blocks_of_any_kind_keep_the_promises(
+    property_of: Callable[[Case], None], drawn: dict[str, bool], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on = properties.run_densely(monkeypatch)
+
+    @given(cases(dtype, kinds=("lstm", "gru", "tanh", "relu"), **drawn))
+    @example(Case(lengths=(12, 7, 0, 5, 1), num_layers=2, dtype=dtype))
+    @example(Case(kind="gru", lengths=(12, 7, 0, 5, 1), is_given=False, bias=False, dtype=dtype))
+    @example(Case(lengths=(4, 4), num_layers=2, dtype=dtype))
+    @examples(10)
+    def holds(case: Case) -> None:
+        property_of(case)
+
+    holds()
+    assert max(run_on) > 0
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])

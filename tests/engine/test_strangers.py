@@ -17,7 +17,7 @@ from statewise.errors import ShapeError
 from statewise.sequences import Ragged
 from statewise.state import find_axes, leaves, map_tensors, scatter, select
 from tests.engine.cases import examples
-from tests.engine.properties import gap
+from tests.engine.properties import gap, run_densely
 from tests.engine.strangers import STRANGERS
 
 State = Any
@@ -120,9 +120,13 @@ CELLS = (lambda: nn.LSTMCell(3, 5), lambda: nn.GRUCell(3, 5), lambda: nn.RNNCell
 
 @pytest.mark.parametrize("make", CELLS)
 @pytest.mark.parametrize("dtype", [torch.float32, F64])
-@pytest.mark.parametrize("hooked", [False, True])
-def test_a_cell_is_run_over_sequences_and_lanes(make: Any, dtype: torch.dtype, *, hooked: bool) -> None:
+@pytest.mark.parametrize(("hooked", "in_blocks"), [(False, False), (True, False), (False, True)])
+def test_a_cell_is_run_over_sequences_and_lanes(
+    make: Any, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch, *, hooked: bool, in_blocks: bool
+) -> None:
     torch.manual_seed(0)
+    if in_blocks:
+        run_densely(monkeypatch)
     cell = make().to(dtype)
     twin = copy.deepcopy(cell).to(F64)
     if hooked:

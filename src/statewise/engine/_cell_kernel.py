@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from statewise.engine._chain import chain
 from statewise.engine._layer import Layer, is_more_than_its_weights
+from statewise.engine._moves import on_device
 from statewise.engine._plan import Plan
 from statewise.engine._torch_checks import check_values, checked_state
 from statewise.state import map_tensors, select
@@ -78,7 +79,7 @@ class CellKernel:
         """Run a plan over its cells."""
         if self._must_be_called:
             outputs, final = chain(self._step_by_step, data, state, 0, plan)
-            final = None if ends is None else select(final, torch.from_numpy(ends), 0)
+            final = None if ends is None else select(final, on_device(data.device, ends)[0], 0)
         else:
             outputs, ended = self._layer.run(data, state if isinstance(state, tuple) else (state,), plan, ends)
             final = None if ended is None else ended if isinstance(state, tuple) else ended[0]

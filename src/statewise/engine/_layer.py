@@ -1,7 +1,8 @@
 """How is one layer of an nn.RNN, nn.LSTM or nn.GRU run in one direction over the cells of a plan?
 
-Three ways lead to the same outputs: dense blocks of oneDNN (`_lstm_blocks`), a step loop of our own (`_scans`), or torch's own
-function on each block. The table in `_costs` says which is fastest where; here is decided which is possible.
+Four ways lead to the same outputs: dense blocks of oneDNN (`_lstm_blocks`) or of cuDNN (`_dense_blocks`), a step loop of our own
+(`_scans`), or torch's own function, cut wherever a row ends. A fifth, torch's packed layout, takes whole modules (`_torch_kernel`).
+The table in `_costs` says which is fastest where; here is decided which is possible.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from torch.nn.modules import module as all_modules
 
 from statewise.engine._chain import chain
 from statewise.engine._costs import Kind, Way, cost_of, way_of
+from statewise.engine._dense_blocks import run_dense
+from statewise.engine._flat_weights import flat_weights
 from statewise.engine._lstm_blocks import run_blocks
-from statewise.engine._moves import at_ends
+from statewise.engine._moves import at_ends, on_device
 from statewise.engine._plan import Plan
 from statewise.engine._scans import Weights, scan_gru, scan_rnn
 from statewise.engine._transforms import is_transformed
@@ -61,10 +64,22 @@ class Layer:
         zeros = self.weights[1].new_zeros(self.weights[1].shape[0])
         return zeros, zeros
 
-    @cached_property
-    def is_packed(self) -> bool:
-        """Whether the whole module is best called on torch's packed layout, as cuDNN takes it."""
-        return way_of(self.weights[0].device.type, self.kind) == "packed" and not is_transformed()
+    def is_packed(self, *, is_called: bool) -> bool:
+        """Whether the whole module is best called on torch's packed layout, as cuDNN takes it.
+
+        Where dense blocks are faster, so is a module that must be called itself (`is_called`), or that dense blocks do not suit.
+        """
+        usual = way_of(self.weights[0].device.type, self.kind)
+        return not is_transformed() and (usual == "packed" or (usual == "dense" and (is_called or not self._suits_dense_blocks)))
+
+    @property
+    def _suits_dense_blocks(self) -> bool:
+        """Whether dense blocks of cuDNN are exact, and faster.
+
+        In a plain RNN of relu what runs on may overflow, and 0 times infinity would spoil the gradients of the weights. With a projection
+        cuDNN is no faster on them. Under autocast c would be computed anew from less precision than it is carried in.
+        """
+        return not (self.mode == "rnn_relu" or self.has_projection or torch.is_autocast_enabled(self.weights[0].device.type))
 
     @cached_property
     def way(self) -> Way:
@@ -75,11 +90,13 @@ class Layer:
             return "chain"
         if usual == "blocks" and not (self.kind == "lstm" and not self.has_projection and _onednn_takes(first)):
             return "chain"
+        if usual == "dense" and not self._suits_dense_blocks:
+            return "chain"
         return usual
 
     def plan(self, lengths: np.ndarray, data: Tensor) -> Plan:
         """Return how rows of these lengths are run on such data: only blocks may waste cells."""
-        if self.way != "blocks":
+        if self.way not in {"blocks", "dense"}:
             return Plan(lengths)
         train = torch.is_grad_enabled() and (data.requires_grad or any(weight.requires_grad for weight in self.weights))
         w_ih, w_hh, *_ = self.weights
@@ -98,6 +115,8 @@ class Layer:
             return self._chained(data, state, plan, ends)
         w_ih, w_hh, *_ = self.weights
         weights = Weights(w_ih, w_hh, *self.biases())
+        if self.way == "dense":
+            return run_dense(partial(self._call, flat_weights(self.mode, self.weights)), data, state, weights, plan, ends)
         is_cast = torch.is_autocast_enabled("cpu")
         dtype = torch.get_autocast_dtype("cpu") if is_cast else data.dtype
         with torch.autocast("cpu", enabled=False) if is_cast else nullcontext():
@@ -118,10 +137,10 @@ class Layer:
 
     def _chained(self, data: Tensor, state: Leaves, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, Leaves | None]:
         """Call torch's function on each block."""
-        outputs, final = chain(partial(self._call, self.weights), data, state, 0, plan)
-        return outputs, None if ends is None else select(final, torch.from_numpy(ends), 0)
+        outputs, final = chain(partial(self._call, flat_weights(self.mode, self.weights)), data, state, 0, plan)
+        return outputs, None if ends is None else select(final, on_device(data.device, ends)[0], 0)
 
-    def _call(self, weights: tuple[Tensor, ...], dense: Tensor, state: State) -> tuple[Tensor, State]:
+    def _call(self, weights: Leaves, dense: Tensor, state: State) -> tuple[Tensor, Leaves]:
         """Call torch's function of one layer on one dense block."""
         function = getattr(torch, self.mode)
         given = tuple(leaf.unsqueeze(0) for leaf in state)

@@ -2,26 +2,27 @@
 
 The kernel is the one that `nn.LSTM` uses itself. A long chain of blocks is one autograd function: the graph has one node and not one
 a block, the weights' gradients are added up in it, and what the backward pass needs is freed at once, so that the allocator keeps the
-memory for the next batch. Of a short chain torch's own graph is faster. c at an end inside a block is computed anew from the outputs:
-all gates of the row's steps in that block in one product, then c = sum over t of i_t g_t times the product of the forget gates after t.
+memory for the next batch. Of a short chain torch's own graph is faster. c at an end inside a block is computed anew (`_c_at_ends`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from statewise.engine._again import gradients_with_graph
+from statewise.engine._c_at_ends import Known, c_at_ends
 from statewise.engine._moves import at_ends
 from statewise.engine._plan import Block, Plan
 from statewise.engine._scans import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
 
 _LSTM = 2
 """The number of the LSTM among oneDNN's modes, as torch counts them."""
@@ -52,7 +53,7 @@ def run_blocks(
         outputs, carried, _ = _run_each(data, h, c, weights, plan.blocks, dtype, train=train)
     if ends is None:
         return outputs, None
-    final_c = _c_at_ends(_Known(data, outputs, h, c.float(), carried), weights, plan, ends)
+    final_c = c_at_ends(Known(data, outputs, h, c.float(), carried), weights, plan, ends)
     return outputs, (at_ends(outputs, h, plan, ends), final_c.to(c.dtype))
 
 
@@ -111,24 +112,14 @@ class _Blocks(torch.autograd.Function):
             torch.zeros_like(of) if gradient is None else gradient.contiguous()
             for of, gradient in zip((flat, ends), gradients, strict=True)
         )
-        known = _Known(data.to(ctx.dtype).contiguous(), flat, h.to(ctx.dtype).contiguous(), c.float().contiguous(), ends)
+        known = Known(data.to(ctx.dtype).contiguous(), flat, h.to(ctx.dtype).contiguous(), c.float().contiguous(), ends)
         cast = [weight.to(ctx.dtype).contiguous() for weight in weights]
         summed = _back_through(ctx.blocks, known, cast, (d_flat, d_ends), ctx.saved_tensors[9:])
         return (*(gradient.to(tensor.dtype) for gradient, tensor in zip(summed, given, strict=True)), None, None)
 
 
-class _Known(NamedTuple):
-    """What is known after all blocks: data and outputs of all cells, h and c at the beginning, c at the end of each block."""
-
-    data: Tensor
-    outputs: Tensor
-    h: Tensor
-    c: Tensor
-    carried: Tensor
-
-
 def _back_through(
-    blocks: tuple[Block, ...], known: _Known, weights: list[Tensor], gradients: tuple[Tensor, Tensor], workspaces: Sequence[Tensor]
+    blocks: tuple[Block, ...], known: Known, weights: list[Tensor], gradients: tuple[Tensor, Tensor], workspaces: Sequence[Tensor]
 ) -> list[Tensor]:
     """Return the gradients to data, h and c at the beginning, and weights, from those to the outputs and to c at each block's end."""
     widths = [block.width for block in blocks]
@@ -179,7 +170,7 @@ def _dense(cells: Tensor, blocks: tuple[Block, ...]) -> list[Tensor]:
     return [part.view(block.time, block.width, -1) for part, block in zip(parts, blocks, strict=True)]
 
 
-def _begun(known: _Known, blocks: tuple[Block, ...]) -> list[tuple[Tensor, Tensor]]:
+def _begun(known: Known, blocks: tuple[Block, ...]) -> list[tuple[Tensor, Tensor]]:
     """Return h and c at the beginning of each block."""
     ended = zip(_dense(known.outputs, blocks), known.carried.split([block.width for block in blocks]), strict=True)
     before = [(known.h, known.c), *((out[-1], c_end) for out, c_end in ended)]
@@ -203,48 +194,3 @@ def _in_torch(data: Tensor, h: Tensor, c: Tensor, *rest: Any) -> list[Tensor]:
         outputs.append(out.flatten(0, 1))
         carried.append(c[0].float())
     return [torch.cat(outputs), torch.cat(carried)]
-
-
-def _c_at_ends(known: _Known, weights: Weights, plan: Plan, ends: np.ndarray) -> Tensor:
-    """Return c of the rows `ends` at their own ends.
-
-    A row starts from the last c known of it, at a block's end or its beginning, and runs through the gates of the steps since.
-    """
-    widths = np.array([block.width for block in plan.blocks])
-    until = np.cumsum([block.time for block in plan.blocks])
-    lengths = plan.sorted_lengths[ends]
-    inside = np.searchsorted(until, lengths, side="right")  # the block in which the row ends, or the next one if it ends with it
-    since = np.concatenate([[0], until])[inside]  # the time at which c is last known
-    offsets = np.concatenate([[0], len(known.c) + np.cumsum(widths) - widths])
-    c = torch.cat([known.c, known.carried]).index_select(0, torch.from_numpy(offsets[inside] + ends))
-    num_steps = lengths - since
-    if not num_steps.any():
-        return c
-    rows = np.repeat(np.arange(len(ends)), num_steps)
-    step = since[rows] + np.arange(len(rows)) - (np.cumsum(num_steps) - num_steps)[rows]
-    places = ends[rows]
-    h_before = known.outputs.index_select(0, torch.from_numpy(plan.starts[np.maximum(step - 1, 0)] + places))
-    is_begin = step == 0
-    if is_begin.any():
-        begun = known.h.index_select(0, torch.from_numpy(places)).to(h_before.dtype)
-        h_before = torch.where(torch.from_numpy(is_begin)[:, None], begun, h_before)
-    data = known.data.index_select(0, torch.from_numpy(plan.starts[step] + places))
-    return _run_through(c, data, h_before, weights, torch.from_numpy(rows))
-
-
-def _run_through(c: Tensor, data: Tensor, h_before: Tensor, weights: Weights, rows: Tensor) -> Tensor:
-    """Return c after steps `[steps, *]` of some rows; `rows` says whose each step is, in order.
-
-    Products of forget gates are differences of running sums of their logarithms: in float64, so that a difference is as good as a product.
-    """
-    units = c.shape[1]
-    w_ih, w_hh, b_ih, b_hh = (weight[: 3 * units].to(h_before.dtype) for weight in weights)  # input, forget and cell gate
-    sums = (functional.linear(data.to(h_before.dtype), w_ih, b_ih) + functional.linear(h_before, w_hh, b_hh)).float()
-    entering = (sums[:, :units].sigmoid() * sums[:, 2 * units :].tanh()).double()
-    forgotten = functional.pad(functional.logsigmoid(sums[:, units : 2 * units]).double().cumsum(0), (0, 0, 1, 0))
-    end = torch.bincount(rows, minlength=len(c)).cumsum(0)
-    at_end = forgotten.index_select(0, end)
-    kept = (at_end.index_select(0, rows) - forgotten[1:]).exp()
-    whole = (at_end - forgotten.index_select(0, functional.pad(end, (1, -1)))).exp()
-    result: Tensor = c.double() * whole + torch.zeros_like(at_end).index_add(0, rows, entering * kept)
-    return result.float()

@@ -54,19 +54,25 @@ def moves_of(index: np.ndarray, run_on: np.ndarray, device: torch.device) -> Mov
     cells = np.flatnonzero(is_own)
     places = np.empty_like(cells)
     places[index[cells]] = cells
-    return Moves(*(torch.from_numpy(part).to(device) for part in (index, places, run_on)))
+    return Moves(*on_device(device, index, places, run_on))
+
+
+def on_device(device: torch.device, *numbers: Shaped[np.ndarray, " _"]) -> list[Tensor]:
+    """Return arrays of one dtype as tensors on a device; a GPU is handed all of them at once and not waited for."""
+    if device.type != "cuda":
+        return [torch.from_numpy(part).to(device) for part in numbers]
+    joined = torch.from_numpy(np.concatenate(numbers)).pin_memory().to(device, non_blocking=True)
+    return list(joined.split([len(part) for part in numbers]))
 
 
 def at_ends(outputs: Tensor, begin: Tensor, plan: Plan, ends: np.ndarray) -> Tensor:
     """Return h of the rows `ends` at their ends: the output of the last step, or for a row without one what it began with."""
     last = plan.last_cells
-    cells = torch.from_numpy(last[np.minimum(ends, len(last) - 1)]).to(outputs.device)
-    found = outputs.index_select(0, cells).to(begin.dtype)
     is_empty = ends >= len(last)
-    if not is_empty.any():
-        return found
-    rows = torch.from_numpy(ends).to(begin.device)
-    return torch.where(torch.from_numpy(is_empty).to(begin.device)[:, None], begin.index_select(0, rows), found)
+    empty = np.flatnonzero(is_empty)
+    cells, places, rows = on_device(outputs.device, last[np.minimum(ends, len(last) - 1)], empty, ends[empty])
+    found = outputs.index_select(0, cells).to(begin.dtype)
+    return found.index_copy(0, places, begin.index_select(0, rows)) if len(empty) else found
 
 
 def permuted(cells: Shaped[Tensor, "cells *rest"], permutation: Int[Tensor, " cells"]) -> Shaped[Tensor, "cells *rest"]:

@@ -1,7 +1,7 @@
 """How are nn.RNN, nn.LSTM and nn.GRU run over rows of unequal lengths?
 
 Each layer and direction runs alone over the plan's cells (`_layer`), the backward one on rows reversed each at its own end. A module
-with hooks or a forward of its own is called itself, and so is any on CUDA, where cuDNN takes the packed layout.
+with hooks or a forward of its own is called itself, and so is one that cuDNN had best run whole: over rows of one length, or packed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from statewise.engine._chain import chain, split_rows
 from statewise.engine._layer import Layer, Leaves, is_more_than_its_weights
-from statewise.engine._moves import permuted
+from statewise.engine._moves import on_device, permuted
 from statewise.engine._plan import Plan
 from statewise.engine._torch_checks import check_values, checked_state
 from statewise.state import join, map_tensors, select
@@ -73,6 +73,7 @@ class TorchKernel:
 
     def _dense(self, dense: Tensor, state: State) -> tuple[Tensor, State]:
         """Call the module itself."""
+        state = map_tensors(Tensor.contiguous, state)  # cuDNN refuses another
         if not self.module.batch_first:
             outputs, final = self.module(dense, state)
             return outputs, final
@@ -81,27 +82,26 @@ class TorchKernel:
 
     def plan(self, lengths: np.ndarray, values: Tensor) -> Plan:
         """Return where time is cut: by cost where blocks may waste cells, else wherever a row ends."""
-        if self._must_be_called or self._first.is_packed:
+        if self._must_be_called or self._is_packed:
             return Plan(lengths)
         return self._first.plan(lengths, values)
 
     def ragged(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run a plan over its cells."""
-        is_packed = self._first.is_packed
-        if not (self._must_be_called or is_packed):
-            return self._layers(data, state, plan, ends)
-        if is_packed or self.module.bidirectional:
-            outputs, final = self._packed(data, state, plan)
-        elif plan.is_whole:
-            block = plan.blocks[0]
-            outputs, final = self._dense(data.view(block.time, block.width, *data.shape[1:]), state)
+        if plan.is_whole and self._runs_whole:
+            outputs, final = self._dense(data.view(len(plan.widths), -1, *data.shape[1:]), state)
             outputs = outputs.flatten(0, 1)
+        elif not (self._must_be_called or self._is_packed):
+            return self._layers(data, state, plan, ends)
+        elif self._is_packed or self.module.bidirectional:
+            outputs, final = self._packed(data, state, plan)
         else:
             outputs, final = chain(self._dense, data, state, 1, plan)
+        if ends is None:
+            return outputs, None
         # Under autocast torch hands out a state of less precision; what is carried keeps its own.
-        return outputs, None if ends is None else map_tensors(
-            lambda leaf, begun: leaf.to(begun.dtype), select(final, torch.from_numpy(ends)), state
-        )
+        ended = select(final, on_device(data.device, ends)[0])
+        return outputs, map_tensors(lambda leaf, begun: leaf.to(begun.dtype), ended, state)
 
     def no_outputs(self, values: Tensor) -> Tensor:
         """Return `[0, out]`."""
@@ -113,16 +113,32 @@ class TorchKernel:
         """Whether a call of the module is more than its weights: it has hooks, or a forward of its own."""
         return is_more_than_its_weights(self.module)
 
+    @cached_property
+    def _is_packed(self) -> bool:
+        """Whether the module itself is called on torch's packed layout."""
+        return self._first.is_packed(is_called=self._must_be_called)
+
+    @property
+    def _runs_whole(self) -> bool:
+        """Whether rows of one length go through one call of the module.
+
+        Dropout is drawn between layers, of which a single one needs no such call: cuDNN's own is of a generator that no checkpoint holds.
+        """
+        if self._must_be_called:
+            return self._is_packed or not self.module.bidirectional
+        is_dropping = self.module.training and self.module.dropout > 0 and self.module.num_layers > 1
+        return self._is_packed or (self._first.way == "dense" and len(self._weights) > 1 and not is_dropping)
+
     def _packed(self, data: Tensor, state: State, plan: Plan) -> tuple[Tensor, State]:
         """Call the module on torch's own packed layout, which is the packed order of the plan."""
         running, empty = split_rows(state, plan.blocks[0].width, 1)
-        outputs, final = self.module(PackedSequence(data, torch.from_numpy(plan.widths)), running)
+        outputs, final = self.module(PackedSequence(data, torch.from_numpy(plan.widths)), map_tensors(Tensor.contiguous, running))
         return outputs.data, join([final, empty], 1)
 
     def _layers(self, data: Tensor, state: State, plan: Plan, ends: np.ndarray | None) -> tuple[Tensor, State]:
         """Run layer after layer, each in its directions, with dropout between layers as torch has it."""
         leaves = state if isinstance(state, tuple) else (state,)
-        reversal = torch.from_numpy(plan.reversal).to(data.device) if self.module.bidirectional else None
+        reversal = on_device(data.device, plan.reversal)[0] if self.module.bidirectional else None
         finals: list[tuple[Tensor, ...]] = []
         for number in range(self.module.num_layers):
             if number:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import Any, overload
 
-import torch
 from jaxtyping import Bool, Shaped
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from statewise.engine._again import without_onednn
 from statewise.engine._cell_kernel import TorchCell
 from statewise.engine._checks import check_dense, check_flags
 from statewise.engine._kernels import Kernel, kernel_for
-from statewise.engine._moves import moves_of
+from statewise.engine._moves import moves_of, on_device
 from statewise.engine._recurrent import Recurrent
 from statewise.engine._segments import Segments, of_lanes, of_sequences
 from statewise.engine._torch_kernel import TorchRNN
@@ -105,8 +104,8 @@ def _begin(kernel: Kernel, values: Tensor, segments: Segments, state: State) -> 
     if not segments.is_new.any():
         return given
     axes = kernel.axes(values)
-    own = given if segments.is_one_a_row else select(given, torch.from_numpy(segments.row), axes)
-    return reset(own, torch.from_numpy(segments.is_new), kernel.initial_state(len(segments.row), values), axes)
+    own = given if segments.is_one_a_row else select(given, on_device(values.device, segments.row)[0], axes)
+    return reset(own, on_device(values.device, segments.is_new)[0], kernel.initial_state(len(segments.row), values), axes)
 
 
 def _run(kernel: Kernel, values: Tensor, segments: Segments, begin: State, *, is_alike: bool, return_state: bool) -> tuple[Tensor, State]:
@@ -115,7 +114,7 @@ def _run(kernel: Kernel, values: Tensor, segments: Segments, begin: State, *, is
     if not plan.blocks:
         return kernel.no_outputs(values), map_tensors(Tensor.clone, begin) if return_state else None
     if not (is_alike or plan.is_sorted):
-        begin = select(begin, torch.from_numpy(plan.order), kernel.axes(values))
+        begin = select(begin, on_device(values.device, plan.order)[0], kernel.axes(values))
     ends = plan.inverse[segments.last] if return_state else None
     if plan.is_whole and segments.stride == len(segments.row):  # lanes that no reset cuts lie in cell order already
         return kernel.ragged(values, begin, plan, ends)
