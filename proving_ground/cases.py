@@ -96,6 +96,35 @@ class Defect:
     seen_in: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wild:
+    """A mistake of a public project, made again from its description.
+
+    Args:
+        name: the kind of module.
+        case: the row of the catalogue of mistakes, such as `"H1"`.
+        seen_in: the public case, as `owner/repository#number`.
+        says: the mistake in a sentence.
+        broken: returns the module with the mistake, with fresh weights from torch's generator.
+        mended: returns the same module without.
+        contract: what its author would sign, and the mistake breaks.
+        codes: of the checks that name it, the exact one first.
+        reads: what a step is.
+        call: the line of its user, where a contract cannot say how it is called.
+    """
+
+    name: str
+    case: str
+    seen_in: str
+    says: str
+    broken: Build
+    mended: Build
+    contract: Contract
+    codes: tuple[str, ...]
+    reads: Reads = "numbers"
+    call: Callable[[Any, Any], Any] | None = None
+
+
 def all_defects() -> tuple[Defect, ...]:
     """Return every defect, by file name."""
     from proving_ground import defects  # the cases import this file
@@ -108,6 +137,13 @@ def all_correct() -> tuple[Correct, ...]:
     from proving_ground import correct  # the cases import this file
 
     return tuple(case for module in _files(correct) for case in module.CORRECT)
+
+
+def all_wild() -> tuple[Wild, ...]:
+    """Return every mistake of a public project, by file name."""
+    from proving_ground import wild  # the cases import this file
+
+    return tuple(case for module in _files(wild) for case in module.WILD)
 
 
 def _files(package: ModuleType) -> list[ModuleType]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from proving_ground.cases import Correct, Defect, Sizes, Variant
-from statewise.auditing import audit
+from proving_ground.cases import Correct, Defect, Sizes, Variant, Wild
+from statewise.auditing import all_checks, audit
+from statewise.auditing._build import subject_of
 from statewise.errors import StatewiseError
 from statewise.sequences import Ragged, Sequences
 
@@ -18,13 +19,27 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from statewise.auditing import Audit
+    from statewise.auditing import Audit, Outcome
 
 _SEQUENCES, _LONGEST = 12, 40
 
 
-def audited(case: Correct | Variant, build: Callable[[Sizes], nn.Module], draw: int) -> Audit:
+def audited(case: Correct | Variant | Wild, build: Callable[[Sizes], nn.Module], draw: int) -> Audit:
     """Return the audit of a case: hidden 4 to 32, sequences of 1 to 40 steps, weights and data from the number of the draw."""
+    module, data = _drawn(case, build, draw)
+    return audit(module, data, contract=case.contract, call=case.call, seed=draw)
+
+
+def permitted(case: Wild, build: Callable[[Sizes], nn.Module], draw: int) -> tuple[Outcome, ...]:
+    """Return the outcomes of the checks for which the interface of a module has what they need: a state, lengths, a reset, and so on."""
+    module, data = _drawn(case, build, draw)
+    subject = subject_of(module, data, contract=case.contract, call=case.call, seed=draw)
+    needs = {check.code: [need for need in check.needs if need != "repeatable"] for check in all_checks()}
+    outcomes = audited(case, build, draw).outcomes
+    return tuple(each for each in outcomes if all(subject.lacks(need) is None for need in needs[each.code]))
+
+
+def _drawn(case: Correct | Variant | Wild, build: Callable[[Sizes], nn.Module], draw: int) -> tuple[nn.Module, Sequences]:
     sizes = Sizes(inputs=1 + draw % 4, hidden=(4, 8, 16, 32)[draw % 4], outputs=2 + draw % 3)
     source = torch.Generator().manual_seed(1000 + draw)
     lengths = torch.randint(1, _LONGEST + 1, (_SEQUENCES,), generator=source)
@@ -32,7 +47,7 @@ def audited(case: Correct | Variant, build: Callable[[Sizes], nn.Module], draw: 
     tokens = torch.randint(1, sizes.vocabulary, (steps,), generator=source)
     x = torch.randn(steps, sizes.inputs, generator=source) if case.reads == "numbers" else tokens
     torch.manual_seed(draw)
-    return audit(build(sizes), Sequences(inputs=Ragged(x, lengths)), contract=case.contract, call=case.call, seed=draw)
+    return build(sizes), Sequences(inputs=Ragged(x, lengths))
 
 
 @dataclass(kw_only=True)
@@ -80,3 +95,53 @@ def tally_correct(case: Correct, draws: int) -> Tally:
         found.accused.update(each.code for each in outcome.findings)
         found.others.update(f"{each.code} error" for each in outcome.outcomes if each.status == "error")
     return found
+
+
+@dataclass(kw_only=True)
+class WildTally:
+    """What came out over the draws of a mistake of a public project.
+
+    Attributes:
+        name: of the case.
+        draws: how many.
+        found: draws in which a check that may name it does, as a cause.
+        exact: draws in which the exact one does.
+        codes: all findings, by code.
+        accused: findings on the mended module, by code.
+        passed: checks that passed on the mended module.
+        permitted: checks that its interface permits.
+        others: how the rest of these ended, with the reason.
+    """
+
+    name: str
+    draws: int
+    found: int = 0
+    exact: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    accused: Counter[str] = field(default_factory=Counter)
+    passed: int = 0
+    permitted: int = 0
+    others: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def share(self) -> float:
+        """How many of the permitted checks passed."""
+        return self.passed / self.permitted
+
+
+def tally_wild(case: Wild, draws: int) -> WildTally:
+    """Audit a mistake of a public project, and the module as it is mended."""
+    tally = WildTally(name=case.name, draws=draws)
+    for draw in range(draws):
+        codes = [each.code for each in audited(case, case.broken, draw).findings]
+        tally.codes.update(codes)
+        tally.found += any(code in case.codes for code in codes)
+        tally.exact += case.codes[0] in codes
+        for each in permitted(case, case.mended, draw):
+            tally.permitted += 1
+            tally.passed += each.status == "pass"
+            if each.is_finding:
+                tally.accused[each.code] += 1
+            elif each.status != "pass":
+                tally.others[f"{each.code} {each.status}: {each.evidence}"] += 1
+    return tally
