@@ -10,7 +10,6 @@ import torch
 
 from proving_ground.cases import Correct, Defect, Sizes, Variant, Wild
 from statewise.auditing import all_checks, audit
-from statewise.auditing._build import subject_of
 from statewise.errors import StatewiseError
 from statewise.sequences import Ragged, Sequences
 
@@ -33,7 +32,7 @@ def audited(case: Correct | Variant | Wild, build: Callable[[Sizes], nn.Module],
 def permitted(case: Wild, build: Callable[[Sizes], nn.Module], draw: int) -> tuple[Outcome, ...]:
     """Return the outcomes of the checks for which the interface of a module has what they need: a state, lengths, a reset, and so on."""
     module, data = _drawn(case, build, draw)
-    subject = subject_of(module, data, contract=case.contract, call=case.call, seed=draw)
+    subject = subjects_of(module, data, contract=case.contract, call=case.call, seed=draw)[0]
     needs = {check.code: [need for need in check.needs if need != "repeatable"] for check in all_checks()}
     outcomes = audited(case, build, draw).outcomes
     return tuple(each for each in outcomes if all(subject.lacks(need) is None for need in needs[each.code]))

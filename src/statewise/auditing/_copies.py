@@ -47,6 +47,10 @@ class Original:
         self._kept: dict[torch.dtype | None, nn.Module] = {None: kept}
         self.num_calls = 0
 
+    def parts(self) -> list[nn.Module]:
+        """Return every part of the module, to look at and not to call."""
+        return list(self._kept[None].modules())
+
     def fresh(self, dtype: torch.dtype | None = None) -> nn.Module:
         """Return a copy on the CPU and in eval mode, its floating point weights in `dtype`."""
         if dtype not in self._kept:
@@ -89,7 +93,7 @@ def _deep(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
 
 
 @cache
-def _is_plain(kind: type[nn.Module]) -> bool:
+def _is_plain(kind: type[Any]) -> bool:
     """Whether modules of a kind are copied as torch's own are, by what they hold."""
     special = ("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
     own = [each for each in kind.__mro__ if each not in {object, nn.Module, nn.RNNBase}]

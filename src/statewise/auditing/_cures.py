@@ -46,6 +46,11 @@ def axes_exchanged(subject: Subject) -> Subject | None:
     return replace(subject, contract=turned, door=replace(subject.door, contract=turned))
 
 
+def outputs_turned(subject: Subject) -> Subject:
+    """Exchange the first two axes of what comes back."""
+    return replace(subject, turned=not subject.turned)
+
+
 def state_copied(subject: Subject) -> Subject | None:
     """Give a copy of each state, and take a copy of what comes back."""
 

@@ -33,20 +33,35 @@ def gradient_by_step(subject: Subject, probe: Probe) -> Tensor | None:
     else:
         with watching_embeddings(seen):
             outputs = subject.ask(probe, module, gradient=True).outputs
+        if len(made) == probe.time and len(made) > 1:  # a lookup a step
+            return _of_lookups(subject, outputs, made)
         if len(made) != 1:  # what a step is made of is not seen, or only a part of it
             return None
         given = made[0]
-    last = outputs[:, -1] if subject.contract.each == "step" else outputs
-    if not last.requires_grad:
-        return None
-    try:
-        gradient: Tensor | None = torch.autograd.grad(weighed(last), given, allow_unused=True)[0]
-    except RuntimeError as problem:
-        raise NoBackward(problem) from problem
-    if not isinstance(gradient, Tensor):
+    gradient = _gradients(subject, outputs, [given])[0]
+    if gradient is None:
         return None
     time = next((axis for axis in (1, 0) if gradient.shape[axis] == probe.time), None)
     if time is None:
         return None
     sizes: Tensor = gradient.transpose(0, time).flatten(1).norm(dim=1)
     return sizes.detach()
+
+
+def _of_lookups(subject: Subject, outputs: Tensor, made: list[Tensor]) -> Tensor | None:
+    """Return the size of the gradient to what was looked up at each step."""
+    gradients = _gradients(subject, outputs, made)
+    if all(each is None for each in gradients):
+        return None
+    return torch.stack([outputs.new_zeros(()) if each is None else each.norm().detach() for each in gradients])
+
+
+def _gradients(subject: Subject, outputs: Tensor, given: list[Tensor]) -> list[Tensor | None]:
+    """Return the gradients of the last answers; None where there is none."""
+    last = outputs[:, -1] if subject.contract.each == "step" else outputs
+    if not last.requires_grad:
+        return [None] * len(given)
+    try:
+        return list(torch.autograd.grad(weighed(last), given, allow_unused=True))
+    except RuntimeError as problem:
+        raise NoBackward(problem) from problem

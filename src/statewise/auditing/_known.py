@@ -33,8 +33,9 @@ def known_door(module: nn.Module, declared: Contract, call: Call | None, names: 
     """
     if call is not None:
         return Door(contract=declared, call=call)
-    if isinstance(module, ReadsSequences) and declared.takes is None:
-        promised = module.contract()
+    reader: Any = module
+    if isinstance(reader, ReadsSequences) and declared.takes is None:
+        promised = reader.contract()
         if isinstance(module, Model) and module.config.num_known:  # what is known beforehand is no future
             promised = msgspec.structs.replace(promised, causal=False)
         return Door(contract=_over(promised, declared), call=partial(_as_sequences, names=names))

@@ -56,7 +56,8 @@ class Material:
         place = place.repeat(-(-time // len(place)))
         begins = torch.randint(len(place) - time + 1, (GROUPS * rows,), generator=source)
         codes = _apart(torch.stack([place[each : each + time] for each in begins.tolist()]), len(there), rows)
-        return there[codes].reshape(GROUPS * rows, time, *pool.shape[1:])
+        cut: Tensor = there[codes].reshape(GROUPS * rows, time, *pool.shape[1:])
+        return cut
 
     def statics(self, rows: int, seed: int) -> Tensor | None:
         """Return `[groups * rows, static]`, drawn from those of the data."""
@@ -118,7 +119,7 @@ def _of_data(module: nn.Module, data: Sequences, says: str, seed: int) -> Materi
         layout=layout,
         codes=codes_of(parts["x"] if layout is None else None),
         static=None if data.static is None else data.static.detach().cpu(),
-        names=dict(data.categories),
+        names={name: tuple(labels) for name, labels in data.categories.items()},
         says=f"pieces of {says}" + ("" if enough else ", and numbers drawn like them, since there are few different steps"),
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from statewise.auditing._copies import Original, own_numbers
@@ -21,8 +21,6 @@ from statewise.state import Axes, find_axes, leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from torch import nn
 
     from statewise.auditing._probe import Probe
     from statewise.contracts import Contract, Door
@@ -58,6 +56,10 @@ class Failed(Exception):  # noqa: N818  # it is told, not raised to a user
         super().__init__(f"{type(problem).__name__}: {first}")
 
 
+class WrongShape(Failed):
+    """The outputs are not laid out as the contract says."""
+
+
 class NoBackward(Failed):
     """The backward pass raised, so that nothing is known of gradients; torch itself tells whoever trains."""
 
@@ -85,6 +87,7 @@ class Subject:
         sure: how each field of the contract came about.
         says: what the probes are made of.
         way: how a question is put where a defect is mended from outside (`_cures`); None puts it as it is.
+        turned: whether the first two axes of outputs are exchanged before anything else, likewise.
     """
 
     name: str
@@ -101,6 +104,7 @@ class Subject:
     sure: dict[str, str] = field(default_factory=dict)
     says: str = ""
     way: Way | None = None
+    turned: bool = False
 
     @cached_property
     def dtype(self) -> torch.dtype:
@@ -157,7 +161,7 @@ class Subject:
             with own_numbers(seed, dtype), torch.set_grad_enabled(gradient):
                 output, state = door.ask(module, probe.batch(dtype))
                 outputs, shape = self._laid_out(output, probe)
-        except StatewiseError:
+        except (StatewiseError, Failed):
             raise
         except Exception as problem:  # whatever a stranger's forward raises
             raise Failed(problem) from problem
@@ -169,7 +173,11 @@ class Subject:
             padded = pad_packed_sequence(output, batch_first=True, total_length=probe.time)[0]
             return padded, tuple(padded.shape)
         shape = tuple(output.shape)
+        if self.turned and output.ndim > 1:
+            output = output.transpose(0, 1)
         if self.contract.each == "sequence":
+            if not shape or output.shape[0] != probe.num_rows:
+                raise WrongShape(ValueError(f"outputs of shape {shape} for {probe.num_rows} sequences, one output a sequence wanted"))
             return (output.unsqueeze(-1) if output.ndim == 1 else output), shape
         if self.door.call is None and self.contract.batch_first is False:
             output = output.transpose(0, 1)
@@ -178,7 +186,7 @@ class Subject:
         if missing > 0 and output.ndim == 3:  # of a batch whose longest row is shorter than its padding
             output = torch.nn.functional.pad(output, (0, 0, 0, missing))
         if tuple(output.shape[:2]) != (probe.num_rows, probe.time):
-            raise ValueError(f"outputs of shape {shape} for {probe.num_rows} sequences of {probe.time} steps")
+            raise WrongShape(ValueError(f"outputs of shape {shape} for {probe.num_rows} sequences of {probe.time} steps"))
         return output, shape
 
     def real(self, answer: Answer, probe: Probe) -> Tensor:
@@ -206,7 +214,21 @@ class Subject:
     @cached_property
     def _looks_back(self) -> bool:
         """Whether a part of the module reads backwards, as far as torch's layers tell."""
-        return any(getattr(part, "bidirectional", False) is True for part in self.fresh().modules())
+        return any(getattr(part, "bidirectional", False) is True for part in self.original.parts())
+
+    @property
+    def _carries_state(self) -> bool:
+        return bool(self.contract.stateful) or (self.door.takes_state and bool(self.contract.returns_state))
+
+    @property
+    def _is_told_of_padding(self) -> bool:
+        """Whether the module can know what is padding: from lengths, a mask, or a code that no real step has."""
+        codes = self.codes.tolist()
+        by_code = not self.probe.holds_numbers and bool(codes) and 0 not in codes and self.sure.get("padding") == "declared"
+        return self.door.sees_lengths or by_code
+
+    def _has(self, *kinds: type[nn.Module]) -> bool:
+        return any(isinstance(part, kinds) for part in self.original.parts())
 
     def steps_are_apart(self) -> bool:
         """Whether no step changes a later output of its own row, as far as outputs by step tell."""
@@ -237,6 +259,12 @@ class Subject:
             "order_may_matter": None if self.contract.order_matters is not False else "the contract says order_matters=False",
             "order_matters": None if self.contract.order_matters else "the contract does not say order_matters=True",
             "stateful": None if self.contract.stateful else "the contract does not say stateful=True",
+            "stateless": None if not self.contract.stateful else "the contract says stateful=True: a call goes on from the last",
+            "state": None if self._carries_state else "no state goes in and comes out, and the contract does not say stateful=True",
+            "padding_told": None if self._is_told_of_padding else "the module is told neither lengths nor mask",
+            "codes": "the module reads numbers, not codes" if self.probe.holds_numbers else None,
+            "layers": None if self._has(nn.RNNBase) else "the module has no recurrent layer of torch's",
+            "layers_or_cells": None if self._has(nn.RNNBase, nn.RNNCellBase) else "the module has no recurrent layer or cell of torch's",
             "plain_call": None if self.door.call is None and "state" not in takes else "a module is traced on tensors alone",
             "one_way": None if self.contract.causal is not False and not self._looks_back else "the module reads both directions",
             "numbers": None if self.probe.holds_numbers else "the module reads codes, not numbers",

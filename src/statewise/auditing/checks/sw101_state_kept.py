@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW101", "state-kept-between-calls", needs=("repeatable",), after=("SW603", "SW607"), cure=begun_anew)
+@check("SW101", "state-kept-between-calls", needs=("repeatable", "stateless"), after=("SW603", "SW607"), cure=begun_anew)
 def state_kept_between_calls(subject: Subject) -> Found:
     """What a module says about some sequences does not depend on what it was asked before.
 
@@ -27,8 +27,6 @@ def state_kept_between_calls(subject: Subject) -> Found:
     Seen in:
         soumith/cudnn.torch#348, isaac-sim/IsaacLab#3837
     """
-    if subject.contract.stateful:
-        return Found(status="not_applicable", evidence="the contract says stateful=True: a call goes on where the one before stopped")
     alone = subject.real(subject.ask(subject.probe), subject.probe)
     used = subject.fresh()
     other = subject.real(subject.ask(subject.donor, used), subject.donor)

@@ -9,6 +9,7 @@ from statewise.auditing._findings import bad
 from statewise.auditing._subject import Failed
 
 if TYPE_CHECKING:
+    from statewise.auditing._probe import Probe
     from statewise.auditing._subject import Subject
 
 
@@ -27,9 +28,11 @@ def batch_size_bound(subject: Subject) -> Found:
         fastai/fastbook#469
     """
     sizes = (4, 2, 3, 5)
+    if not any(_is_answered(subject, size) for size in sizes):
+        return Found(status="not_applicable", evidence="no batch is answered, of whatever size")
     used = subject.fresh()
     for size in sizes:
-        probe = subject.probe.rows([row % subject.probe.num_rows for row in range(size)])
+        probe = _of_size(subject, size)
         try:
             subject.ask(probe)
         except Failed as problem:
@@ -40,3 +43,15 @@ def batch_size_bound(subject: Subject) -> Found:
         except Failed as problem:
             return bad(subject, f"a batch of {size} sequences after one of another size fails: {problem}", where=f"{size} sequences")
     return Found(status="pass", evidence=f"batches of {', '.join(map(str, sizes))} sequences")
+
+
+def _of_size(subject: Subject, size: int) -> Probe:
+    return subject.probe.rows([row % subject.probe.num_rows for row in range(size)])
+
+
+def _is_answered(subject: Subject, size: int) -> bool:
+    try:
+        subject.ask(_of_size(subject, size))
+    except Failed:
+        return False
+    return True

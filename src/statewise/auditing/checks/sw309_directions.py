@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW309", "direction-not-read", needs=("repeatable",), after=("SW505", "SW504", "SW501"))
+@check("SW309", "direction-not-read", needs=("repeatable", "layers"), after=("SW505", "SW504", "SW501"))
 def direction_not_read(subject: Subject) -> Found:
     """What is read out of a recurrent layer has seen the whole sequence, in both directions where there are two.
 
@@ -31,19 +31,16 @@ def direction_not_read(subject: Subject) -> Found:
         yunjey/pytorch-tutorial#174, prabhuomkar/pytorch-cpp#13, pytorch/pytorch#74291
     """
     module, gradients = _gradients(subject)
-    silent, num_layers = [], 0
+    silent = []
     for name, part in module.named_modules():
         if not isinstance(part, nn.RNNBase):
             continue
-        num_layers += 1
         prefix, top = f"{name}." if name else "", part.num_layers - 1
         for suffix in ("", "_reverse") if part.bidirectional else ("",):
             recurrent, read = (gradients.get(f"{prefix}weight_{kind}_l{top}{suffix}", 0.0) for kind in ("hh", "ih"))
             other = gradients.get(f"{prefix}weight_hh_l{top}{'' if suffix else '_reverse'}", 0.0)
             if recurrent == 0.0 and (read > 0.0 or other > 0.0):
                 silent.append(f"{prefix}weight_hh_l{top}{suffix}")
-    if not num_layers:
-        return Found(status="not_applicable", evidence="the module has no recurrent layer of torch's")
     if silent:
         return bad(subject, f"no gradient reaches {', '.join(silent)}: what is read there has seen one step at most", where=silent[0])
     return Found(status="pass", evidence="the recurrent weights of every direction get a gradient")

@@ -76,7 +76,7 @@ def _with_weights_shuffled(number: int, ask: Callable[[nn.Module, Probe], Answer
     return ask(module, probe)
 
 
-@check("SW504", "units-saturated", needs=("repeatable",), after=("SW505",))
+@check("SW504", "units-saturated", needs=("repeatable", "layers_or_cells"), after=("SW505",))
 def units_saturated(subject: Subject) -> Found:
     """The gates of recurrent layers are not driven to their limits by the inputs.
 

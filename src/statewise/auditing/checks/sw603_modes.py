@@ -87,7 +87,7 @@ def weights_changed(subject: Subject) -> Found:
     return bad(subject, f"a call in eval mode changed {', '.join(changed)}", where=", ".join(changed))
 
 
-@check("SW113", "state-saved-with-weights")
+@check("SW113", "state-saved-with-weights", needs=("stateful",))
 def state_saved_with_weights(subject: Subject) -> Found:
     """The state that a module keeps is not among what is saved.
 
@@ -98,8 +98,6 @@ def state_saved_with_weights(subject: Subject) -> Found:
     Mend:
         register_buffer(..., persistent=False), or better a state that goes in and comes out.
     """
-    if not subject.contract.stateful:
-        return Found(status="not_applicable", evidence="the contract does not say stateful=True")
     changed = _changed(subject)
     if changed:
         return bad(subject, f"a call changed {', '.join(changed)} of the state_dict", where=", ".join(changed))

@@ -22,8 +22,8 @@ def answers_not_finite(subject: Subject) -> Found:
     """Finite inputs of ordinary size give finite outputs.
 
     How:
-        The probe is asked as it is, with one step of zeros in each sequence, with sequences of one constant step, and laid end to end; all
-        in float32.
+        The probe is asked padded, as it is, with one step of zeros in each sequence, with sequences of one constant step, and laid end to
+        end; all in float32.
     Why:
         One NaN in a batch makes the loss, and after one update every weight, NaN.
     Mend:
@@ -40,12 +40,11 @@ def answers_not_finite(subject: Subject) -> Found:
         zeros[:, 1] = 0.0
         tried["with a step of zeros"] = zeros
         tried["of zeros"] = torch.zeros_like(whole.x)
-    for name, x in tried.items():
-        lengths = torch.full((whole.num_rows,), x.shape[1])
-        probe = replace(whole, x=x, lengths=lengths)
+    probes = {name: replace(whole, x=x, lengths=torch.full((whole.num_rows,), x.shape[1])) for name, x in tried.items()}
+    for name, probe in {**probes, "padded": subject.probe}.items():
         module = subject.original.fresh(torch.float32)
         subject.door.reset(module)
-        outputs = subject.call(module, probe, torch.float32, seed=subject.seed).outputs
+        outputs = subject.real(subject.call(module, probe, torch.float32, seed=subject.seed), probe)
         if not bool(outputs.isfinite().all()):
             share = float((~outputs.isfinite()).double().mean())
             return bad(subject, f"the probe {name} gives NaN or infinity in {share:.0%} of the outputs", value=share, where=name)
