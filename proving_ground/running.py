@@ -10,6 +10,7 @@ import torch
 
 from proving_ground.cases import Correct, Defect, Sizes, Variant, Wild
 from statewise.auditing import all_checks, audit
+from statewise.auditing._build import subjects_of
 from statewise.errors import StatewiseError
 from statewise.sequences import Ragged, Sequences
 

@@ -401,7 +401,7 @@ WILD: tuple[Wild, ...] = (
         broken=partial(VaryingVideos, broken=True),
         mended=partial(VaryingVideos, broken=False),
         contract=SEQUENCE(task="classify"),
-        codes=("SW303", "SW302", "SW201"),
+        codes=("SW305", "SW303", "SW302", "SW201"),
     ),
     Wild(
         name="comments without lengths, last place",
@@ -453,7 +453,7 @@ WILD: tuple[Wild, ...] = (
         broken=partial(SentenceVector, pool="mean", broken=True),
         mended=partial(SentenceVector, pool="mean", broken=False),
         contract=SENTENCES,
-        codes=("SW201", "SW204"),
+        codes=("SW305", "SW201", "SW204"),
         reads="tokens",
     ),
     Wild(
@@ -540,7 +540,7 @@ WILD: tuple[Wild, ...] = (
         broken=partial(PooledTransformer, broken=True),
         mended=partial(PooledTransformer, broken=False),
         contract=MASKED(task="classify", mask="padding", causal=False, order_matters=False),
-        codes=("SW301", "SW302"),
+        codes=("SW605", "SW301", "SW302"),
     ),
     Wild(
         name="bag of words, padding's vector overwritten",

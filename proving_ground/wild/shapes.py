@@ -459,7 +459,7 @@ WILD: tuple[Wild, ...] = (
         broken=partial(ConvLstm, broken=True),
         mended=partial(ConvLstm, broken=False),
         contract=STEPS(batch_first=False, output="values"),
-        codes=("SW202",),
+        codes=("SW205", "SW202"),
     ),
     Wild(
         name="LSTM with its own zeros, time first",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +82,7 @@ _CONTAINERS = (OrderedDict, dict, list, set)
 
 def _deep(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
     """Return `copy.deepcopy(module, memo)`, in a third of the time: most of what a module holds are empty dicts of hooks."""
-    plain = [part for part in module.modules() if _is_plain(type(part))]
+    plain = [part for part in module.modules() if _is_plain(cast("Any", type(part)))]
     for part in plain:
         memo[id(part)] = type(part).__new__(type(part))
     for part in plain:
@@ -93,7 +93,7 @@ def _deep(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
 
 
 @cache
-def _is_plain(kind: type[Any]) -> bool:
+def _is_plain(kind: Any) -> bool:
     """Whether modules of a kind are copied as torch's own are, by what they hold."""
     special = ("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
     own = [each for each in kind.__mro__ if each not in {object, nn.Module, nn.RNNBase}]

@@ -40,8 +40,8 @@ def without_padding(subject: Subject) -> Subject | None:
 def axes_exchanged(subject: Subject) -> Subject | None:
     """Give time where the contract says batch, and batch where it says time."""
     contract = subject.contract
-    if subject.door.call is not None or contract.batch_first is None:
-        return None
+    if subject.door.call is not None or contract.batch_first is None or contract.each == "sequence":
+        return None  # of what is read out at the end of the wrong axis nothing is left
     turned = msgspec.structs.replace(contract, batch_first=not contract.batch_first)
     return replace(subject, contract=turned, door=replace(subject.door, contract=turned))
 

@@ -222,10 +222,10 @@ class Subject:
 
     @property
     def _is_told_of_padding(self) -> bool:
-        """Whether the module can know what is padding: from lengths, a mask, or a code that no real step has."""
-        codes = self.codes.tolist()
-        by_code = not self.probe.holds_numbers and bool(codes) and 0 not in codes and self.sure.get("padding") == "declared"
-        return self.door.sees_lengths or by_code
+        """Whether the module can know what is padding: from lengths, a mask, or the code 0 that its embedding takes for it."""
+        tables = (part for part in self.original.parts() if isinstance(part, nn.Embedding))
+        by_code = self.sure.get("padding") == "declared" and 0 not in self.codes.tolist() and any(each.padding_idx == 0 for each in tables)
+        return self.door.sees_lengths or (by_code and not self.probe.holds_numbers)
 
     def _has(self, *kinds: type[nn.Module]) -> bool:
         return any(isinstance(part, kinds) for part in self.original.parts())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from statewise.auditing._check import Found, check
 from statewise.auditing._copies import own_numbers
 from statewise.auditing._findings import bad, must_matter
@@ -48,7 +50,8 @@ def gradient_cut_between_steps(subject: Subject) -> Found:
     """Where an earlier step changes a later answer, the gradient reaches it.
 
     How:
-        The first step of sequences of one length is replaced: the last answers change. Their gradient to that step must not be zero.
+        The first step of sequences of one length is replaced: the last answers change. Their gradient to that step must not be zero
+        both before and after.
     Why:
         Nothing is learned over more than one step, though the module remembers: the loss falls a little, and stops.
     Mend:
@@ -61,7 +64,9 @@ def gradient_cut_between_steps(subject: Subject) -> Found:
     x = whole.x.clone()
     x[:, 0] = subject.other_whole.x[:, 0]
     control = gap(_last(subject, subject.ask(whole.with_x(x)).outputs), before)
-    sizes = gradient_by_step(subject, whole)
+    found = [sizes for probe in (whole, whole.with_x(x)) if (sizes := gradient_by_step(subject, probe)) is not None]
+    # A unit that is shut, or passed over by a maximum, on one side of the change is open on the other.
+    sizes = torch.stack(found).amax(0) if found else None
     if not whole.holds_numbers and (sizes is None or whole.layout is not None):
         return Found(status="not_applicable", evidence="what each code is made into is not seen")
     # A code may be read a step later than it stands: of codes any earlier step will do.

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW114", "batch-size-bound")
+_USUAL = (1, 8, 16, 32, 64, 10, 20, 50, 100, 128, 256)
+"""Sizes that a module may be bound to."""
+
+
+@check("SW114", "batch-size-bound", after=("SW205",))
 def batch_size_bound(subject: Subject) -> Found:
     """Batches of any size are answered, one after another too.
 
@@ -29,7 +33,10 @@ def batch_size_bound(subject: Subject) -> Found:
     """
     sizes = (4, 2, 3, 5)
     if not any(_is_answered(subject, size) for size in sizes):
-        return Found(status="not_applicable", evidence="no batch is answered, of whatever size")
+        only = next((size for size in _USUAL if _is_answered(subject, size)), None)
+        if only is None:
+            return Found(status="not_applicable", evidence="no batch is answered, of whatever size")
+        return bad(subject, f"a batch of {only} sequences is answered, and none of 2, 3, 4 or 5", where=f"{only} sequences alone")
     used = subject.fresh()
     for size in sizes:
         probe = _of_size(subject, size)

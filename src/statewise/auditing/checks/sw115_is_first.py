@@ -117,7 +117,7 @@ def reset_of_other_rows(subject: Subject) -> Found:
     )  # fmt: skip
 
 
-@check("SW119", "first-step-not-begun-anew", needs=(*_NEEDS, "state_in", "state_out"), after=("SW115",))
+@check("SW119", "first-step-not-begun-anew", needs=(*_NEEDS, "state_in", "state_out"), after=("SW115", "SW116"))
 def first_step_not_begun_anew(subject: Subject) -> Found:
     """A flag at the first step of a window begins anew, whatever state the window was given.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "SW305",
     "batch-differs-from-alone",
     needs=("repeatable", "lengths", "padding"),
-    after=("SW301", "SW302", "SW303", "SW304", "SW306", "SW308", "SW312", "SW313", "SW201", "SW202", "SW204", "SW203", "SW314", "SW608"),
+    after=("SW301", "SW302", "SW303", "SW304", "SW306", "SW308", "SW312", "SW313", "SW201", "SW202", "SW204", "SW314", "SW608"),
     cure=without_padding,
 )
 def batch_differs_from_alone(subject: Subject) -> Found:
