@@ -2,12 +2,14 @@
 
 from statewise.auditing._audit import Audit, audit, read_audit
 from statewise.auditing._check import Check, all_checks
+from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
 from statewise.auditing._soundness import FailOn, answer, counted, held_against, is_sound, judged, listed_codes
-from statewise.auditing._table import as_python, by_reason, consequences_of
+from statewise.auditing._table import as_python, brief, by_reason, consequences_of
 
 __all__ = [
+    "NEEDS",
     "Audit",
     "AuditRecord",
     "Check",
@@ -17,6 +19,7 @@ __all__ = [
     "answer",
     "as_python",
     "audit",
+    "brief",
     "by_reason",
     "consequences_of",
     "contract_of",
@@ -26,6 +29,7 @@ __all__ = [
     "is_sound",
     "judged",
     "listed_codes",
+    "needs_in_words",
     "read_audit",
     "read_record",
     "weights_hash",

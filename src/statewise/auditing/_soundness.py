@@ -53,8 +53,8 @@ def answer(outcomes: Sequence[Outcome]) -> str:
         return "not known: no check could be judged"
     if not parts:
         return f"sound: {counted(len(judged(outcomes)), 'check')} passed"
-    hard = errors or any(each.status == "fail" for each in findings)
-    return f"{'not sound' if hard else 'sound, with warnings'}: {' and '.join(parts)}"
+    failed = any(each.status == "fail" for each in findings)
+    return f"{'not sound' if failed else 'not known' if errors else 'sound, with warnings'}: {' and '.join(parts)}"
 
 
 def unsound(name: str, outcomes: Sequence[Outcome], fail_on: FailOn = "fail") -> AuditError:

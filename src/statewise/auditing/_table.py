@@ -29,6 +29,11 @@ def as_text(audit: Audit) -> str:
     return "\n".join(line for line, _ in _lines(audit, _WIDTH))
 
 
+def brief(audit: Audit) -> str:
+    """Return the answer, the findings and the errors alone, as plain text of 80 columns."""
+    return "\n".join(line for line, _ in _bad(audit, _WIDTH))
+
+
 def as_html(audit: Audit) -> str:
     """Return the audit for a notebook."""
     return f"<pre>{html.escape(as_text(audit))}</pre>"
@@ -70,7 +75,7 @@ def by_reason(outcomes: Sequence[Outcome]) -> list[tuple[str, tuple[Outcome, ...
     """Return outcomes grouped by what they say, the largest group first."""
     groups: dict[str, list[Outcome]] = defaultdict(list)
     for each in outcomes:
-        groups[each.evidence or "no reason given"].append(each)
+        groups[each.evidence or ("not selected" if each.status == "skipped" else "no reason given")].append(each)
     return sorted(((reason, tuple(members)) for reason, members in groups.items()), key=lambda pair: (-len(pair[1]), pair[1][0].code))
 
 
@@ -83,13 +88,7 @@ def consequences_of(outcomes: Sequence[Outcome], code: str) -> tuple[str, ...]:
 def _lines(audit: Audit, width: int) -> Iterator[tuple[str, str]]:
     """Yield each line with its style."""
     outcomes = audit.outcomes
-    worst = next((each.status for status in ("fail", "error", "warn") for each in outcomes if each.status == status), "")
-    for line in _wrapped(f"audit of {audit.name}: {answer(outcomes)}", width):
-        yield line, _STYLES.get(worst, "bold")
-    for each in audit.findings:
-        yield "", ""
-        yield from _finding(each, consequences_of(outcomes, each.code), width)
-    yield from _group("Ended in an error", [each for each in outcomes if each.status == "error"], width)
+    yield from _bad(audit, width)
     observed = [each for each in outcomes if each.status == "observed"]
     if observed:
         yield "", ""
@@ -98,19 +97,29 @@ def _lines(audit: Audit, width: int) -> Iterator[tuple[str, str]]:
             for line in _wrapped(f"{each.code} {each.name}: {each.evidence}", width, first="  ", rest="    "):
                 yield line, ""
     yield from _group("Not applicable", [each for each in outcomes if each.status == "not_applicable"], width)
-    skipped = [each for each in outcomes if each.status == "skipped"]
-    if skipped:
+    yield from _group("Not run", [each for each in outcomes if each.status == "skipped"], width)
+    contract = as_python(audit.contract, audit.sure)
+    if "\n" in contract:
         yield "", ""
-        for line in _wrapped(f"Not run: {counted(len(skipped), 'check')} ({listed_codes(skipped)}).", width, rest="  "):
-            yield line, ""
-    yield "", ""
-    yield "Contract:", "bold"
-    for line in as_python(audit.contract, audit.sure).splitlines():
-        yield f"  {line}", ""
-    yield "", ""
-    calls = f"{audit.num_calls:,} forward pass{'' if audit.num_calls == 1 else 'es'}."
-    for line in _wrapped(f"{audit.sampled} {calls}".strip(), width):
+        yield "Contract:", "bold"
+        for line in contract.splitlines():
+            yield f"  {line}", ""
+    calls = f"{audit.num_calls:,} forward pass{'' if audit.num_calls == 1 else 'es'}." if audit.num_calls else ""
+    for number, line in enumerate(_wrapped(f"{audit.sampled} {calls}".strip(), width)):
+        yield from () if number else [("", "")]
         yield line, "dim"
+
+
+def _bad(audit: Audit, width: int) -> Iterator[tuple[str, str]]:
+    """Yield the answer, the findings and the errors."""
+    outcomes = audit.outcomes
+    worst = next((each.status for status in ("fail", "error", "warn") for each in outcomes if each.status == status), "")
+    for line in _wrapped(f"audit of {audit.name}: {answer(outcomes)}", width):
+        yield line, _STYLES.get(worst, "bold")
+    for each in audit.findings:
+        yield "", ""
+        yield from _finding(each, consequences_of(outcomes, each.code), width)
+    yield from _group("Ended in an error", [each for each in outcomes if each.status == "error"], width)
 
 
 def _finding(outcome: Outcome, consequences: Sequence[str], width: int) -> Iterator[tuple[str, str]]:
