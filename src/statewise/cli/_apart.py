@@ -14,11 +14,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from statewise.auditing import Audit, Outcome, all_checks, read_audit
+from statewise.cli._reading import Columns
 from statewise.contracts import Contract
 from statewise.errors import StatewiseError
 
@@ -36,7 +36,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     weights: str | None = None
     data: str | None = None
-    reading: dict[str, Any] = {}
+    columns: Columns = Columns()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     seed: int = 0

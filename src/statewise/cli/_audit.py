@@ -57,10 +57,9 @@ def audit(
         out: write the audit as JSON; that of a run is always written into it.
         output_format: text or json.
     """
-    reading = (columns or Columns()).given()
     request = Request(
-        target=target or "", weights=None if weights is None else str(weights), data=None if data is None else str(data), reading=reading,
-        select=select, ignore=ignore, seed=seed, fast=fast,
+        target=target or "", weights=None if weights is None else str(weights), data=None if data is None else str(data),
+        columns=columns or Columns(), select=select, ignore=ignore, seed=seed, fast=fast,
     )  # fmt: skip
     _check(request, timeout)
     require_writable(out, (weights, data), command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
@@ -96,8 +95,9 @@ def _check(request: Request, timeout: float) -> None:
             raise refuse(f"'{path}'", "a file", f"Name {kinds}.")
         if request.weights is not None:
             raise refuse("--weights", "an option that means nothing for a run, which holds its own", "Leave it out.")
-    if request.data is None and request.reading:
-        raise refuse(f"--{next(iter(request.reading))}", "an option that means nothing without --data", "Name the file: --data FILE.")
+    columns = list(request.columns.given())
+    if request.data is None and columns:
+        raise refuse(f"--{columns[0]}", "an option that means nothing without --data", "Name the file: --data FILE.")
     if not timeout > 0:
         raise refuse("--timeout", f"{timeout:g}", "Give a number of seconds above 0.")
     for option, codes in (("--select", request.select), ("--ignore", request.ignore)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from difflib import get_close_matches
 
@@ -9,7 +10,7 @@ from statewise.auditing import Check, all_checks, needs_in_words
 from statewise.cli._show import say
 from statewise.errors import OptionError
 
-_WIDTH = 80
+_WIDTH, _NEAREST = 80, 3
 
 
 def explain(code: str | None = None, /) -> int:
@@ -49,7 +50,16 @@ def _named(code: str) -> Check:
     found = next((each for each in all_checks() if wanted in (each.code.casefold(), each.name.casefold())), None)
     if found is not None:
         return found
-    known = {key.casefold(): each for each in all_checks() for key in (each.code, each.name)}
-    near = list(dict.fromkeys(f"{known[key].code} {known[key].name}" for key in get_close_matches(wanted, known, n=3, cutoff=0.5)))
-    hint = f"The nearest are: {', '.join(near)}." if near else "See all of them: statewise explain."
+    hint = f"The nearest are: {', '.join(near)}." if (near := _nearest(wanted)) else "See all of them: statewise explain."
     raise OptionError(asked="statewise explain", where="the code", arrived=repr(code), hint=hint)
+
+
+def _nearest(wanted: str) -> list[str]:
+    """Return the checks most like a misspelt code or name: of a code those whose numbers are nearest."""
+    number = re.fullmatch(r"(?:sw)?(\d{3})", wanted)
+    if number is not None:
+        there = sorted(all_checks(), key=lambda each: abs(int(each.code[2:]) - int(number[1])))[:_NEAREST]
+        return [f"{each.code} {each.name}" for each in there]
+    known = {key.casefold(): each for each in all_checks() for key in (each.code, each.name)}
+    close = get_close_matches(wanted, known, n=_NEAREST, cutoff=0.5)
+    return list(dict.fromkeys(f"{known[key].code} {known[key].name}" for key in close))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from statewise.auditing import audit, weights_hash
 from statewise.cli._apart import Began, Refusal, Request, Shared
-from statewise.cli._reading import Columns, read_for_run, tell_notes
+from statewise.cli._reading import read_for_run, tell_notes
 from statewise.errors import OptionError, RunError, StatewiseError
 from statewise.files import write_atomically
 from statewise.models import Model
@@ -78,7 +78,7 @@ def _of_run(request: Request) -> Subject:
             arrived=f"its model is a {run.config.model_name}, which is made in Python" + (" and called by a call=" * run.config.uses_call),
             hint=f"Audit it there: statewise.audit(module, data, contract=..., call=...).save('{RunFiles(request.target).audit}').",
         )
-    data = read_for_run(run, Path(request.data), columns_of(request)) if request.data is not None else data_of(run)
+    data = read_for_run(run, Path(request.data), request.columns) if request.data is not None else data_of(run)
     return Subject(run.model, data, None if isinstance(run.model, Model) else run.contract)
 
 
@@ -92,15 +92,10 @@ def _of_factory(request: Request) -> Subject:
     module = make_from_factory(request.target, asked=_ASKED)
     if request.weights is not None:
         _load_into(module, Path(request.weights))
-    data = None if request.data is None else read(request.data, **columns_of(request).given())
+    data = None if request.data is None else read(request.data, **request.columns.given())
     if data is not None:
         tell_notes(data)
     return Subject(module, data, None)
-
-
-def columns_of(request: Request) -> Columns:
-    """Return the reading options of a request."""
-    return msgspec.convert(request.reading, Columns)
 
 
 def _load_into(module: nn.Module, path: Path) -> None:
