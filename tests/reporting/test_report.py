@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import torch
 from altair.utils.schemapi import debug_mode
 
 import statewise as sw
+from statewise.contracts import Contract
 from statewise.errors import MissingExtraError, OptionError, RunError
 from statewise.evaluation import write_evaluation
 from statewise.reporting import _evidence as gathering
@@ -30,6 +32,7 @@ from tests.reporting._made import (
     make_run,
     read_page,
 )
+from tests.verdicts.evidence import SOUND, audit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +76,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_real_run_is_reported_from_its_verdict_to_its_provenance(whole: Path) -> None:
     page = read_page(whole / "report.html")
     assert page.problems == []
-    assert page.order == ["verdict", "why", "data", "training", "metrics", "confusion", "classes", "inside", "provenance"]
+    assert page.order == ["verdict", "why", "data", "training", "metrics", "confusion", "classes", "inside", "audit", "provenance"]
     assert "GRU" in page.text["training"]
     assert "refitted" in page.text["training"]
     assert "Stages: input sequence" in page.text["inside"]
@@ -122,7 +125,6 @@ def test_the_verdict_comes_first_with_its_reasons_figures_and_what_was_not_exami
     worst = verdict.reasons[0]
     assert {worst.value, worst.low, worst.high} <= set(page.figures["why"])
     assert "88 of 100 positives are missed" in page.text["why"]
-    assert "audit: mistakes in state" in page.text["why"]
     assert any(
         re.fullmatch(r"recall of 'yes': 0\.120, 95 % interval 0\.\d+ to 0\.\d+; asked: at least 0\.90", each)
         for each in page.values("aria-label")
@@ -181,6 +183,45 @@ def test_a_run_without_an_evaluation_says_how_one_is_had(tmp_path: Path) -> None
     assert set(page.specs()) == {"loss", "accuracy", "gradients"}
 
 
+def test_a_run_without_an_audit_says_how_one_is_had(tmp_path: Path) -> None:
+    page = written(make_run(tmp_path / "run", without=("audit",)))
+    assert "Not enough evidence" in page.text["verdict"]
+    assert "The model has not been audited" in page.text["audit"]
+    assert f"statewise audit {tmp_path / 'run'}" in page.text["audit"]
+
+
+def test_the_audit_shows_findings_with_what_was_seen_and_their_mend(tmp_path: Path) -> None:
+    found = audit_of("pass", "fail", "warn", "error", "observed", "not_applicable", "skipped", "fail")
+    outcomes = (*found.outcomes[:-1], msgspec.structs.replace(found.outcomes[-1], explained_by="SW302"))
+    audit = replace(found, outcomes=outcomes, contract=Contract(takes=("x", "lengths")), sure={"takes": "read"}, sampled="Drawn at random.")
+    page = written(make_run(tmp_path / "run", audit=audit))
+    assert page.problems == []
+    assert "Not ready for production" in page.text["verdict"]
+    told = page.text["audit"]
+    for words in (
+        "Model: not sound: 2 findings (SW302, SW303) and 1 error (SW304).", "SW302 check-1", "fails", "warns",
+        "Padding changes the answers by 0.1", "Pass lengths.", "This also explains SW308.", "not run", 'takes=("x", "lengths"), # read',
+        "8 checks. Drawn at random. 9 forward passes.",
+    ):  # fmt: skip
+        assert words in told, (words, told)
+    assert "SW308 check-7" not in told
+
+
+def test_an_audit_of_other_weights_is_called_so(tmp_path: Path) -> None:
+    page = written(make_run(tmp_path / "run", audit=audit_of("pass", weights="0" * 64)))
+    assert "not an audit of the weights that the run holds" in page.text["audit"]
+    assert "Not enough evidence" in page.text["verdict"]
+
+
+def test_what_an_audit_holds_is_escaped(tmp_path: Path) -> None:
+    found = audit_of("fail", "error")
+    hostile = tuple(msgspec.structs.replace(each, evidence="</section><script>alert(1)</script>", where="<b>") for each in found.outcomes)
+    page = written(make_run(tmp_path / "run", audit=replace(found, outcomes=hostile, name="<script>")))
+    assert page.problems == []
+    assert "alert(1)" in page.text["audit"]
+    assert not any("alert(1)" in content for _, content in page.scripts)
+
+
 def test_a_run_without_a_history_says_how_one_is_had(tmp_path: Path) -> None:
     make_run(tmp_path / "run", without=("history",))
     page = written(tmp_path / "run")
@@ -203,13 +244,15 @@ def test_a_run_without_provenance_or_example_says_so(tmp_path: Path) -> None:
 
 
 def test_a_run_with_nothing_but_its_configuration_is_reported(tmp_path: Path) -> None:
-    make_run(tmp_path / "run", without=("evaluation", "history", "verdict", "provenance"))
+    make_run(tmp_path / "run", without=("evaluation", "history", "audit", "verdict", "provenance"))
     page = written(tmp_path / "run")
     assert "Not enough evidence" in page.text["verdict"]
     assert page.scripts == []
 
 
-@pytest.mark.parametrize(("name", "section"), [("evaluation", "metrics"), ("verdict", "why"), ("provenance", "provenance")])
+@pytest.mark.parametrize(
+    ("name", "section"), [("evaluation", "metrics"), ("verdict", "why"), ("audit", "audit"), ("provenance", "provenance")]
+)
 def test_a_damaged_record_is_named_in_its_place(tmp_path: Path, name: str, section: str) -> None:
     make_run(tmp_path / "run")
     getattr(RunFiles(tmp_path / "run"), name).write_text('{"schema": 1')
@@ -290,7 +333,7 @@ def test_a_verdict_on_other_figures_is_called_so(tmp_path: Path) -> None:
 
 def test_a_run_kept_in_memory_is_reported_where_told(tmp_path: Path) -> None:
     run = Run(config=make_config(("no", "yes")), history=make_history(4))
-    run.evaluation = make_evaluation(((460, 20), (10, 190)), ("no", "yes"))
+    run.evaluation, run.audit = make_evaluation(((460, 20), (10, 190)), ("no", "yes")), SOUND
     page = written(run, path=tmp_path / "mine.html")
     assert "Ready for production" in page.text["verdict"]
     assert "kept in memory" in page.text["provenance"]

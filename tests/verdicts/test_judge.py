@@ -69,6 +69,7 @@ def config() -> RunConfig:
 def test_a_run_in_memory_is_judged_by_what_it_holds(tmp_path: Path) -> None:
     run, sound = Run(config=config(), history=good_history(), evaluation=GOOD), audit_of("pass")
     assert judge(run, audit=sound).level == "ready"
+    assert judge(replace(run, audit=sound)).level == "ready"
     assert judge(run, audit=sound).header.startswith("a run in memory")
     bare = Run(config=config(), history=good_history())
     assert (judge(bare).level, subjects(judge(bare))) == ("not_enough_evidence", ["evaluation", "audit"])

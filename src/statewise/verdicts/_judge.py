@@ -119,6 +119,7 @@ def _gather(
         directory = run.directory
         evaluation = evaluation or run.evaluation
         history = history or run.history
+        audit = audit or run.audit
     else:
         directory = _existing(Path(run))
     files = None if directory is None else RunFiles(directory)
