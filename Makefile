@@ -66,6 +66,7 @@ kills: $(VENV)/.installed-test ## Kill trainings at 50 random moments and resume
 
 docs: $(VENV)/.installed-test ## Write the pages that are made from the code
 	@$(BIN)/python docs/make_options.py
+	@$(BIN)/python docs/make_checks.py
 
 format: $(VENV)/.installed-test ## Mend what can be mended without thought
 	@$(BIN)/ruff check --quiet --fix . || true
