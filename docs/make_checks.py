@@ -31,23 +31,23 @@ FAMILIES = {
 FRAME = """\
 # Checks
 
-What `statewise audit` looks for, a page each. How an audit is made and read is told in [auditing](../auditing.md). `make docs` makes these pages
-from the checks, and any of them can be had where you are:
+What `statewise audit` looks for, a page each. How an audit is made and read is told in [auditing](../auditing.md). `make docs` makes
+these pages from the checks, and any of them can be had where you are:
 
 ```console
 $ statewise explain SW301
 SW301 padding-reaches-answers
 ```
 
-A check is an experiment on copies of the module. It is not applicable where the module lacks what it needs; the words in the last column are
-told [below](#needs).
+A check is an experiment on copies of the module. It is not applicable where the module lacks what it needs; the words in the last
+column are told [below](#needs).
 """
 
 NEEDS_FRAME = """\
 ## Needs
 
-What a module must have for a check, so that a check that did not run says what would make it run. Some of it can be had by saying more in the
-contract: `stateful=True`, `reset=`, `order_matters=True`.
+What a module must have for a check, so that a check that did not run says what would make it run. Some of it can be had by saying
+more in the contract: `stateful=True`, `reset=`, `order_matters=True`.
 """
 
 PAGE = """\
