@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from statewise.auditing import NEEDS, all_checks, needs_in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from statewise.auditing import Check
 
 FOLDER = Path(__file__).with_name("checks")
@@ -115,7 +117,7 @@ def _index() -> str:
     return "\n".join(parts)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n" for cells in lines)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +125,54 @@ def test_a_module_that_hangs_is_ended_with_all_that_it_started(statewise: Any, m
     assert {each.status for each in found.outcomes} == {"error", "skipped"}
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.is_file()] if Path("/proc").is_dir() else []
     assert not any(b"left by a module that hangs" in command for command in commands)
+
+
+def start(models: Path, name: str, **options: Any) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "statewise", "audit", f"{models}:{name}"]
+    return subprocess.Popen(words, cwd=models.parent, start_new_session=True, **options)
+
+
+def children_of(models: Path) -> set[int]:
+    """Return the processes in which a module of this test sleeps: those that the child and its module started."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (path / "cmdline").read_bytes()
+            if (path / "cwd").resolve() == models.parent and (b"_inside" in command or b"left by a module" in command):
+                found.add(int(path.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="no /proc to look for processes in")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_behind_where_the_command_is_ended(models: Path, sent: signal.Signals) -> None:
+    command = start(models, "Hanging", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert waited_for(lambda: len(children_of(models)) == 2, 100), "the module did not come to hang"
+    command.send_signal(sent)
+    code = command.wait(60)
+    assert (code == 130) == (sent is signal.SIGINT)
+    assert waited_for(lambda: not children_of(models), 30), "the module is still there"
+
+
+def waited_for(holds: Callable[[], bool], seconds: float) -> bool:
+    ends = time.monotonic() + seconds
+    while not holds() and time.monotonic() < ends:
+        time.sleep(0.1)
+    return holds()
+
+
+def test_a_terminal_is_shown_how_far_a_long_audit_is(models: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = start(models, "Hanging", stdout=subprocess.DEVNULL, stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+    while b"SW203" not in shown and command.poll() is None:
+        shown += os.read(ours, 4096)
+    command.send_signal(signal.SIGINT)
+    command.wait(60)
+    os.close(ours)
+    assert b"audit SW203" in shown
 
 
 @pytest.mark.parametrize(

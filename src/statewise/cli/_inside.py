@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from statewise.contracts import Contract
 
 _ASKED = "statewise audit"
+_LOOK = 1.0
+"""Seconds between two looks at whether the parent is still there."""
 
 
 class Subject(NamedTuple):
@@ -38,6 +44,7 @@ class Subject(NamedTuple):
 
 def main(folder: str) -> None:
     """Audit what the request in the folder names, and leave the record, a refusal, or the trace of a crash there."""
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     files = Shared(folder)
     request = msgspec.json.decode(files.request.read_bytes(), type=Request)
     try:
@@ -56,6 +63,15 @@ def main(folder: str) -> None:
         write_atomically(files.refusal, msgspec.json.encode(told))
     except Exception:  # noqa: BLE001  # told by the parent as a crash of ours
         write_atomically(files.crash, traceback.format_exc())
+
+
+def _leave_with(parent: int) -> None:
+    """End this process, and all that the module started, once its parent is gone: one that was killed can end nobody."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    if os.name == "posix":
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 class _teller:  # noqa: N801  # a function that holds a file
