@@ -171,7 +171,8 @@ SOUND = audit_of("pass", "not_applicable")
 def run_directory(folder: Path, evaluation: Evaluation | None, history: History | None, audit: Audit | None = SOUND) -> Path:
     """Write what a verdict reads of a run."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_weights(WEIGHTS, folder / "model.safetensors")
+    if not (folder / "model.safetensors").exists():  # a run that was trained keeps its own
+        save_weights(WEIGHTS, folder / "model.safetensors")
     if audit is not None:
         audit.save(folder / "audit.json")
     if evaluation is not None:
