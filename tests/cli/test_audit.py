@@ -287,6 +287,18 @@ def test_a_run_is_audited_and_then_judged_by_it(statewise: Any, tmp_path: Path) 
     assert (broken.code, "audit.json" in broken.err) == (2, True)
 
 
+def test_a_run_is_audited_on_a_file_without_labels(statewise: Any, tmp_path: Path) -> None:
+    rows = [line.split(",") for line in write_claims(tmp_path / "claims.csv").read_text().splitlines()]
+    (tmp_path / "unlabelled.csv").write_text("".join(",".join(cells[:4]) + "\n" for cells in rows))
+    words = ("--key", "account", "--time", "day", "--target", "label", "--features", "amount", "age")
+    assert statewise("fit", "gru", "--data", "claims.csv", *words, "--out", "run", *QUICK).code == 0
+    ended = statewise("audit", "run", "--data", "unlabelled.csv", "--select", "SW3")
+    assert ended.code == 0, ended.out + ended.err
+    assert "unlabelled.csv" in ended.out
+    judged = statewise("judge", "run")
+    assert "were not run" in " ".join(judged.out.split()), "an audit of some checks is not enough for a verdict"
+
+
 def test_a_module_of_ones_own_is_audited_after_its_training(statewise: Any, tmp_path: Path) -> None:
     (tmp_path / "models.py").write_text(MODELS.replace("GRU(3,", "GRU(2,").replace("Linear(5, 2)", "Linear(5, 3)"))
     write_ts(tmp_path / "levels.ts", n=60)

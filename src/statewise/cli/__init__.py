@@ -25,7 +25,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("fit", "statewise.cli._fit:fit", "Train a model, then audit, trace, evaluate and judge it."),
+    Command("fit", "statewise.cli._fit:fit", "Train a model, then evaluate, trace, audit and judge it."),
     Command("predict", "statewise.cli._predict:predict", "Write the predictions of a run for new data."),
     Command("evaluate", "statewise.cli._evaluate:evaluate", "Metrics with intervals: of a run, a predictions file, or four counts."),
     Command("audit", "statewise.cli._audit:audit", "Look for silent bugs in a module: state, padding, batches, causality."),

@@ -44,23 +44,21 @@ class Subject(NamedTuple):
 
 def main(folder: str) -> None:
     """Audit what the request in the folder names, and leave the record, a refusal, or the trace of a crash there."""
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     files = Shared(folder)
     request = msgspec.json.decode(files.request.read_bytes(), type=Request)
     try:
         subject = _of_run(request) if Path(request.target).is_dir() else _of_factory(request)
         began = Began(name=type(subject.module).__name__, weights=weights_hash(subject.module.state_dict()))
         write_atomically(files.began, msgspec.json.encode(began))
-        found = audit(
-            subject.module, subject.data, contract=subject.contract, select=request.select, ignore=request.ignore, seed=request.seed,
-            fast=request.fast, progress=_teller(files),
-        )  # fmt: skip
+        with files.progress.open("w", encoding="utf-8", buffering=1) as told:  # line by line: the parent reads along
+            found = audit(
+                subject.module, subject.data, contract=subject.contract, select=request.select, ignore=request.ignore, seed=request.seed,
+                fast=request.fast, progress=lambda done, total, code: print(done, total, code, file=told),
+            )  # fmt: skip
         found.save(files.record)
     except StatewiseError as problem:
-        told = Refusal(
-            asked=problem.asked, where=problem.where, arrived=problem.arrived, hint=problem.hint, exit_code=problem.exit_code
-        )  # fmt: skip
-        write_atomically(files.refusal, msgspec.json.encode(told))
+        facts = {name: getattr(problem, name) for name in Refusal.__struct_fields__}
+        write_atomically(files.refusal, msgspec.json.encode(Refusal(**facts)))
     except Exception:  # noqa: BLE001  # told by the parent as a crash of ours
         write_atomically(files.crash, traceback.format_exc())
 
@@ -74,17 +72,6 @@ def _leave_with(parent: int) -> None:
     os._exit(1)
 
 
-class _teller:  # noqa: N801  # a function that holds a file
-    """Writes a line for each check that begins."""
-
-    def __init__(self, files: Shared) -> None:
-        self._file = files.progress.open("a", encoding="utf-8")
-
-    def __call__(self, done: int, total: int, code: str) -> None:
-        self._file.write(f"{done} {total} {code}\n")
-        self._file.flush()
-
-
 def _of_run(request: Request) -> Subject:
     run = load(request.target)
     if run.model is None or run.config.uses_call:
@@ -94,7 +81,7 @@ def _of_run(request: Request) -> Subject:
             arrived=f"its model is a {run.config.model_name}, which is made in Python" + (" and called by a call=" * run.config.uses_call),
             hint=f"Audit it there: statewise.audit(module, data, contract=..., call=...).save('{RunFiles(request.target).audit}').",
         )
-    data = read_for_run(run, Path(request.data), request.columns) if request.data is not None else data_of(run)
+    data = read_for_run(run, Path(request.data), request.columns, labelled=False) if request.data is not None else data_of(run)
     return Subject(run.model, data, None if isinstance(run.model, Model) else run.contract)
 
 
@@ -145,4 +132,5 @@ def _load_into(module: nn.Module, path: Path) -> None:
 
 
 if __name__ == "__main__":
+    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
     main(sys.argv[1])
