@@ -147,18 +147,6 @@ def test_every_need_of_every_check_is_told_in_words() -> None:
     assert all(needs_in_words(each) or not each.needs for each in all_checks())
 
 
-def test_our_own_models_are_audited_without_a_word() -> None:
-    data = sw.Sequences(
-        inputs=sw.Ragged(torch.randn(60, 3), torch.tensor([20, 10, 30])), targets=torch.tensor([0, 1, 0]), task="classify",
-        class_names=("a", "b"),
-    )  # fmt: skip
-    for options in ({}, {"bidirectional": True, "readout": "mean"}, {"learned_state": True, "readout": "attention"}):
-        found = audit(sw.build("lstm", data=data, hidden_size=4, seed=0, **options), data)  # type: ignore[arg-type]
-        assert found.ok, str(found)
-        assert not found.findings
-        assert found.contract.task == "classify"
-
-
 def test_the_hash_is_that_of_the_weights_before_the_audit() -> None:
     module = nn.GRU(3, 4)
     before = weights_hash(module.state_dict())

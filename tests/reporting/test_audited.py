@@ -39,9 +39,9 @@ def test_the_audit_shows_findings_with_what_was_seen_and_their_mend(tmp_path: Pa
     assert "Not ready for production" in page.text["verdict"]
     told = page.text["audit"]
     for words in (
-        "Model: not sound: 2 findings (SW302, SW303) and 1 error (SW304).", "SW302 check-1", "fails", "warns",
+        "Not sound: 2 findings (SW302, SW303) and 1 error (SW304).", "SW302 check-1", "fails", "warns",
         "Padding changes the answers by 0.1", "Pass lengths.", "This also explains SW308.", "not run", 'takes=("x", "lengths"), # read',
-        "8 checks. Drawn at random. 9 forward passes.",
+        "8 checks of Model. Drawn at random. 9 forward passes.",
     ):  # fmt: skip
         assert words in told, (words, told)
     assert "SW308 check-7" not in told

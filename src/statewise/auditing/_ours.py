@@ -30,7 +30,7 @@ def _ask(module: Any, batch: Batch) -> tuple[Tensor, State]:
 
     Static features, which belong to whole sequences and not to probes, are zeros where the batch has none.
     """
-    parts = batch.x if isinstance(batch.x, dict) else {"x": batch.x}
+    parts = batch.x if isinstance(batch.x, dict) else {_only_input(module): batch.x}
     ragged = {name: Ragged(padded[batch.mask], batch.lengths) for name, padded in parts.items()}
     static, num_static = batch.static, module.config.num_static if isinstance(module, Model) else 0
     if static is None and num_static:
@@ -42,3 +42,9 @@ def _ask(module: Any, batch: Batch) -> tuple[Tensor, State]:
     padded = said.values.new_zeros((*batch.mask.shape, *said.values.shape[1:]))
     padded[batch.mask] = said.values
     return padded, said.state
+
+
+def _only_input(module: Any) -> str:
+    """Return the name under which a model of ours reads its one input."""
+    names = [*module.config.numeric, *module.config.categories] if isinstance(module, Model) else []
+    return names[0] if len(names) == 1 else "x"

@@ -83,21 +83,20 @@ def audited_of(audit: Audit, run: Run) -> Audited:
     counts = {words: sum(each.status == status for each in outcomes) for status, words in _COUNTED.items()}
     calls = f"{audit.num_calls:,} forward passes." if audit.num_calls else ""
     return Audited(
-        says=f"{audit.name}: {answer(outcomes)}.",
+        says=f"{_capital(answer(outcomes))}.",
         findings=tuple(_finding(each, outcomes) for each in audit.findings),
         counts=tuple((words, number) for words, number in counts.items() if number),
         others=tuple(_groups(outcomes)),
         contract=as_python(audit.contract, audit.sure),
-        fine=f"{counted(len(outcomes), 'check')}. {audit.sampled} {calls}".strip(),
+        fine=f"{counted(len(outcomes), 'check')} of {audit.name}. {audit.sampled} {calls}".strip(),
         stale=_stale(audit, run),
     )
 
 
 def _finding(outcome: Outcome, outcomes: tuple[Outcome, ...]) -> Finding:
-    seen = outcome.evidence[:1].upper() + outcome.evidence[1:]
     return Finding(
-        code=outcome.code, name=outcome.name, status=_STATUS[outcome.status], seen=seen, where=outcome.where or "", why=outcome.why,
-        mend=outcome.fix, explains=", ".join(consequences_of(outcomes, outcome.code)),
+        code=outcome.code, name=outcome.name, status=_STATUS[outcome.status], seen=_capital(outcome.evidence), where=outcome.where or "",
+        why=outcome.why, mend=outcome.fix, explains=", ".join(consequences_of(outcomes, outcome.code)),
     )  # fmt: skip
 
 
@@ -108,6 +107,10 @@ def _groups(outcomes: tuple[Outcome, ...]) -> list[Group]:
             codes = ", ".join(each.code for each in members)
             found.append(Group(kind=_COUNTED[status], reason=reason, number=len(members), codes=codes))
     return found
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _stale(audit: Audit, run: Run) -> Missing | None:
