@@ -20,7 +20,7 @@ help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 	@echo '  e.g. make run ARGS="--shuffle-labels"   make run ARGS="--train A.ts --test B.ts"   make run PYTHON=python3.12'
 
-run: $(VENV)/.installed-run ## Install, then train, trace, evaluate, judge and report (ARGS="..." adds options)
+run: $(VENV)/.installed-run ## Install, then train, evaluate, trace, audit, judge and report (ARGS="..." adds options)
 	$(BIN)/statewise fit $(MODEL) $(if $(OWN_DATA),,$(DATA)) $(RECIPE) $(ARGS)
 
 test: $(VENV)/.installed-test ## Install, then every gate and every test; stops at the first that fails
@@ -66,6 +66,7 @@ kills: $(VENV)/.installed-test ## Kill trainings at 50 random moments and resume
 
 docs: $(VENV)/.installed-test ## Write the pages that are made from the code
 	@$(BIN)/python docs/make_options.py
+	@$(BIN)/python docs/make_checks.py
 
 format: $(VENV)/.installed-test ## Mend what can be mended without thought
 	@$(BIN)/ruff check --quiet --fix . || true

@@ -69,8 +69,8 @@ OPTION_HEAD = ("option", "takes", "by default", "what it is")
 ARGUMENT_HEAD = ("argument", "by default", "what it is")
 AS_THEY_ARE = ("auto", "default", "rnn", "text")
 """First words of remarks that are values of an option, and keep their small letter."""
-STATE = ("select", "scatter", "reset", "detach", "save", "load")
-"""What of `statewise.state` is for everyone; the rest serves those who build on it."""
+OF_MODULES = {"state": ("select", "scatter", "reset", "detach", "save", "load"), "testing": ("assert_sound",)}
+"""What of a module is for everyone; of one that is not named here, its classes."""
 
 
 def page() -> str:
@@ -153,7 +153,7 @@ def _names() -> Iterator[str]:
     for name in statewise.__all__:
         value = getattr(statewise, name)
         if isinstance(value, ModuleType):
-            for inner in STATE if name == "state" else _defined(value):
+            for inner in OF_MODULES.get(name, ()) or _defined(value):
                 yield from _name(f"{name}.{inner}", getattr(value, inner))
         else:
             yield from _name(name, value)

@@ -68,12 +68,18 @@ class Document:
         """Run every block from top to bottom and return how many there were."""
         space = types.ModuleType(f"document_{self.path.stem}")
         sys.modules[space.__name__] = space  # classes of a block look up their module there
+        sys.path.insert(0, str(self.folder))  # files of the document can be imported, as where Python is started in their folder
+        known = set(sys.modules)
         try:
             with contextlib.chdir(self.folder):
                 blocks = list(read_blocks(self.path))
                 for block in blocks:
                     self._run(block, space)
         finally:
+            sys.path.remove(str(self.folder))
+            for name in set(sys.modules) - known:
+                if str(getattr(sys.modules[name], "__file__", None)).startswith(str(self.folder)):
+                    del sys.modules[name]
             del sys.modules[space.__name__]
         return len(blocks)
 

@@ -38,6 +38,7 @@ GOOD = {
     "an exit code": "<!-- expect: exit 1 -->\n```bash\nstatewise judge --fail\n```\n",
     "an error and its message": "<!-- expect: ValueError -->\n```python\nint('x')\n```\n<!-- output -->\n```text\ninvalid ...\n```\n",
     "a file": "<!-- file: a/b.csv -->\n```csv\nx\n1\n```\n```python\nimport os\nassert os.stat('a/b.csv').st_size == 4\n```\n",
+    "a file that is imported": "<!-- file: paged.py -->\n```python\nx = 1\n```\n```python\nimport paged\nassert paged.x == 1\n```\n",
     "a block in a list": "1. x\n   ```python\n   if True:\n       y = 1\n   ```\n",
     "a class that finds its module": "```python\nimport sys\nclass A: pass\nassert sys.modules[A.__module__].A is A\n```\n",
     "an illustration": "<!-- illustration -->\n```text\na -> b\n```\n",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PAGES_WITH_QUESTIONS = (
+    "auditing",
     "engine",
     "generation",
     "metrics",

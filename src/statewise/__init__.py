@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from statewise import datasets as datasets
     from statewise import errors as errors
     from statewise import state as state
+    from statewise import testing as testing
+    from statewise.auditing import Audit as Audit
+    from statewise.auditing import Outcome as Outcome
+    from statewise.auditing import audit as audit
+    from statewise.auditing import read_audit as read_audit
     from statewise.contracts import Contract as Contract
     from statewise.engine import Recurrent as Recurrent
     from statewise.engine import unroll as unroll
@@ -48,8 +53,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("datasets", "errors", "state")
+_MODULES = ("datasets", "errors", "state", "testing")
 _NAMES = {
+    "auditing": ("Audit", "Outcome", "audit", "read_audit"),
     "contracts": ("Contract",),
     "engine": ("Recurrent", "unroll"),
     "evaluation": ("Counts", "Estimate", "Evaluation", "Predictions", "evaluate", "generate", "predict", "read_predictions"),

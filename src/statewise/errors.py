@@ -54,6 +54,12 @@ class RunError(StatewiseError, RuntimeError):
     """A run directory cannot be read, written or continued."""
 
 
+class AuditError(StatewiseError, AssertionError):
+    """A module is not sound: checks of its audit found something, or none of them could be judged."""
+
+    exit_code = 1
+
+
 class MissingExtraError(StatewiseError, ImportError):
     """A feature needs an optional dependency that is not installed."""
 

@@ -22,14 +22,17 @@ from statewise.runs import (
     RunFiles,
     Update,
     encode_records,
+    save_weights,
     write_document,
 )
 from statewise.verdicts import judge, write_verdict
+from tests.verdicts.evidence import SOUND, WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from statewise.auditing import Audit
     from statewise.evaluation import Evaluation
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -140,8 +143,9 @@ def make_run(
     history: History | None = None,
     without: Sequence[str] = (),
     policy: str = "default",
+    audit: Audit | None = None,
 ) -> Run:
-    """Write a run directory without weights, and return its run; `without` names the parts to leave out."""
+    """Write a run directory, with weights of no module, and return its run; `without` names the parts to leave out."""
     files = RunFiles(directory)
     directory.mkdir(parents=True, exist_ok=True)
     config = make_config(names, task=task)
@@ -153,6 +157,9 @@ def make_run(
     if "evaluation" not in without:
         run.evaluation = make_evaluation(counts, names, task=task)
         write_evaluation(run.evaluation, files.evaluation)
+    if "audit" not in without:
+        save_weights(WEIGHTS, files.weights)
+        (SOUND if audit is None else audit).save(files.audit)
     if "verdict" not in without:
         write_verdict(judge(run, policy=policy), files.verdict)
     if "provenance" not in without:

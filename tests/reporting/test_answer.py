@@ -39,6 +39,7 @@ def evidence_of(verdict: Verdict | Missing) -> Evidence:
         gradient_rules=read_policy("default").gradients,
         narration=NOTHING,
         trace=NOTHING,
+        audit=NOTHING,
         provenance=NOTHING,
     )
 

@@ -30,6 +30,7 @@ from tests.reporting._made import (
     make_run,
     read_page,
 )
+from tests.verdicts.evidence import SOUND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_real_run_is_reported_from_its_verdict_to_its_provenance(whole: Path) -> None:
     page = read_page(whole / "report.html")
     assert page.problems == []
-    assert page.order == ["verdict", "why", "data", "training", "metrics", "confusion", "classes", "inside", "provenance"]
+    assert page.order == ["verdict", "why", "data", "training", "metrics", "confusion", "classes", "inside", "audit", "provenance"]
     assert "GRU" in page.text["training"]
     assert "refitted" in page.text["training"]
     assert "Stages: input sequence" in page.text["inside"]
@@ -122,7 +123,6 @@ def test_the_verdict_comes_first_with_its_reasons_figures_and_what_was_not_exami
     worst = verdict.reasons[0]
     assert {worst.value, worst.low, worst.high} <= set(page.figures["why"])
     assert "88 of 100 positives are missed" in page.text["why"]
-    assert "audit: mistakes in state" in page.text["why"]
     assert any(
         re.fullmatch(r"recall of 'yes': 0\.120, 95 % interval 0\.\d+ to 0\.\d+; asked: at least 0\.90", each)
         for each in page.values("aria-label")
@@ -203,13 +203,15 @@ def test_a_run_without_provenance_or_example_says_so(tmp_path: Path) -> None:
 
 
 def test_a_run_with_nothing_but_its_configuration_is_reported(tmp_path: Path) -> None:
-    make_run(tmp_path / "run", without=("evaluation", "history", "verdict", "provenance"))
+    make_run(tmp_path / "run", without=("evaluation", "history", "audit", "verdict", "provenance"))
     page = written(tmp_path / "run")
     assert "Not enough evidence" in page.text["verdict"]
     assert page.scripts == []
 
 
-@pytest.mark.parametrize(("name", "section"), [("evaluation", "metrics"), ("verdict", "why"), ("provenance", "provenance")])
+@pytest.mark.parametrize(
+    ("name", "section"), [("evaluation", "metrics"), ("verdict", "why"), ("audit", "audit"), ("provenance", "provenance")]
+)
 def test_a_damaged_record_is_named_in_its_place(tmp_path: Path, name: str, section: str) -> None:
     make_run(tmp_path / "run")
     getattr(RunFiles(tmp_path / "run"), name).write_text('{"schema": 1')
@@ -290,7 +292,7 @@ def test_a_verdict_on_other_figures_is_called_so(tmp_path: Path) -> None:
 
 def test_a_run_kept_in_memory_is_reported_where_told(tmp_path: Path) -> None:
     run = Run(config=make_config(("no", "yes")), history=make_history(4))
-    run.evaluation = make_evaluation(((460, 20), (10, 190)), ("no", "yes"))
+    run.evaluation, run.audit = make_evaluation(((460, 20), (10, 190)), ("no", "yes")), SOUND
     page = written(run, path=tmp_path / "mine.html")
     assert "Ready for production" in page.text["verdict"]
     assert "kept in memory" in page.text["provenance"]

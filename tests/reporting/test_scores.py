@@ -21,7 +21,7 @@ from statewise.verdicts import judge
 from tests.reporting._made import HOSTILE, Page, make_config, make_history, read_page
 from tests.verdicts.evidence import of_forecast, of_labels, of_tokens
 
-BEFORE, AFTER = ["verdict", "why", "data", "training", "metrics"], ["inside", "provenance"]
+BEFORE, AFTER = ["verdict", "why", "data", "training", "metrics"], ["inside", "audit", "provenance"]
 
 
 def of_values(rows: int = 80) -> Evaluation:

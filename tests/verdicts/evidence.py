@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+import torch
 from rich.console import Console
 
+from statewise.auditing import Audit, Outcome, weights_hash
+from statewise.contracts import Contract
 from statewise.evaluation import Counts, Evaluation, Predictions, evaluate, read_predictions, write_evaluation
-from statewise.runs import Ended, Epoch, History, Record, Started, Update, encode_records
+from statewise.runs import Ended, Epoch, History, Record, Started, Update, encode_records, save_weights
 from statewise.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -142,9 +145,36 @@ def good_history(num_epochs: int = 9) -> History:
     )
 
 
-def run_directory(folder: Path, evaluation: Evaluation | None, history: History | None) -> Path:
+WEIGHTS = {"core.weight": torch.arange(6.0).view(2, 3)}
+
+
+def audit_of(*statuses: str, weights: str | None = None) -> Audit:
+    """Return an audit of the weights of `run_directory`, one check a status."""
+    outcomes = tuple(
+        msgspec.convert(
+            {
+                "code": f"SW{301 + number}", "name": f"check-{number}", "status": status,
+                "evidence": f"padding changes the answers by 0.{number}", "why": "An answer depends on its batch.", "fix": "Pass lengths.",
+            },
+            Outcome,
+        )
+        for number, status in enumerate(statuses)
+    )  # fmt: skip
+    return Audit(
+        name="Model", contract=Contract(), outcomes=outcomes, num_calls=9, weights=weights_hash(WEIGHTS) if weights is None else weights
+    )
+
+
+SOUND = audit_of("pass", "not_applicable")
+
+
+def run_directory(folder: Path, evaluation: Evaluation | None, history: History | None, audit: Audit | None = SOUND) -> Path:
     """Write what a verdict reads of a run."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "model.safetensors").exists():  # a run that was trained keeps its own
+        save_weights(WEIGHTS, folder / "model.safetensors")
+    if audit is not None:
+        audit.save(folder / "audit.json")
     if evaluation is not None:
         write_evaluation(evaluation, folder / "evaluation.json")
     if history is not None:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from statewise.errors import DataError, OptionError, RunError
 from statewise.evaluation import Estimate, Evaluation
-from statewise.runs import History, Run, RunConfig, Started
+from statewise.runs import History, Run, RunConfig, Started, save_weights
 from statewise.verdicts import PRESETS, Level, Policy, Verdict, judge, read_policy
 from statewise.verdicts._policy import AlertRules, CostRules, Require
 from tests.verdicts.evidence import (
     FRAUD,
     GOOD,
     RARE_AND_GOOD,
+    audit_of,
     changed,
     epochs_of,
     good_history,
@@ -38,40 +40,26 @@ METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "specif
 Ends: TypeAlias = tuple[float, float, float]
 
 
-@dataclass
-class Check:
-    """An outcome of an audit."""
-
-    status: str
-    code: str = "SW302"
-    name: str = "padding-never-read"
-    why: str = "Padding changes the output by 0.3."
-    fix: str = "Pass lengths."
-
-
-@dataclass
-class Audited:
-    """An audit of some outcomes."""
-
-    outcomes: list[Check]
-
-
-def audited(*statuses: str) -> Audited:
-    return Audited([Check(status) for status in statuses])
-
-
 # Runs
 
 
-def test_a_run_directory_is_judged_by_its_evaluation_and_its_history(tmp_path: Path) -> None:
+def test_a_run_directory_is_judged_by_its_evaluation_its_history_and_its_audit(tmp_path: Path) -> None:
     folder = run_directory(tmp_path / "run", GOOD, good_history())
     for given_as in (folder, str(folder)):
         verdict = judge(given_as)
-        assert "The audit was not required by this policy and did not run." in printed(verdict)
         assert (verdict.level, verdict.exit_code, verdict.reasons) == ("ready", 0, ())
-        assert verdict.header == f"run '{folder}': figures and training examined; model and data were not examined"
-        assert verdict.not_required == ("audit",)
-        assert len(verdict.examined) == 2
+        assert verdict.header == f"run '{folder}': figures, training and model examined; data was not examined"
+        assert verdict.not_required == ()
+        assert verdict.examined[2] == "audit of Model: 2 checks, 1 passed, 1 did not apply"
+
+
+def test_a_policy_may_do_without_an_audit_and_the_verdict_says_so(tmp_path: Path) -> None:
+    folder = run_directory(tmp_path / "run", GOOD, good_history(), audit=None)
+    policy = msgspec.structs.replace(read_policy("default"), require=Require(run=("evaluation", "history")))
+    verdict = judge(folder, policy=policy)
+    assert "The audit was not required by this policy and did not run." in printed(verdict)
+    assert (verdict.level, verdict.not_required) == ("ready", ("audit",))
+    assert verdict.header == f"run '{folder}': figures and training examined; model and data were not examined"
 
 
 def config() -> RunConfig:
@@ -79,11 +67,12 @@ def config() -> RunConfig:
 
 
 def test_a_run_in_memory_is_judged_by_what_it_holds(tmp_path: Path) -> None:
-    run = Run(config=config(), history=good_history(), evaluation=GOOD)
-    assert judge(run).level == "ready"
-    assert judge(run).header.startswith("a run in memory")
+    run, sound = Run(config=config(), history=good_history(), evaluation=GOOD), audit_of("pass")
+    assert judge(run, audit=sound).level == "ready"
+    assert judge(replace(run, audit=sound)).level == "ready"
+    assert judge(run, audit=sound).header.startswith("a run in memory")
     bare = Run(config=config(), history=good_history())
-    assert (judge(bare).level, subjects(judge(bare))) == ("not_enough_evidence", ["evaluation"])
+    assert (judge(bare).level, subjects(judge(bare))) == ("not_enough_evidence", ["evaluation", "audit"])
     stored = Run(config=config(), history=good_history(), directory=run_directory(tmp_path, GOOD, None))
     assert judge(stored).level == "ready"
 
@@ -92,20 +81,25 @@ def test_what_is_given_takes_the_place_of_the_runs(tmp_path: Path) -> None:
     folder = run_directory(tmp_path, GOOD, good_history())
     assert judge(folder, evaluation=FRAUD).level == "not_ready"
     assert judge(folder, history=history_of(epochs_of([1.0, None, 0.5]))).level == "not_ready"
+    assert judge(folder, audit=audit_of("fail")).level == "not_ready"
 
 
 @pytest.mark.parametrize(
-    ("has_evaluation", "has_history", "absent"),
-    [(True, False, ["history"]), (False, True, ["evaluation"]), (False, False, ["evaluation", "history"])],
+    "absent", [["history"], ["evaluation"], ["audit"], ["evaluation", "history"], ["evaluation", "history", "audit"]], ids="+".join
 )
-def test_a_run_without_required_evidence_is_never_ready(
-    tmp_path: Path, *, has_evaluation: bool, has_history: bool, absent: list[str]
-) -> None:
-    folder = run_directory(tmp_path / "run", GOOD if has_evaluation else None, good_history() if has_history else None)
+def test_a_run_without_required_evidence_is_never_ready(tmp_path: Path, absent: list[str]) -> None:
+    folder = run_directory(
+        tmp_path / "run",
+        None if "evaluation" in absent else GOOD,
+        None if "history" in absent else good_history(),
+        None if "audit" in absent else audit_of("pass"),
+    )
     verdict = judge(folder)
     assert (verdict.level, verdict.exit_code, subjects(verdict)) == ("not_enough_evidence", 3, absent)
     assert all("requires" in reason.says and reason.do for reason in verdict.reasons)
-    if not has_evaluation and not has_history:
+    if "audit" in absent:
+        assert f"statewise audit {folder}" in verdict.reasons[-1].do
+    if len(absent) == 3:
         assert verdict.header.endswith("nothing was examined")
 
 
@@ -151,11 +145,25 @@ def test_damaged_evidence_is_an_error_and_not_absent(tmp_path: Path) -> None:
         judge(folder)
 
 
+@pytest.mark.parametrize(
+    ("content", "arrived"),
+    [('{"schema": 1, "na', "damaged"), ('{"schema": 2}', "schema 2"), ('{"schema": 1}', "damaged"), ("[]", "damaged")],
+)
+def test_a_damaged_audit_is_an_error_and_not_absent(tmp_path: Path, content: str, arrived: str) -> None:
+    folder = run_directory(tmp_path, GOOD, good_history())
+    (folder / "audit.json").write_text(content)
+    with pytest.raises(RunError) as caught:
+        judge(folder)
+    assert arrived in caught.value.arrived
+    assert "audit.json" in caught.value.where
+    assert "udit again" in caught.value.hint
+
+
 # Headers
 
 
 def test_the_header_says_what_was_not_looked_at() -> None:
-    evaluation, history, audit = GOOD, good_history(), audited("pass")
+    evaluation, history, audit = GOOD, good_history(), audit_of("pass")
     assert judge(evaluation=evaluation).header == "figures only: model, training and data were not examined"
     assert judge(evaluation=evaluation, history=history).header == "figures and training only: model and data were not examined"
     assert judge(evaluation=evaluation, audit=audit).header == "figures and model only: training and data were not examined"
@@ -171,8 +179,11 @@ def test_the_header_says_what_was_not_looked_at() -> None:
     ("statuses", "required", "level"),
     [
         (["pass"], True, "ready"),
-        (["pass", "warn", "observed", "not_applicable", "skipped"], True, "ready"),
+        (["pass", "warn", "observed", "not_applicable"], True, "ready"),
+        (["pass", "skipped"], True, "not_enough_evidence"),
+        (["pass", "skipped"], False, "ready"),
         (["pass", "fail"], True, "not_ready"),
+        (["pass", "fail", "error", "skipped"], True, "not_ready"),
         (["pass", "fail"], False, "not_ready"),
         (["pass", "error"], True, "not_enough_evidence"),
         (["pass", "error"], False, "ready"),
@@ -183,16 +194,51 @@ def test_the_header_says_what_was_not_looked_at() -> None:
     ],
 )
 def test_an_audit_must_not_fail_and_where_required_must_have_judged(statuses: list[str] | None, *, required: bool, level: Level) -> None:
-    audit = None if statuses is None else audited(*statuses)
+    audit = None if statuses is None else audit_of(*statuses)
     policy = Policy(limits={"recall": 0.5}, require=Require(counts=("evaluation", "audit") if required else ("evaluation",)))
     verdict = judge(evaluation=GOOD, audit=audit, policy=policy)
     assert verdict.level == level
+    assert all(reason.says and reason.do for reason in verdict.reasons)
     if level == "not_ready":
-        assert subjects(verdict) == ["SW302 padding-never-read"]
-        assert (verdict.reasons[0].says, verdict.reasons[0].do) == (Check.why, Check.fix)
+        assert verdict.reasons[0].subject == "SW302 check-1"
+        assert verdict.reasons[0].says == "Padding changes the answers by 0.1. An answer depends on its batch."
+        assert verdict.reasons[0].do == "Pass lengths."
     if statuses is not None:
-        assert any(line == f"audit: {len(statuses)} checks" for line in verdict.examined)
-        assert ("The audit warns: SW302." in verdict.notes) == ("warn" in statuses)
+        assert any(line.startswith("audit of Model: ") for line in verdict.examined)
+        assert any(note.startswith("The audit warns: SW302") for note in verdict.notes) == ("warn" in statuses)
+
+
+def test_a_consequence_is_no_reason_of_its_own() -> None:
+    audit = audit_of("fail", "fail")
+    folded = replace(audit, outcomes=(audit.outcomes[0], msgspec.structs.replace(audit.outcomes[1], explained_by="SW301")))
+    verdict = judge(evaluation=GOOD, audit=folded)
+    assert subjects(verdict) == ["SW301 check-0"]
+    assert verdict.reasons[0].says.endswith("It also explains SW302.")
+
+
+@pytest.mark.parametrize("statuses", [["pass"], ["fail"]])
+def test_an_audit_of_other_weights_is_no_evidence(tmp_path: Path, statuses: list[str]) -> None:
+    folder = run_directory(tmp_path / "run", GOOD, good_history(), audit_of(*statuses))
+    save_weights({"core.weight": torch.ones(2, 3)}, folder / "model.safetensors")
+    verdict = judge(folder)
+    assert (verdict.level, subjects(verdict)) == ("not_enough_evidence", ["audit"])
+    assert "other weights" in verdict.reasons[0].says
+    assert f"statewise audit '{folder}'" in verdict.reasons[0].do
+
+
+def test_weights_that_cannot_be_read_leave_an_audit_without_its_model(tmp_path: Path) -> None:
+    folder = run_directory(tmp_path / "run", GOOD, good_history())
+    (folder / "model.safetensors").write_bytes(b"cut")
+    verdict = judge(folder)
+    assert (verdict.level, subjects(verdict)) == ("not_enough_evidence", ["audit"])
+    assert "cannot be read" in verdict.reasons[0].says
+
+
+def test_an_audit_that_was_cut_short_is_told_as_such(tmp_path: Path) -> None:
+    folder = run_directory(tmp_path / "run", GOOD, good_history(), audit_of("error", "skipped", weights=""))
+    verdict = judge(folder)
+    assert (verdict.level, subjects(verdict)) == ("not_enough_evidence", ["audit"])
+    assert "ended in an error" in verdict.reasons[0].says
 
 
 # The order of the levels

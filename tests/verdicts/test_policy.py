@@ -37,7 +37,7 @@ def test_each_preset_holds_the_limits_that_it_is_known_for(preset: str, *, bound
     assert (policy.gradients.median_low, policy.gradients.median_high, policy.gradients.spike_ratio) == (1e-4, 10.0, 10.0)
     assert (policy.gradients.spike_window, policy.gradients.spike_exempt, policy.gradients.max_spike_share) == (50, 20, 0.01)
     assert policy.training.max_rise == 0.2
-    assert policy.require.of("run") == ("evaluation", "history")
+    assert policy.require.of("run") == ("evaluation", "history", "audit")
     assert policy.require.of("predictions") == policy.require.of("counts") == ("evaluation",)
     assert not policy.knows_mistakes
 

@@ -1,7 +1,37 @@
 """Is a module free of the silent bugs of hidden state, padding, batches and causality?"""
 
-from statewise.auditing._audit import Audit, audit
-from statewise.auditing._check import all_checks
+from statewise.auditing._audit import Audit, audit, read_audit
+from statewise.auditing._check import Check, all_checks
+from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
+from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
+from statewise.auditing._soundness import FailOn, answer, counted, held_against, is_sound, judged, listed_codes
+from statewise.auditing._table import as_python, brief, by_reason, consequences_of
 
-__all__ = ["Audit", "Outcome", "all_checks", "audit"]
+__all__ = [
+    "NEEDS",
+    "Audit",
+    "AuditRecord",
+    "Check",
+    "FailOn",
+    "Outcome",
+    "all_checks",
+    "answer",
+    "as_python",
+    "audit",
+    "brief",
+    "by_reason",
+    "consequences_of",
+    "contract_of",
+    "counted",
+    "encode",
+    "held_against",
+    "is_sound",
+    "judged",
+    "listed_codes",
+    "needs_in_words",
+    "read_audit",
+    "read_record",
+    "weights_hash",
+    "write_record",
+]

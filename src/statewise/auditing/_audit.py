@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statewise.auditing._build import subjects_of
 from statewise.auditing._check import all_checks
 from statewise.auditing._folding import settled
 from statewise.auditing._outcome import Outcome
+from statewise.auditing._record import AuditRecord, contract_of, plain_fields, read_record, weights_hash, write_record
+from statewise.auditing._soundness import FailOn, answer, is_sound, unsound
 from statewise.errors import OptionError, nearest
 from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rich.console import Console, ConsoleOptions, RenderResult
     from torch import nn
 
     from statewise.auditing._check import Check
@@ -26,7 +30,7 @@ _WORST_FIRST = ("fail", "error", "warn", "observed", "pass", "not_applicable")
 """Which of several probes' outcomes stands for all."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Audit:
     """What all checks said about a module.
 
@@ -35,8 +39,9 @@ class Audit:
         contract: what it promises, filled in.
         outcomes: one a check, by code.
         num_calls: how often a copy of the module was called.
-        sure: how each field of the contract came about: `"declared"`, `"read"` off the module, `"tried"`, or `"guessed"` among equals.
+        sure: by field of the contract, how it came about: `"declared"`, `"read"`, `"tried"`, or `"guessed"` among equals.
         sampled: what the probes are made of.
+        weights: hash of the weights that were audited; empty where they are not known.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Audit:
     num_calls: int
     sure: dict[str, str] = field(default_factory=dict)
     sampled: str = ""
+    weights: str = ""
 
     @property
     def findings(self) -> tuple[Outcome, ...]:
@@ -55,6 +61,64 @@ class Audit:
     def ok(self) -> bool:
         """Whether nothing failed and nothing went wrong."""
         return not any(each.status in {"fail", "error"} for each in self.outcomes)
+
+    def raise_if_unsound(self, fail_on: FailOn = "fail") -> None:
+        """Raise where a check fails (or warns, with `fail_on="warn"`), ends in an error, or none could be judged.
+
+        Raises:
+            AuditError: it names what was found and how it is mended.
+        """
+        if not is_sound(self.outcomes, fail_on):
+            raise unsound(self.name, self.outcomes, fail_on)
+
+    def record(self) -> AuditRecord:
+        """Return what is written to `audit.json`."""
+        return AuditRecord(
+            name=self.name, weights_sha256=self.weights, contract=plain_fields(self.contract), sure=self.sure, sampled=self.sampled,
+            num_calls=self.num_calls, outcomes=self.outcomes,
+        )  # fmt: skip
+
+    @staticmethod
+    def from_record(record: AuditRecord) -> Audit:
+        """Return the audit of a record; functions of the contract are not in it."""
+        return Audit(
+            name=record.name, contract=contract_of(record.contract), outcomes=record.outcomes, num_calls=record.num_calls,
+            sure=record.sure, sampled=record.sampled, weights=record.weights_sha256,
+        )  # fmt: skip
+
+    def save(self, path: Path | str) -> Path:
+        """Write the audit as JSON, whole or not at all."""
+        return write_record(self.record(), path)
+
+    def __repr__(self) -> str:
+        """Return the answer in one line."""
+        return f"Audit({self.name}, {answer(self.outcomes)})"
+
+    def __str__(self) -> str:
+        """Return what the terminal shows, as plain text of 80 columns."""
+        from statewise.auditing._table import as_text
+
+        return as_text(self)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines for the terminal."""
+        from statewise.auditing._table import render
+
+        return render(self, options.max_width)
+
+    def _repr_html_(self) -> str:
+        from statewise.auditing._table import as_html
+
+        return as_html(self)
+
+
+def read_audit(path: Path | str) -> Audit:
+    """Read an audit back.
+
+    Raises:
+        RunError: the file is absent, damaged, or of another version.
+    """
+    return Audit.from_record(read_record(path))
 
 
 def audit(
@@ -83,7 +147,7 @@ def audit(
         ignore: codes, or beginnings of codes, that are skipped.
         seed: of the probes.
         fast: ask with probes of one shape, not of three.
-        progress: told after each check how many are done, how many there are, and the code.
+        progress: is told how many checks are done, how many there are, and the code of the next.
 
     Returns:
         The outcome of every check.
@@ -96,15 +160,16 @@ def audit(
     checks = all_checks()
     for given, name in ((select, "select"), (ignore, "ignore")):
         _require_known(given, name, checks)
+    weights = weights_hash(module.state_dict())
     with drawn_apart(seed):
         subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
         outcomes: dict[str, Outcome] = {}
         asked: dict[str, Subject] = {}
-        for done, each in enumerate(checks, start=1):
-            chosen = (not select or each.code.startswith(tuple(select))) and not (ignore and each.code.startswith(tuple(ignore)))
-            outcomes[each.code], asked[each.code] = _over_probes(each, subjects) if chosen else (each.skipped(), subjects[0])
+        for done, each in enumerate(checks):
             if progress is not None:
                 progress(done, len(checks), each.code)
+            chosen = (not select or each.code.startswith(tuple(select))) and not (ignore and each.code.startswith(tuple(ignore)))
+            outcomes[each.code], asked[each.code] = _over_probes(each, subjects) if chosen else (each.skipped(), subjects[0])
         first = subjects[0]
         sizes = " and ".join(f"{each.probe.num_rows} x {each.probe.time}" for each in subjects)
         return Audit(
@@ -113,6 +178,7 @@ def audit(
             outcomes=settled(checks, outcomes, asked),
             num_calls=first.original.num_calls,
             sure=first.sure,
+            weights=weights,
             sampled=f"probes of {sizes} steps: {first.says}",
         )
 

@@ -164,8 +164,8 @@ def _settled(subject: Subject) -> Subject:
         each=contract.each or each,
         returns_state=contract.returns_state if contract.returns_state is not None else state is not None,
     )
-    subject.contract, subject.door = filled, replace(subject.door, contract=filled)
-    return subject
+    # Anew, since what was asked while `each` was not known may have seemed to fail.
+    return replace(subject, contract=filled, door=replace(subject.door, contract=filled))
 
 
 def _first_answers(subject: Subject) -> tuple[Each, State]:

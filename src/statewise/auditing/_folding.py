@@ -51,7 +51,8 @@ def _cause_of(check: Check, bad: Mapping[str, Check], subject: Subject) -> str |
     for code in check.after:
         if code not in bad:
             continue
-        if bad[code].cure is None or bad[code].cure(subject) is None:
+        cure = bad[code].cure
+        if cure is None or cure(subject) is None:
             return code
         mended = _mended(bad[code], subject)
         if mended is not None and check.outcome(mended).status in _GOOD:

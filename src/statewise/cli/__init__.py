@@ -25,19 +25,21 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("fit", "statewise.cli._fit:fit", "Train a model, then trace, evaluate and judge it."),
+    Command("fit", "statewise.cli._fit:fit", "Train a model, then evaluate, trace, audit and judge it."),
     Command("predict", "statewise.cli._predict:predict", "Write the predictions of a run for new data."),
     Command("evaluate", "statewise.cli._evaluate:evaluate", "Metrics with intervals: of a run, a predictions file, or four counts."),
+    Command("audit", "statewise.cli._audit:audit", "Look for silent bugs in a module: state, padding, batches, causality."),
     Command("trace", "statewise.cli._trace:trace", "Show shapes and values inside a model, step by step."),
     Command("judge", "statewise.cli._judge:judge", "Say whether a model is fit for production, and why."),
     Command("report", "statewise.cli._report:report", "Write a run's report: one HTML file that needs no network."),
+    Command("explain", "statewise.cli._explain:explain", "Tell what a check of the audit does, why it matters and how to mend it."),
     Command("data", "statewise.cli._data:data", "Fetch public data sets, or convert a file to one row a step."),
     Command("doctor", "statewise.cli._doctor:doctor", "Show versions, devices and extras, and test the engine."),
 )
 
 EPILOGUE = """\
-Exit codes: 0 ready or done, 1 not ready or needs work, 2 wrong usage or unreadable input,
-3 not enough evidence, 70 a crash of ours, 130 interrupted, 143 ended by SIGTERM.
+Exit codes: 0 ready, sound or done, 1 not ready, needs work or findings, 2 wrong usage or unreadable
+input, 3 not enough evidence, 70 a crash of ours, 130 interrupted, 143 ended by SIGTERM.
 """
 
 

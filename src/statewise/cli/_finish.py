@@ -1,4 +1,4 @@
-"""What follows a training? Predict, evaluate, trace, judge, report: each written into the run as it is shown."""
+"""What follows a training? Predict, evaluate, trace, audit, judge, report: each written into the run as it is shown."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from statewise.auditing import audit, brief
+from statewise.cli._apart import Request, audit_apart
+from statewise.cli._audit import TIMEOUT
 from statewise.cli._show import heading, say, show
+from statewise.errors import StatewiseError
 from statewise.evaluation import evaluate, predict, write_evaluation
+from statewise.models import Model
 from statewise.reporting import report
-from statewise.runs import RunFiles, add_to_provenance, keep_example, record_data
+from statewise.runs import RunFiles, add_to_provenance, keep_example, load, record_data
 from statewise.tracing import trace
 from statewise.verdicts import Verdict, judge, write_verdict
 
 if TYPE_CHECKING:
+    from statewise.auditing import Audit
     from statewise.runs import Run
     from statewise.sequences import Sequences
 
@@ -23,7 +29,7 @@ _LONGEST = 200
 
 
 def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
-    """Score the test part once, look inside, judge, and write the report.
+    """Score the test part once, look inside, audit, judge, and write the report.
 
     Without a test part nothing is scored, and the verdict says that the evidence is missing.
     """
@@ -40,6 +46,8 @@ def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
         heading(f"Inside: {'the beginning of ' if example.num_steps == _LONGEST else ''}one sequence of the test part")
         keep_example(files, example)
         show(trace(run, example))
+    heading("Audit")
+    _audit(run, None if test is None else _example(test))
     heading("Verdict")
     verdict = judge(run, policy=policy)
     write_verdict(verdict, files.verdict)
@@ -49,6 +57,28 @@ def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
     path = report(run)
     say(f"Report: {path}\nRun:    {run.directory}")
     return verdict
+
+
+def _audit(run: Run, example: Sequences | None) -> None:
+    """Audit the model as it lies in the run; that it cannot be audited ends nothing, and the verdict will miss the evidence."""
+    assert run.directory is not None
+    try:
+        found = _audited(run, example)
+    except StatewiseError as problem:
+        say(f"The model could not be audited: {problem}\n")
+        return
+    found.save(RunFiles(run.directory).audit)
+    say(f"{brief(found)}\n")
+
+
+def _audited(run: Run, example: Sequences | None) -> Audit:
+    """Return the audit: of a model of ours in this process, where nothing in it can hang; of a stranger's in one of its own."""
+    if run.config.model is None:
+        return audit_apart(Request(target=str(run.directory), seed=0), timeout=TIMEOUT)
+    assert run.directory is not None
+    model = load(run.directory).model
+    assert isinstance(model, Model)
+    return audit(model, example)
 
 
 def _example(test: Sequences) -> Sequences:

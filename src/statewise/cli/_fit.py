@@ -1,4 +1,4 @@
-"""`statewise fit`: from files to a trained, traced, evaluated and judged model, told as it happens."""
+"""`statewise fit`: from files to a trained, evaluated, traced, audited and judged model, told as it happens."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fit(
     policy: str = "default",
     judge: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
-    """Train a model, then trace, evaluate and judge it.
+    """Train a model, then evaluate, trace, audit and judge it.
 
     Ends with 0 when the pipeline completed, whatever the model is worth; with --judge, with the verdict's own code.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from statewise.auditing import Audit, read_audit
 from statewise.errors import StatewiseError
 from statewise.evaluation import Evaluation, read_evaluation
 from statewise.runs import History, Provenance, Run, RunConfig, RunFiles, load, read_document, read_example, read_history
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from statewise.verdicts import GradientRules
 
 
-Document = TypeVar("Document", Evaluation, Provenance, Verdict)
+Document = TypeVar("Document", Audit, Evaluation, Provenance, Verdict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class Evidence:
     gradient_rules: GradientRules
     narration: TrainingTrace | Missing
     trace: Trace | Missing
+    audit: Audit | Missing
     provenance: Provenance | Missing
 
 
@@ -72,6 +74,7 @@ def gather(run: Run | Path | str) -> Evidence:
         gradient_rules=_gradient_rules(verdict),
         narration=_narration(found),
         trace=broken or _trace(found, place),
+        audit=_audit(found, place),
         provenance=_provenance(found, place),
     )
 
@@ -113,6 +116,13 @@ def _verdict(run: Run, evaluation: Evaluation | Missing) -> tuple[Verdict | Miss
         return judge(run, evaluation=evaluation if isinstance(evaluation, Evaluation) else None), True
     except StatewiseError as problem:
         return Missing(why=f"The evidence could not be judged: {problem.arrived}.", how=problem.hint), False
+
+
+def _audit(run: Run, place: str) -> Audit | Missing:
+    if isinstance(run.audit, Audit):
+        return run.audit
+    how = "Audit it: run.audit = statewise.audit(run.model, data)." if run.directory is None else f"Audit it: statewise audit {place}"
+    return _read_or_missing(run, "audit", read_audit, "The model has not been audited.", how)
 
 
 def _provenance(run: Run, place: str) -> Provenance | Missing:

@@ -7,6 +7,7 @@ from typing import Any
 
 from statewise import __version__
 from statewise.reporting._answer import Answer, Headline, Tile, answer_of, headline_of, judged_metrics, stale, tiles_of
+from statewise.reporting._audited import Audited, audited_of
 from statewise.reporting._drawing import chart_spec
 from statewise.reporting._evidence import Evidence, Missing
 from statewise.reporting._lag_chart import is_drawable, lag_chart
@@ -27,6 +28,7 @@ _SECTIONS = (
     ("training", "Training"),
     ("metrics", "Metrics"),
     ("inside", "Inside"),
+    ("audit", "Audit"),
     ("provenance", "Provenance"),
 )
 
@@ -56,6 +58,7 @@ class Page:
     classes: Classes | Missing | None
     scores: tuple[ScoreSection, ...]
     inside: Inside | Missing
+    audit: Audited | Missing
     provenance: tuple[Group, ...]
     provenance_missing: Missing | None
     charts: dict[str, dict[str, Any]]
@@ -81,6 +84,7 @@ def make_page(evidence: Evidence) -> Page:
         classes=None if not has_classes else evaluation if isinstance(evaluation, Missing) else classes_of(evaluation),
         scores=scores,
         inside=evidence.trace if isinstance(evidence.trace, Missing) else inside_of(evidence.trace),
+        audit=evidence.audit if isinstance(evidence.audit, Missing) else audited_of(evidence.audit, evidence.run),
         provenance=provenance_of(evidence),
         provenance_missing=evidence.provenance if isinstance(evidence.provenance, Missing) else None,
         charts={name: chart_spec(chart) for name, chart in draw(evidence).items()},

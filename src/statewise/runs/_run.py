@@ -46,6 +46,7 @@ class Run:
         call: the user's way to call the module, where one was given.
         contract: the contract the module was trained under.
         evaluation: the last evaluation of this run in this process, or None.
+        audit: an audit of its model that was made in this process, or None; `judge` and `report` read it.
     """
 
     config: RunConfig
@@ -55,6 +56,7 @@ class Run:
     call: Callable[..., Any] | None = None
     contract: Contract = field(default_factory=Contract)
     evaluation: Any = None
+    audit: Any = None
 
     def adapted(self) -> Adapted:
         """Return the model ready to be called on `Sequences`.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from statewise.auditing import Audit
 from statewise.errors import OptionError, RunError
 from statewise.evaluation import Evaluation, read_evaluation
 from statewise.runs import Epoch, History, Run, RunFiles, Update, read_history
+from statewise.verdicts._audit import judge_audit, of_run, told, weights_of
 from statewise.verdicts._figures import judge_figures
 from statewise.verdicts._mistakes import judge_mistakes
 from statewise.verdicts._policy import EvidenceName, Policy, SubjectKind, checked, read_policy
-from statewise.verdicts._reasons import ORDER, Findings, Level, Reason, listed
+from statewise.verdicts._reasons import ORDER, Findings, Reason, listed
 from statewise.verdicts._skill import unit_words
 from statewise.verdicts._training import judge_training
 from statewise.verdicts._verdict import Verdict
@@ -21,46 +23,6 @@ from statewise.verdicts._verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
-
-
-@runtime_checkable
-class Outcome(Protocol):
-    """What a verdict reads of one check of an audit."""
-
-    @property
-    def code(self) -> str:
-        """Code of the check."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Name of the check."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """`"pass"`, `"fail"`, `"warn"`, `"observed"`, `"not_applicable"`, `"skipped"` or `"error"`."""
-        ...
-
-    @property
-    def why(self) -> str:
-        """What was found."""
-        ...
-
-    @property
-    def fix(self) -> str:
-        """How to mend it."""
-        ...
-
-
-@runtime_checkable
-class Audit(Protocol):
-    """What a verdict reads of an audit."""
-
-    @property
-    def outcomes(self) -> Sequence[Outcome]:
-        """One outcome for each check."""
-        ...
 
 
 def judge(
@@ -79,15 +41,15 @@ def judge(
     requires and is not there keeps the answer from being "ready".
 
     Args:
-        run: a run or its directory, of which the evaluation and the history are read; None to judge figures alone.
+        run: a run or its directory, of which the evaluation, the history and the audit are read; None to judge figures alone.
         evaluation: what `evaluate` returned; takes the place of the run's.
         history: records of a training; takes the place of the run's.
-        audit: what the audit of the model found.
+        audit: what `audit` returned; takes the place of the run's. No audit is run here.
         policy: a policy, the name of a preset (`default`, `lenient`, `recall-first`, `precision-first`), or a TOML file.
 
     Raises:
         OptionError: nothing to judge, or no such policy.
-        RunError: no such run directory, or a damaged evaluation in it.
+        RunError: no such run directory, or a damaged evaluation or audit in it.
         DataError: a damaged history, or a policy file that is not TOML.
 
     Example:
@@ -106,7 +68,7 @@ def judge(
     if evidence.evaluation is not None:
         found += [judge_figures(evidence.evaluation, rules), judge_mistakes(evidence.evaluation, rules)]
     if evidence.audit is not None:
-        found.append(_judge_audit(evidence.audit, required="audit" in required))
+        found.append(judge_audit(evidence.audit, required="audit" in required, source=evidence.source, weights=evidence.weights))
     reasons = [reason for each in found for reason in each.reasons]
     against = sorted((reason for reason in reasons if reason.points_to != "ready"), key=lambda reason: ORDER.index(reason.points_to))
     return Verdict(
@@ -128,6 +90,8 @@ class _Evidence(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: Evaluation | None
     history: History | None
     audit: Audit | None
+    weights: str | None = None
+    directory: Path | None = None
 
     @property
     def missing(self) -> list[EvidenceName]:
@@ -155,6 +119,7 @@ def _gather(
         directory = run.directory
         evaluation = evaluation or run.evaluation
         history = history or run.history
+        audit = audit or run.audit
     else:
         directory = _existing(Path(run))
     files = None if directory is None else RunFiles(directory)
@@ -162,8 +127,12 @@ def _gather(
         evaluation = read_evaluation(files.evaluation)
     if history is None and files is not None and files.history.is_file():
         history = read_history(files.history)
+    audit = audit or of_run(directory)
+    weights = None if audit is None else weights_of(run if isinstance(run, Run) else None, directory)
     source = f"run '{directory}'" if directory is not None else "a run in memory"
-    return _Evidence(kind="run", source=source, evaluation=evaluation, history=_if_any(history), audit=audit)
+    return _Evidence(
+        kind="run", source=source, evaluation=evaluation, history=_if_any(history), audit=audit, weights=weights, directory=directory
+    )  # fmt: skip
 
 
 def _existing(directory: Path) -> Path:
@@ -185,7 +154,7 @@ def _if_any(history: History | None) -> History | None:
 _HOW_TO_HAVE: dict[EvidenceName, str] = {
     "evaluation": "Evaluate the model on data that it was not trained on: statewise evaluate.",
     "history": "Judge the run directory that training wrote, with its history.jsonl.",
-    "audit": "Audit the model, or take the audit out of the policy's [require].",
+    "audit": "Audit the model: statewise audit RUN, in Python audit=statewise.audit(module, data).",
 }
 
 
@@ -195,31 +164,11 @@ def _absent(evidence: _Evidence, required: Sequence[EvidenceName]) -> list[Reaso
             subject=name,
             points_to="not_enough_evidence",
             says=f"The policy requires the {name}, and there is none in {evidence.source}.",
-            do=_HOW_TO_HAVE[name],
+            do=_HOW_TO_HAVE[name].replace("RUN", str(evidence.directory or "RUN")),
         )
         for name in required
         if name in evidence.missing
     ]
-
-
-def _judge_audit(audit: Audit, *, required: bool) -> Findings:
-    """Hold an audit against the rule that no check fails, and that at least one could be judged."""
-    levels: dict[str, Level] = {"fail": "not_ready", "error": "not_enough_evidence"}
-    reasons = [
-        Reason(subject=f"{outcome.code} {outcome.name}", points_to=levels[outcome.status], says=outcome.why, do=outcome.fix)
-        for outcome in audit.outcomes
-        if outcome.status == "fail" or (required and outcome.status == "error")
-    ]
-    judged = [outcome for outcome in audit.outcomes if outcome.status in {"pass", "fail", "warn"}]
-    warned = [outcome.code for outcome in judged if outcome.status == "warn"]
-    notes = (f"The audit warns: {listed(warned)}.",) if warned else ()
-    if required and not judged:
-        says = "No check of the audit could be judged."
-        reasons.append(Reason(subject="audit", points_to="not_enough_evidence", says=says, do="Give the audit data, or a contract."))
-    elif not reasons and judged:
-        passed = len(judged) - len(warned)
-        reasons.append(Reason(subject="audit", points_to="ready", says=f"{passed} checks pass, {len(warned)} warn, none fails."))
-    return Findings(reasons=tuple(reasons), notes=notes)
 
 
 def _header(evidence: _Evidence) -> str:
@@ -250,5 +199,5 @@ def _examined(evidence: _Evidence) -> list[str]:
             + (f", and {len(refit)} epochs of refit" if (refit := evidence.history.epochs("refit")) else "")
         )
     if evidence.audit is not None:
-        lines.append(f"audit: {len(evidence.audit.outcomes)} checks")
+        lines.append(f"audit of {evidence.audit.name}: {told(evidence.audit)}")
     return lines

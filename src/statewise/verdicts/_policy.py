@@ -44,7 +44,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Require(_Part, frozen=True, kw_only=True):
     """The evidence that must be there, by what is judged."""
 
-    run: tuple[EvidenceName, ...] = ("evaluation", "history")
+    run: tuple[EvidenceName, ...] = ("evaluation", "history", "audit")
     predictions: tuple[EvidenceName, ...] = ("evaluation",)
     counts: tuple[EvidenceName, ...] = ("evaluation",)
 
@@ -107,7 +107,7 @@ class Policy(_Part, frozen=True, kw_only=True):
 
     Example:
         >>> Policy(limits={"recall": 0.9}).require.of("run")
-        ('evaluation', 'history')
+        ('evaluation', 'history', 'audit')
     """
 
     name: str = "own"

@@ -1,0 +1,106 @@
+"""`statewise audit`: has a module one of the silent bugs of hidden state, padding and batches? The exit code is the answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from statewise.auditing import Audit, FailOn, all_checks, encode, held_against, is_sound
+from statewise.cli._apart import Request, audit_apart
+from statewise.cli._out import require_writable
+from statewise.cli._reading import Columns
+from statewise.cli._show import OutputFormat, say, show
+from statewise.cli._target import is_run, require_target
+from statewise.errors import OptionError, nearest
+from statewise.runs import RunFiles
+
+TIMEOUT = 600.0
+"""Seconds that an audit may take."""
+_Codes = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
+_NOT_ENOUGH_EVIDENCE = 3
+
+
+def audit(
+    target: str | None = None,
+    /,
+    *,
+    weights: Path | None = None,
+    data: Path | None = None,
+    columns: Columns | None = None,
+    select: _Codes = (),
+    ignore: _Codes = (),
+    seed: int = 0,
+    fast: Annotated[bool, Parameter(negative="")] = False,
+    fail_on: FailOn = "fail",
+    timeout: float = TIMEOUT,
+    out: Path | None = None,
+    output_format: OutputFormat = "text",
+) -> int:
+    """Look for silent bugs in a module: state, padding, batches, causality, randomness.
+
+    The module runs in a process of its own, on a few short sequences; it is not trained, and nothing of it is changed. Ends with 0 when it
+    is sound, 1 with a finding, 3 when a check ended in an error or none could be judged.
+
+    Args:
+        target: a run directory, or file.py:function (package.module:function) that makes the module.
+        weights: for a function: a state dict to load into the module, .safetensors or what torch.save wrote of one.
+        data: a file with sequences that the module reads; for a run, the sequence kept with it by default, else values are drawn.
+        columns: which column means what; as in training where not given.
+        select: codes, or beginnings of codes, of the checks to run; all by default.
+        ignore: codes, or beginnings of codes, of checks that are not run.
+        seed: of the weights and of the probes.
+        fast: leave out what takes long.
+        fail_on: the least that ends with 1: fail, or warn.
+        timeout: seconds until an audit that does not come back is ended.
+        out: write the audit as JSON; that of a run is always written into it.
+        output_format: text or json.
+    """
+    request = Request(
+        target=target or "", weights=None if weights is None else str(weights), data=None if data is None else str(data),
+        columns=columns or Columns(), select=select, ignore=ignore, seed=seed, fast=fast,
+    )  # fmt: skip
+    _check(request, timeout)
+    require_writable(out, (weights, data), command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
+    found = audit_apart(request, timeout=timeout)
+    if Path(request.target).is_dir():
+        found.save(RunFiles(request.target).audit)
+    if out is not None:
+        found.save(out)
+    if output_format == "json":
+        say(encode(found.record()).decode())
+    else:
+        show(found)
+    return exit_code(found, fail_on)
+
+
+def exit_code(found: Audit, fail_on: FailOn) -> int:
+    """Return 0 for a sound module, 1 for findings at or above `fail_on`, 3 where not enough is known."""
+    if held_against(found.outcomes, fail_on):
+        return 1
+    return 0 if is_sound(found.outcomes, fail_on) else _NOT_ENOUGH_EVIDENCE
+
+
+def _check(request: Request, timeout: float) -> None:
+    """Refuse whatever cannot be meant, before a process is started."""
+
+    def refuse(where: str, arrived: str, hint: str) -> OptionError:
+        return OptionError(asked="statewise audit", where=where, arrived=arrived, hint=hint)
+
+    kinds, target = "a run directory, or file.py:function that makes a module", request.target
+    if ":" not in target or Path(target).exists():
+        path = require_target(Path(target) if target else None, "audit", kinds)
+        if not is_run(path):
+            raise refuse(f"'{path}'", "a file", f"Name {kinds}.")
+        if request.weights is not None:
+            raise refuse("--weights", "an option that means nothing for a run, which holds its own", "Leave it out.")
+    columns = list(request.columns.given())
+    if request.data is None and columns:
+        raise refuse(f"--{columns[0]}", "an option that means nothing without --data", "Name the file: --data FILE.")
+    if not timeout > 0:
+        raise refuse("--timeout", f"{timeout:g}", "Give a number of seconds above 0.")
+    for option, codes in (("--select", request.select), ("--ignore", request.ignore)):
+        for code in codes:
+            if not any(each.code.startswith(code) for each in all_checks()):
+                raise refuse(option, f"{code!r}, with which no code begins", nearest(code, [each.code for each in all_checks()]))
