@@ -59,7 +59,7 @@ fuzz: $(VENV)/.installed-test ## Read 2,000 files broken at random, and give som
 	@$(BIN)/python -m tests.cli.fuzz --files 200
 
 proving-ground: $(VENV)/.installed-test ## Audit every planted defect, its twin and every correct module, many times over (an hour)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground
+	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground --write
 
 kills: $(VENV)/.installed-test ## Kill trainings at 50 random moments and resume them: each must end identically (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.kills

@@ -1,16 +1,24 @@
 """How much does the audit find, under the right name, and whom does it accuse wrongly?
 
-Use `python -m proving_ground [--draws 20] [--correct-draws 200] [--wild-draws 5] [CODE ...]`, with `wild` for mistakes of public projects.
+Use `python -m proving_ground [--draws 20] [--correct-draws 200] [--wild-draws 5] [--write] [CODE ...]`, with `wild` for mistakes of public
+projects; `--write` puts the figures into the docs.
 """
 
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
 from proving_ground.cases import Wild, all_correct, all_defects, all_wild
 from proving_ground.running import Tally, WildTally, tally_correct, tally_defect, tally_wild
+from proving_ground.table import summary_of, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def main() -> None:
@@ -20,43 +28,53 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20, help="of weights, sizes and data, for each defect (default: %(default)s)")
     parser.add_argument("--correct-draws", type=int, default=200, help="for each correct module (default: %(default)s)")
     parser.add_argument("--wild-draws", type=int, default=5, help="for each mistake of a public project (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=2, help="that share the work (default: %(default)s)")
+    parser.add_argument("--write", action="store_true", help="write docs/proving-ground.md and figures.json, where all cases are run")
     options = parser.parse_args()
-    torch.set_num_threads(1)
     chosen = set(options.codes)
-    if not chosen or chosen - {"wild"}:
-        _planted(chosen, options.draws, options.correct_draws)
-    if not chosen or "wild" in chosen:
-        _wild(options.wild_draws)
+    if options.write and chosen - {"wild"}:
+        parser.error("--write is for all cases")
+    with ProcessPoolExecutor(options.processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        if not chosen or chosen - {"wild"}:
+            tallies = []
+            for tally in pool.map(_tallied, _planted(chosen, options.draws, options.correct_draws)):
+                tallies.append(tally)
+                _print(tally)
+            print("\n".join(summary_of(tallies)))
+            if options.write:
+                write(tallies)
+        if not chosen or "wild" in chosen:
+            _wild(list(pool.map(partial(_tallied_wild, draws=options.wild_draws), range(len(all_wild())))))
 
 
-def _planted(chosen: set[str], defect_draws: int, correct_draws: int) -> None:
-    """Print the planted defects that were chosen, the correct modules, and what both come to."""
-    defects: list[Tally] = []
-    for defect in all_defects():
-        if chosen and defect.code not in chosen:
-            continue
-        for variant in defect.variants:
-            defects.append(tally_defect(defect, variant, defect_draws))
-            _print(defect.code, defects[-1])
-    correct: list[Tally] = []
-    for case in all_correct() if not chosen or "correct" in chosen else ():
-        correct.append(tally_correct(case, correct_draws))
-        _print("correct", correct[-1])
-    draws = sum(each.draws for each in defects)
-    if draws:
-        found, cause = (sum(getattr(each, name) for each in defects) for name in ("found", "as_cause"))
-        print(f"defects: found in {found} of {draws} draws ({found / draws:.1%}), as the cause in {cause} ({cause / draws:.1%})")
-    accused, asked = sum(each.accused.total() for each in [*defects, *correct]), draws + sum(each.draws for each in correct)
-    print(f"modules without a defect: {accused} findings in {asked} draws")
+def _planted(chosen: set[str], defect_draws: int, correct_draws: int) -> Iterator[tuple[str, int, int, int]]:
+    """Yield each case that was chosen as its code, its place among those of the code, and draws: what can be sent to another process."""
+    for number, defect in enumerate(all_defects()):
+        if not chosen or defect.code in chosen:
+            for place in range(len(defect.variants)):
+                yield defect.code, number, place, defect_draws
+    if not chosen or "correct" in chosen:
+        for place in range(len(all_correct())):
+            yield "correct", 0, place, correct_draws
 
 
-def _wild(draws: int) -> None:
+def _tallied(job: tuple[str, int, int, int]) -> Tally:
+    code, number, place, draws = job
+    if code == "correct":
+        return tally_correct(all_correct()[place], draws)
+    defect = all_defects()[number]
+    return tally_defect(defect, defect.variants[place], draws)
+
+
+def _tallied_wild(place: int, draws: int) -> WildTally:
+    return tally_wild(all_wild()[place], draws)
+
+
+def _wild(tallies: list[WildTally]) -> None:
     """Print the mistakes of public projects, and what they come to."""
-    tallies: list[WildTally] = []
-    for case in all_wild():
-        tallies.append(tally_wild(case, draws))
-        _print_wild(case, tallies[-1])
-    always, exact = (sum(getattr(each, name) == draws for each in tallies) for name in ("found", "exact"))
+    for case, tally in zip(all_wild(), tallies, strict=True):
+        _print_wild(case, tally)
+    always, exact = (sum(getattr(each, name) == each.draws for each in tallies) for name in ("found", "exact"))
     accused, low = sum(bool(each.accused) for each in tallies), sum(each.share < 0.8 for each in tallies)
     print(f"wild: {always} of {len(tallies)} mistakes found in every draw, {exact} of them under the exact code")
     print(f"mended modules: {accused} accused, {low} with under 80 % of the checks passed that their interface permits")
@@ -71,11 +89,12 @@ def _print_wild(case: Wild, tally: WildTally) -> None:
         print(f"        {other} (x{count})")
 
 
-def _print(code: str, tally: Tally) -> None:
-    counted = f"found {tally.found}/{tally.draws}, as the cause {tally.as_cause}" if code != "correct" else f"{tally.draws} draws"
+def _print(tally: Tally) -> None:
+    found = f"found {tally.found}/{tally.draws}, as the cause {tally.as_cause}"
     also = f"; also {dict(tally.others)}" if tally.others else ""
     accused = f"; wrongly accused: {dict(tally.accused)}" if tally.accused else ""
-    print(f"{code} {tally.name}: {counted}{also}{accused}", flush=True)
+    errors = f"; errors: {dict(tally.errors)}" if tally.errors else ""
+    print(f"{tally.code} {tally.name}: {found if tally.code != 'correct' else f'{tally.draws} draws'}{also}{accused}{errors}", flush=True)
 
 
 if __name__ == "__main__":

@@ -215,11 +215,11 @@ def test_ignored_checks_are_not_run(statewise: Any, models: Path, tmp_path: Path
 def test_weights_are_loaded_and_others_refused(statewise: Any, models: Path, tmp_path: Path, suffix: str) -> None:
     gru, head = torch.nn.GRU(3, 5), torch.nn.Linear(5, 2)
     tensors = {f"rnn.{name}": value for name, value in gru.state_dict().items()}
-    tensors |= {f"head.{name}": torch.zeros_like(value) for name, value in head.state_dict().items()}
+    tensors |= {f"head.{name}": torch.full_like(value, torch.nan) for name, value in head.state_dict().items()}
     save: Callable[..., None] = save_file if suffix == ".safetensors" else torch.save
     save(tensors, tmp_path / f"w{suffix}")
-    ended = statewise("audit", f"{models}:Sound", "--weights", f"w{suffix}", "--select", "SW505")
-    assert (ended.code, "SW505" in ended.out) == (1, True), "a head of zeros ignores its input"
+    ended = statewise("audit", f"{models}:Sound", "--weights", f"w{suffix}", "--select", "SW608")
+    assert (ended.code, "SW608" in ended.out) == (1, True), "a head of NaN answers with NaN"
     save({"other": torch.zeros(2)}, tmp_path / f"w{suffix}")
     refused = statewise("audit", f"{models}:Sound", "--weights", f"w{suffix}")
     assert refused.code == 2

@@ -179,8 +179,14 @@ def audit(
             num_calls=first.original.num_calls,
             sure=first.sure,
             weights=weights,
-            sampled=f"probes of {sizes} steps: {first.says}",
+            sampled=f"Probes of {sizes} steps: {first.says}{_drawn(first.original.drawn)}.",
         )
+
+
+def _drawn(names: Sequence[str]) -> str:
+    """Return what is told of weights of zero."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"; weights that are all zero hide what they multiply, and were drawn: {', '.join(names[:3])}{more}" if names else ""
 
 
 def _over_probes(check: Check, subjects: Sequence[Subject]) -> tuple[Outcome, Subject]:

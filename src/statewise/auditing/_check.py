@@ -8,9 +8,11 @@ from __future__ import annotations
 import inspect
 import pkgutil
 import re
+import traceback
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -96,6 +98,10 @@ class Check:
             return _with(plain, Found(status="not_applicable", evidence=f"the backward pass fails: {problem}"))
         except (Failed, StatewiseError) as problem:
             return _with(plain, Found(status="error", evidence=f"the module failed: {problem}"))
+        except Exception as problem:  # noqa: BLE001  # the other checks go on
+            where = traceback.extract_tb(problem.__traceback__)[-1]
+            said = f"{type(problem).__name__}: {problem} ({Path(where.filename).name}, line {where.lineno})"
+            return _with(plain, Found(status="error", evidence=f"a fault of statewise, not of the module, please report it: {said}"))
 
 
 def check(

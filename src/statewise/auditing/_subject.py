@@ -262,7 +262,7 @@ class Subject:
             "stateless": None if not self.contract.stateful else "the contract says stateful=True: a call goes on from the last",
             "state": None if self._carries_state else "no state goes in and comes out, and the contract does not say stateful=True",
             "padding_told": None if self._is_told_of_padding else "the module is told neither lengths nor mask",
-            "codes": "the module reads numbers, not codes" if self.probe.holds_numbers else None,
+            "codes": None if len(self.codes) else "the module reads numbers, or several inputs",
             "layers": None if self._has(nn.RNNBase) else "the module has no recurrent layer of torch's",
             "layers_or_cells": None if self._has(nn.RNNBase, nn.RNNCellBase) else "the module has no recurrent layer or cell of torch's",
             "plain_call": None if self.door.call is None and "state" not in takes else "a module is traced on tensors alone",
