@@ -30,7 +30,7 @@ def audited(case: Correct | Variant | Wild, build: Callable[[Sizes], nn.Module],
     return audit(module, data, contract=case.contract, call=case.call, seed=draw, fast=fast)
 
 
-def permitted(case: Wild, build: Callable[[Sizes], nn.Module], draw: int) -> tuple[Outcome, ...]:
+def permitted(case: Correct | Wild, build: Callable[[Sizes], nn.Module], draw: int) -> tuple[Outcome, ...]:
     """Return the outcomes of the checks for which the interface of a module has what they need: a state, lengths, a reset, and so on."""
     module, data = _drawn(case, build, draw)
     subject = subjects_of(module, data, contract=case.contract, call=case.call, seed=draw)[0]

@@ -49,7 +49,7 @@ def test_a_model_of_ours_is_sound(core: Any, task: str, options: dict[str, Any])
     assert (found.contract.task, found.contract.each) == (task, "step" if task in ("tag", "forecast") else "sequence")
 
 
-def test_features_of_whole_sequences_are_zeros_in_the_probes() -> None:
+def test_features_of_whole_sequences_come_from_the_data() -> None:
     data = data_of("classify", static=torch.randn(4, 2))
     found = audit(sw.build("gru", data=data, hidden_size=6, seed=0), data)
     assert found.ok, str(found)

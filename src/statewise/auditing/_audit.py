@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from statewise.auditing._build import subjects_of
 from statewise.auditing._check import all_checks
@@ -16,7 +19,7 @@ from statewise.errors import OptionError, nearest
 from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderResult
     from torch import nn
@@ -161,7 +164,7 @@ def audit(
     for given, name in ((select, "select"), (ignore, "ignore")):
         _require_known(given, name, checks)
     weights = weights_hash(module.state_dict())
-    with drawn_apart(seed):
+    with drawn_apart(seed), _one_thread():
         subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
         outcomes: dict[str, Outcome] = {}
         asked: dict[str, Subject] = {}
@@ -181,6 +184,17 @@ def audit(
             weights=weights,
             sampled=f"Probes of {sizes} steps: {first.says}{_drawn(first.original.drawn)}.",
         )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: on probes as small as these several only wait for each other, for minutes where others are at work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _drawn(names: Sequence[str]) -> str:

@@ -46,6 +46,14 @@ def axes_exchanged(subject: Subject) -> Subject | None:
     return replace(subject, contract=turned, door=replace(subject.door, contract=turned))
 
 
+def mask_turned(subject: Subject) -> Subject | None:
+    """Give the opposite of the mask."""
+    if subject.door.call is not None or "mask" not in (subject.contract.takes or ()):
+        return None
+    turned = msgspec.structs.replace(subject.contract, mask="padding" if (subject.contract.mask or "valid") == "valid" else "valid")
+    return replace(subject, contract=turned, door=replace(subject.door, contract=turned))
+
+
 def outputs_turned(subject: Subject) -> Subject:
     """Exchange the first two axes of what comes back."""
     return replace(subject, turned=not subject.turned)
@@ -139,10 +147,11 @@ def _row_by_row(subject: Subject, ask: Ask, module: nn.Module, probe: Probe, *, 
             outputs = _padded(outputs, probe)
         answers.append(replace(answer, outputs=outputs, state=state))
     states = [each.state for each in answers]
+    joined = torch.cat([each.outputs for each in answers])
     return Answer(
-        outputs=torch.cat([each.outputs for each in answers]),
+        outputs=joined,
         state=None if states[0] is None else join(states, subject.axes) if len(states) > 1 else states[0],
-        shape=answers[0].shape,
+        shape=tuple(joined.shape) if trim else answers[0].shape,
     )
 
 

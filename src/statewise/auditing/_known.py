@@ -86,7 +86,7 @@ def watched(batch: Batch) -> Watched:
 
 def _as_sequences(module: Any, batch: Batch, *, names: Mapping[str, tuple[str, ...]]) -> tuple[Tensor, State]:
     """Call a module that reads `Sequences` on a padded batch; outputs by step are padded as the batch is."""
-    parts = batch.x if isinstance(batch.x, dict) else {"x": batch.x}
+    parts = batch.x if isinstance(batch.x, dict) else {_only_input(module): batch.x}
     ragged = {name: Ragged.from_padded(part, batch.lengths) for name, part in parts.items()}
     inputs = ragged["x"] if set(ragged) == {"x"} else ragged
     outputs = module.run_sequences(Sequences(inputs=inputs, static=batch.static, categories=names), batch.state)
@@ -95,6 +95,12 @@ def _as_sequences(module: Any, batch: Batch, *, names: Mapping[str, tuple[str, .
         dense = values.new_zeros((*batch.mask.shape, *values.shape[1:]))
         values = torch.index_put(dense, batch.mask.nonzero(as_tuple=True), values)
     return values, outputs.state
+
+
+def _only_input(module: Any) -> str:
+    """Return the name under which a module reads its one input."""
+    names = [*module.config.numeric, *module.config.categories] if isinstance(module, Model) else []
+    return names[0] if len(names) == 1 else "x"
 
 
 def _begun(module: Any, rows: int) -> State:

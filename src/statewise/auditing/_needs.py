@@ -17,6 +17,7 @@ NEEDS = {
     "stateless": "the contract does not say stateful=True",
     "state": "a state goes in and comes out, or the contract says stateful=True",
     "padding_told": "the module takes lengths or a mask, or declares padding= and its embedding takes 0 for padding",
+    "own_beginning": "the module makes the state that it begins from, or takes none, and is called without call=",
     "codes": "steps are codes, of one input",
     "layers": "the module holds an nn.RNN, nn.LSTM or nn.GRU",
     "layers_or_cells": "the module holds a recurrent layer or cell of torch's",

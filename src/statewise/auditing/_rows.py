@@ -58,7 +58,7 @@ def influence_of(subject: Subject) -> Influence:
 
 def _measured(subject: Subject, probe: Probe) -> Influence:
     before = subject.ask(probe)
-    effects = torch.zeros(probe.num_rows, probe.num_rows)
+    effects = torch.zeros(probe.num_rows, probe.num_rows, dtype=torch.float64)
     for replaced in range(probe.num_rows):
         x = probe.x.clone()
         x[replaced] = torch.where(spread(probe.valid[replaced], x[replaced]), subject.donor.x[replaced], x[replaced])

@@ -262,6 +262,7 @@ class Subject:
             "stateless": None if not self.contract.stateful else "the contract says stateful=True: a call goes on from the last",
             "state": None if self._carries_state else "no state goes in and comes out, and the contract does not say stateful=True",
             "padding_told": None if self._is_told_of_padding else "the module is told neither lengths nor mask",
+            "own_beginning": "its user makes what it begins from" if self.door.call or callable(self.contract.initial_state) else None,
             "codes": None if len(self.codes) else "the module reads numbers, or several inputs",
             "layers": None if self._has(nn.RNNBase) else "the module has no recurrent layer of torch's",
             "layers_or_cells": None if self._has(nn.RNNBase, nn.RNNCellBase) else "the module has no recurrent layer or cell of torch's",
@@ -291,7 +292,7 @@ def gap(one: Tensor, other: Tensor) -> float:
     if one.dtype == torch.bool:
         one, other = one.int(), other.int()
     differ = torch.where((one == other) | (one.isnan() & other.isnan()), 0.0, (one - other).abs())
-    return float(differ.nan_to_num(nan=float("inf")).max())
+    return float(differ.nan_to_num(nan=float("inf"), posinf=float("inf")).max())
 
 
 def state_gaps(one: State, other: State) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from statewise.auditing._check import Found, check
-from statewise.auditing._cures import without_padding
+from statewise.auditing._cures import mask_turned, without_padding
 from statewise.auditing._findings import bad, must_not_matter
 from statewise.auditing._probe import spread
 from statewise.auditing._subject import gap, size_of
@@ -106,7 +106,7 @@ def first_padded_step_counts(subject: Subject) -> Found:
     )  # fmt: skip
 
 
-@check("SW306", "mask-inverted", needs=("repeatable", "lengths", "padding"), cure=without_padding)
+@check("SW306", "mask-inverted", needs=("repeatable", "lengths", "padding"), cure=mask_turned)
 def mask_inverted(subject: Subject) -> Found:
     """Real steps are read, and padding is not: not the other way round.
 

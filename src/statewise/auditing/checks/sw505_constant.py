@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW505", "input-ignored", needs=("repeatable",), after=("SW306",))
+@check("SW505", "input-ignored", needs=("repeatable",), after=("SW306", "SW608"))
 def input_ignored(subject: Subject) -> Found:
     """Other inputs give other outputs.
 

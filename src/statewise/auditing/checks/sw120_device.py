@@ -1,0 +1,55 @@
+"""SW120: does what a module makes follow its weights to another device?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from statewise.auditing._check import Found, check
+from statewise.auditing._copies import own_numbers
+from statewise.state import map_tensors
+
+if TYPE_CHECKING:
+    from statewise.auditing._subject import Subject
+
+_APART = re.compile(r"same device|expected device|different devices?|two devices|found .* device", re.IGNORECASE)
+"""What torch says where tensors of two devices meet."""
+
+
+@check("SW120", "device-fixed", needs=("own_beginning",))
+def device_fixed(subject: Subject) -> Found:
+    """What a module makes during a call is where its weights are.
+
+    How:
+        A copy is moved to torch's meta device, on which every operation is checked and none is computed, and asked about sequences that are
+        there; lengths are given on the CPU, and then there too. Where torch says both times that tensors are on two devices, something was
+        made on a fixed one.
+    Why:
+        The module runs on a CPU alone, or fails on the second GPU.
+    Mend:
+        x.new_zeros(...), or torch.zeros(..., device=x.device); register_buffer for constants, so that they move with the module.
+    """
+    meta = torch.device("meta")
+    said = ""
+    for lengths_at in ("cpu", "meta"):
+        batch = subject.probe.batch(torch.float32)
+        assert isinstance(batch.x, torch.Tensor), "several inputs go through a line of their user's"
+        try:
+            module = subject.original.fresh(torch.float32).to(meta)
+            moved = replace(
+                batch, x=batch.x.to(meta), mask=batch.mask.to(meta), is_first=batch.is_first.to(meta), lengths=batch.lengths.to(lengths_at),
+                state=map_tensors(lambda leaf: leaf.to(meta), batch.state),
+            )  # fmt: skip
+            with own_numbers(subject.seed), torch.no_grad():
+                subject.original.num_calls += 1
+                subject.door.ask(module, moved)
+        except Exception as problem:  # noqa: BLE001  # not everything can be asked there, and nothing need be
+            said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+            if not _APART.search(said):
+                return Found(status="not_applicable", evidence=f"the module cannot be asked on the meta device: {said[:100]}")
+        else:
+            return Found(status="pass", evidence="on the meta device all tensors are there")
+    return Found(status="warn", evidence=f"on another device tensors meet that are not there: {said}")
