@@ -111,7 +111,7 @@ def mask_inverted(subject: Subject) -> Found:
     """Real steps are read, and padding is not: not the other way round.
 
     How:
-        First every real step is replaced, then every padded one.
+        First every real step is replaced, then every padded one; and sequences are asked that have no padding at all.
     Why:
         The module has learned from padding alone.
     Mend:
@@ -126,6 +126,8 @@ def mask_inverted(subject: Subject) -> Found:
         real, padding = (gap(subject.real(subject.ask(each, inverted=inverted), each), before) for each in asked)
         return real, padding, size_of(before)
 
+    if not bool(subject.ask(subject.whole).outputs.isfinite().any()) and bool(subject.real(subject.ask(probe), probe).isfinite().all()):
+        return bad(subject, "only sequences with padding get numbers: without any, nothing is left to read")
     real, padding, size = effects(inverted=False)
     if not subject.is_real(real, padding, size) and subject.is_real(padding, 0.0, size):
         return bad(subject, f"replacing every real step changes nothing, replacing the padding {padding:.2g}", value=real, control=padding)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW605", "answers-differ-with-a-graph", needs=("repeatable",))
+@check("SW605", "answers-differ-with-a-graph", needs=("repeatable",), after=("SW306", "SW608"))
 def answers_differ_with_a_graph(subject: Subject) -> Found:
     """The same question gets the same answer whether gradients are recorded or not.
 
