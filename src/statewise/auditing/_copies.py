@@ -51,6 +51,12 @@ class Original:
         """Return every part of the module, to look at and not to call."""
         return list(self._kept[None].modules())
 
+    def moved(self, device: torch.device) -> nn.Module:
+        """Return a copy in eval mode whose weights and buffers are on another device, wherever they are held, and other tensors are not."""
+        module = self._kept[None]
+        memo: dict[int, Any] = {id(each): nn.Parameter(each.to(device), requires_grad=each.requires_grad) for each in module.parameters()}
+        return _deep(module, memo | {id(each): each.to(device) for each in module.buffers()})
+
     def fresh(self, dtype: torch.dtype | None = None) -> nn.Module:
         """Return a copy on the CPU and in eval mode, its floating point weights in `dtype`."""
         if dtype not in self._kept:

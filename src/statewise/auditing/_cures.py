@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -131,6 +132,19 @@ def never_one(subject: Subject) -> Subject | None:
         return replace(answer, outputs=answer.outputs[:1], state=state)
 
     return None if subject.contract.stateful else _through(subject, way)
+
+
+def with_weights_shuffled(subject: Subject, count: int) -> list[Subject]:
+    """Return the subject with the numbers of each weight in so many other orders: what holds in all of them is no matter of luck."""
+
+    def way(number: int, ask: Ask, module: nn.Module, probe: Probe) -> Answer:
+        source = torch.Generator().manual_seed(number)
+        with torch.no_grad():
+            for weight in module.parameters():
+                weight.copy_(weight.flatten()[torch.randperm(weight.numel(), generator=source)].view(weight.shape))
+        return ask(module, probe)
+
+    return [_through(subject, partial(way, number)) for number in range(count)]
 
 
 def _row_by_row(subject: Subject, ask: Ask, module: nn.Module, probe: Probe, *, trim: bool) -> Answer:

@@ -16,7 +16,7 @@ def gap_of_rows(subject: Subject, one: State, row: int, other: State, other_row:
     """Return the largest difference between a row of one state and a row of another; leaves that all rows share are left out."""
     first, second = (leaves_with_axes(state, subject.axes, asked="audit") for state in (one, other))
     gaps = [
-        gap(a.tensor.select(a.axis, row).double(), b.tensor.select(b.axis, other_row).double())
+        gap(a.tensor.select(a.axis, row), b.tensor.select(b.axis, other_row))
         for a, b in zip(first, second, strict=True)
         if a.axis is not None and b.axis is not None
     ]

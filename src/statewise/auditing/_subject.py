@@ -298,8 +298,7 @@ def gap(one: Tensor, other: Tensor) -> float:
         return float("inf")
     if not one.numel():
         return 0.0
-    if one.dtype == torch.bool:
-        one, other = one.int(), other.int()
+    one, other = (torch.view_as_real(each) if each.is_complex() else each.double() for each in (one, other))
     differ = torch.where((one == other) | (one.isnan() & other.isnan()), 0.0, (one - other).abs())
     return float(differ.nan_to_num(nan=float("inf"), posinf=float("inf")).max())
 
@@ -307,7 +306,7 @@ def gap(one: Tensor, other: Tensor) -> float:
 def state_gaps(one: State, other: State) -> dict[str, float]:
     """Return the largest difference of each leaf of two states of one structure, by path."""
     pairs = zip(leaves(one), leaves(other), strict=True)
-    return {path: gap(a.double(), b.double()) for (path, a), (_, b) in pairs}
+    return {path: gap(a, b) for (path, a), (_, b) in pairs}
 
 
 def weighed(outputs: Tensor) -> Tensor:

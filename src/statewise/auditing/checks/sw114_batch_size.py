@@ -53,7 +53,7 @@ def batch_size_bound(subject: Subject) -> Found:
 
 
 def _of_size(subject: Subject, size: int) -> Probe:
-    return subject.probe.rows([row % subject.probe.num_rows for row in range(size)])
+    return subject.whole.rows([row % subject.whole.num_rows for row in range(size)])
 
 
 def _is_answered(subject: Subject, size: int) -> bool:

@@ -35,10 +35,10 @@ def device_fixed(subject: Subject) -> Found:
     meta = torch.device("meta")
     said = ""
     for lengths_at in ("cpu", "meta"):
-        batch = subject.probe.batch(torch.float32)
+        batch = subject.probe.batch()
         assert isinstance(batch.x, torch.Tensor), "several inputs go through a line of their user's"
         try:
-            module = subject.original.fresh(torch.float32).to(meta)
+            module = subject.original.moved(meta)
             moved = replace(
                 batch, x=batch.x.to(meta), mask=batch.mask.to(meta), is_first=batch.is_first.to(meta), lengths=batch.lengths.to(lengths_at),
                 state=map_tensors(lambda leaf: leaf.to(meta), batch.state),

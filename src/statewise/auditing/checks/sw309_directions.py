@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +15,9 @@ from statewise.state import leaves
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
+
+_REPEATS = 4
+"""How many times the probe is laid end to end."""
 
 
 @check("SW309", "direction-not-read", needs=("repeatable", "layers"), after=("SW505", "SW504", "SW501"))
@@ -51,7 +55,8 @@ def weights_without_use(subject: Subject) -> Found:
     """Every weight that is trained has a part in some output.
 
     How:
-        The gradient of all outputs, and of the state, to each trainable parameter, in eval and in training mode.
+        The gradient of all outputs, and of the state, to each trainable parameter, in eval and in training mode, and over long
+        sequences.
     Why:
         A layer was built and is not used, or what it says is overwritten; the model is smaller than it seems.
     Mend:
@@ -73,10 +78,12 @@ def _gradients(subject: Subject) -> tuple[nn.Module, dict[str, float]]:
     """Return a copy, and the largest gradient of each of its parameters that is part of an output, in eval or in training mode."""
     module = subject.fresh()
     found: dict[str, float] = {}
-    for training in (False, True):
+    long = replace(subject.whole, x=torch.cat([subject.whole.x] * _REPEATS, 1), lengths=subject.whole.lengths * _REPEATS)
+    # Some layers read every few steps alone, and have nothing to remember in a short sequence.
+    for training, probe in ((False, subject.probe), (True, subject.probe), (False, long)):
         copy = subject.fresh().train(training)
-        answer = subject.ask(subject.probe, copy, gradient=True)
-        total: Tensor = weighed(subject.real(answer, subject.probe))
+        answer = subject.ask(probe, copy, gradient=True)
+        total: Tensor = weighed(subject.real(answer, probe))
         for _, leaf in leaves(answer.state):
             if leaf.is_floating_point() and leaf.requires_grad and subject.lacks("state_in") is None:
                 total = total + weighed(leaf)

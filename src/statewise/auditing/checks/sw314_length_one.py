@@ -20,7 +20,7 @@ def length_one_not_finite(subject: Subject) -> Found:
     """A sequence of one real step, beside longer ones, gives numbers.
 
     How:
-        The first sequence of the probe is cut to one step.
+        The shortest sequence of the probe is cut to one step.
     Why:
         One NaN in a batch makes the loss, and after one update every weight, NaN.
     Mend:
@@ -32,7 +32,7 @@ def length_one_not_finite(subject: Subject) -> Found:
     if not bool(usual.isfinite().all()):
         return Found(status="not_applicable", evidence="longer sequences give no numbers either (SW608)")
     lengths = subject.probe.lengths.clone()
-    lengths[0] = 1
+    lengths[lengths.argmin()] = 1
     probe = replace(subject.probe, lengths=lengths)
     probe = probe.with_x(subject.whole.x).padded_with(torch.zeros_like(probe.x))
     try:

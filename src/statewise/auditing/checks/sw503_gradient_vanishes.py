@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,13 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from statewise.auditing._check import Found, check
+from statewise.auditing._cures import with_weights_shuffled
 from statewise.auditing._gradients import gradient_by_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from statewise.auditing._probe import Probe
-    from statewise.auditing._subject import Answer, Subject
+    from statewise.auditing._subject import Subject
 
 _LEAST = 1e-13
 """The smallest share of the last step's gradient that the first step may get, over the probe laid end to end."""
@@ -54,7 +51,7 @@ def gradient_vanishes(subject: Subject) -> Found:
     evidence = f"{steps} steps back the gradient has {share:.1g} of its largest size"
     if not 0.0 < share < _LEAST:
         return Found(status="pass", evidence=evidence, value=share, limit=_LEAST)
-    shuffled = [_share(replace(subject, way=partial(_with_weights_shuffled, number))) or 0.0 for number in range(_SHUFFLES)]
+    shuffled = [_share(each) or 0.0 for each in with_weights_shuffled(subject, _SHUFFLES)]
     best = max(shuffled)
     evidence = f"{evidence}, and with the numbers of each weight in {_SHUFFLES} other orders up to {best:.1g}"
     return Found(status="warn" if best < _LEAST else "pass", evidence=evidence, value=share, limit=_LEAST, control=best)
@@ -66,14 +63,6 @@ def _share(subject: Subject) -> float | None:
     x = torch.cat([whole.x] * _REPEATS, 1)
     sizes = gradient_by_step(subject, replace(whole, x=x, lengths=torch.full((whole.num_rows,), x.shape[1])))
     return None if sizes is None or float(sizes.max()) == 0.0 else float(sizes[:3].max()) / float(sizes.max())
-
-
-def _with_weights_shuffled(number: int, ask: Callable[[nn.Module, Probe], Answer], module: nn.Module, probe: Probe) -> Answer:
-    source = torch.Generator().manual_seed(number)
-    with torch.no_grad():
-        for weight in module.parameters():
-            weight.copy_(weight.flatten()[torch.randperm(weight.numel(), generator=source)].view(weight.shape))
-    return ask(module, probe)
 
 
 @check("SW504", "units-saturated", needs=("repeatable", "layers_or_cells"), after=("SW505",))
