@@ -135,13 +135,14 @@ def never_one(subject: Subject) -> Subject | None:
 
 
 def with_weights_shuffled(subject: Subject, count: int) -> list[Subject]:
-    """Return the subject with the numbers of each weight in so many other orders: what holds in all of them is no matter of luck."""
+    """Return the subject with the numbers of each weight in so many other orders and under other signs: what holds in all is no luck."""
 
     def way(number: int, ask: Ask, module: nn.Module, probe: Probe) -> Answer:
         source = torch.Generator().manual_seed(number)
         with torch.no_grad():
             for weight in module.parameters():
-                weight.copy_(weight.flatten()[torch.randperm(weight.numel(), generator=source)].view(weight.shape))
+                signs = torch.randint(0, 2, (weight.numel(),), generator=source) * 2 - 1
+                weight.copy_((weight.flatten()[torch.randperm(weight.numel(), generator=source)] * signs).view(weight.shape))
         return ask(module, probe)
 
     return [_through(subject, partial(way, number)) for number in range(count)]

@@ -53,7 +53,7 @@ def gradient_vanishes(subject: Subject) -> Found:
         return Found(status="pass", evidence=evidence, value=share, limit=_LEAST)
     shuffled = [_share(each) or 0.0 for each in with_weights_shuffled(subject, _SHUFFLES)]
     best = max(shuffled)
-    evidence = f"{evidence}, and with the numbers of each weight in {_SHUFFLES} other orders up to {best:.1g}"
+    evidence = f"{evidence}, and with the numbers of each weight in {_SHUFFLES} other orders, under other signs, up to {best:.1g}"
     return Found(status="warn" if best < _LEAST else "pass", evidence=evidence, value=share, limit=_LEAST, control=best)
 
 

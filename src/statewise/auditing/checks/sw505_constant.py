@@ -21,7 +21,8 @@ def input_ignored(subject: Subject) -> Found:
 
     How:
         Every step of the probe is replaced by steps of other sequences. Where that changes nothing the numbers of each weight are put into
-        twenty other orders: a module of few units may be out of luck with its weights, which is told and not held against it.
+        twenty other orders, under other signs: a module of few units may be out of luck with its weights, which is told and not held
+        against it.
     Why:
         The module says the same about everything. It passes most tests of invariance, and can learn no more than the mean.
     Mend:
@@ -33,7 +34,11 @@ def input_ignored(subject: Subject) -> Found:
     evidence = f"other inputs change nothing ({effect:.2g})"
     alive = any(each.is_real(*_effect(each)[:1], 0.0, size) for each in with_weights_shuffled(subject, _SHUFFLES))
     if alive:
-        return Found(status="observed", evidence=f"{evidence}, but do with the numbers of each weight in another order", value=effect)
+        return Found(
+            status="observed",
+            evidence=f"{evidence}, but do with the weights in another order",
+            value=effect,
+        )
     return bad(subject, evidence, value=effect)
 
 
