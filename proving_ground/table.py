@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from proving_ground.running import Tally
 from statewise.auditing import all_checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proving_ground.running import Tally
-
-PAGE = Path("docs/proving-ground.md")
+PAGE = Path(__file__).parents[1] / "docs" / "proving-ground.md"
 FIGURES = Path(__file__).with_name("figures.json")
 
 
-def figures_of(tallies: Sequence[Tally]) -> dict[str, Any]:
-    """Return the figures of each case, as JSON holds them."""
-    defects = [
-        {
-            "code": each.code,
-            "name": each.name,
-            "draws": each.draws,
-            "found": each.found,
-            "as_cause": each.as_cause,
-            "others": dict(each.others),
-        }
-        for each in tallies
-        if each.code != "correct"
-    ]
-    correct = [{"name": each.name, "asked": each.asked, "accused": dict(each.accused)} for each in tallies if each.code == "correct"]
-    twins = [{"name": each.name, "asked": each.asked, "accused": dict(each.accused)} for each in tallies if each.code != "correct"]
-    return {"schema": 1, "defects": defects, "twins": twins, "correct": correct}
+def read() -> list[Tally]:
+    """Return the figures of the last full run."""
+    known = json.loads(FIGURES.read_text(encoding="utf-8"))
+
+    def fields_of(case: dict[str, Any]) -> dict[str, Any]:
+        return {name: Counter(value) if isinstance(value, dict) else value for name, value in case.items()}
+
+    return [Tally(**fields_of(each)) for each in known["cases"]]
 
 
 def summary_of(tallies: Sequence[Tally]) -> list[str]:
@@ -92,9 +83,9 @@ def page_of(tallies: Sequence[Tally]) -> str:
 
 
 def write(tallies: Sequence[Tally]) -> None:
-    """Write the page and the figures."""
+    """Write the figures, and the page that is made of them."""
+    FIGURES.write_text(json.dumps({"schema": 1, "cases": [asdict(each) for each in tallies]}, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page_of(tallies), encoding="utf-8")
-    FIGURES.write_text(json.dumps(figures_of(tallies), indent=1) + "\n", encoding="utf-8")
 
 
 _HEAD = (

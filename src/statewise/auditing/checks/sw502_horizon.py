@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._subject import gap, size_of
@@ -33,25 +34,32 @@ def memory_horizon(subject: Subject) -> Found:
     Seen in:
         OverLordGoldDragon/see-rnn
     """
-    whole, other = subject.whole, subject.other_whole
-    x, donor = (torch.cat([each.x] * _REPEATS, 1) for each in (whole, other))
-    time = int(x.shape[1])
-    probe = replace(whole, x=x, lengths=torch.full((whole.num_rows,), time))
-
-    def last(values: torch.Tensor) -> torch.Tensor:
-        outputs = subject.ask(probe.with_x(values)).outputs
-        return outputs[:, -1] if subject.contract.each == "step" else outputs
-
-    before, effects = last(x), torch.zeros(whole.num_rows, time, dtype=torch.float64)
-    for back in range(time):
-        changed = x.clone()
-        changed[:, time - 1 - back] = donor[:, time - 1 - back]
-        after = last(changed)
-        effects[:, back] = torch.tensor([gap(after[row], before[row]) for row in range(whole.num_rows)], dtype=torch.float64)
-    if not subject.is_real(float(effects.max()), 0.0, size_of(before)):
+    effects = _effects(subject)
+    if effects is None:
         return Found(status="not_applicable", evidence="no step changes the last answer")
+    rows, time = effects.shape
     heard = effects >= _SHARE * effects.amax(1, keepdim=True)
     horizons = [int(row.nonzero().max()) for row in heard]
     middle = sorted(horizons)[len(horizons) // 2]
-    far = f"{middle} steps back (from {min(horizons)} to {max(horizons)} over {len(horizons)} sequences of {time} steps)"
+    far = f"{middle} steps back (from {min(horizons)} to {max(horizons)} over {rows} sequences of {time} steps)"
     return Found(status="observed", evidence=f"a step changes the last answer noticeably up to {far}", value=float(middle))
+
+
+def _effects(subject: Subject) -> Tensor | None:
+    """Return by how much another step changes the last answer, `[rows, steps back]`; None where none does.
+
+    All changes of a sequence are asked in one batch, beside the sequence as it is.
+    """
+    x, donor = (torch.cat([each.x] * _REPEATS, 1) for each in (subject.whole, subject.other_whole))
+    time, found = int(x.shape[1]), []
+    for row in range(len(x)):
+        changed = x[row].expand(time + 1, *x.shape[1:]).clone()
+        for back in range(time):
+            changed[back, time - 1 - back] = donor[row, time - 1 - back]
+        like = subject.whole.rows([row] * (time + 1))
+        outputs = subject.ask(replace(like, x=changed, lengths=torch.full((time + 1,), time))).outputs
+        last = outputs[:, -1] if subject.contract.each == "step" else outputs
+        if not subject.is_real(max(gap(each, last[-1]) for each in last), 0.0, size_of(last)):
+            return None
+        found.append(torch.tensor([gap(each, last[-1]) for each in last[:-1]], dtype=torch.float64))
+    return torch.stack(found)
