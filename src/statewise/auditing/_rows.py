@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Bool, Float
@@ -46,14 +45,9 @@ class Influence:
         return self.subject.is_real(self.own, 0.0, self.size)
 
 
-_found: WeakKeyDictionary[Subject, Influence] = WeakKeyDictionary()
-
-
 def influence_of(subject: Subject) -> Influence:
     """Return which rows change which answers."""
-    if subject not in _found:
-        _found[subject] = _measured(subject, subject.probe)
-    return _found[subject]
+    return subject.once("influence", lambda: _measured(subject, subject.probe))
 
 
 def _measured(subject: Subject, probe: Probe) -> Influence:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 import torch
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from statewise.contracts import Contract, Door
     from statewise.types import State
 
+Measured = TypeVar("Measured")
 _FLOOR = {torch.float64: 1e-9, torch.float32: 1e-4}
 """The largest difference that may be rounding, as a share of what is compared."""
 _SEEDS = 6
@@ -107,6 +108,14 @@ class Subject:
     says: str = ""
     way: Way | None = None
     turned: bool = False
+    _known: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def once(self, name: str, measure: Callable[[], Measured]) -> Measured:
+        """Return what several checks read, measured when the first of them asks."""
+        if name not in self._known:
+            self._known[name] = measure()
+        found: Measured = self._known[name]
+        return found
 
     @cached_property
     def dtype(self) -> torch.dtype:

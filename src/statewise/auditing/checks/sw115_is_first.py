@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import torch
 
@@ -188,18 +187,17 @@ def _after_spoilt_steps(subject: Subject) -> Found:
     return Found(status="pass", evidence="a reset in every row leaves nothing of NaN in the steps before", value=gap(outputs, right))
 
 
-_found: WeakKeyDictionary[Subject, Reset] = WeakKeyDictionary()
-
-
 def _reset_of(subject: Subject) -> Reset:
-    if subject not in _found:
-        whole = subject.whole
-        place = whole.time // 2
-        flags = torch.zeros(whole.x.shape[:2], dtype=torch.bool)
-        flags[:, 0] = True
-        one = flags.clone()
-        one[0, place] = True
-        plain, flagged = (subject.ask(replace(whole, is_first=each)).outputs for each in (flags, one))
-        wanted = subject.ask(replace(whole.steps(place, whole.time), is_first=flags[:, : whole.time - place])).outputs[0]
-        _found[subject] = Reset(place=place, plain=plain, flagged=flagged, wanted=wanted)
-    return _found[subject]
+    return subject.once("reset", lambda: _measured(subject))
+
+
+def _measured(subject: Subject) -> Reset:
+    whole = subject.whole
+    place = whole.time // 2
+    flags = torch.zeros(whole.x.shape[:2], dtype=torch.bool)
+    flags[:, 0] = True
+    one = flags.clone()
+    one[0, place] = True
+    plain, flagged = (subject.ask(replace(whole, is_first=each)).outputs for each in (flags, one))
+    wanted = subject.ask(replace(whole.steps(place, whole.time), is_first=flags[:, : whole.time - place])).outputs[0]
+    return Reset(place=place, plain=plain, flagged=flagged, wanted=wanted)

@@ -15,6 +15,7 @@ from statewise.state import map_tensors
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
+_STEPS = 2
 _APART = re.compile(r"same device|expected device|different devices?|two devices|found .* device", re.IGNORECASE)
 """What torch says where tensors of two devices meet."""
 
@@ -35,7 +36,7 @@ def device_fixed(subject: Subject) -> Found:
     meta = torch.device("meta")
     said = ""
     for lengths_at in ("cpu", "meta"):
-        batch = subject.probe.batch()
+        batch = subject.whole.steps(0, _STEPS).batch()  # a step takes long there
         assert isinstance(batch.x, torch.Tensor), "several inputs go through a line of their user's"
         try:
             module = subject.original.moved(meta)

@@ -34,7 +34,7 @@ def direction_not_read(subject: Subject) -> Found:
     Seen in:
         yunjey/pytorch-tutorial#174, prabhuomkar/pytorch-cpp#13, pytorch/pytorch#74291
     """
-    module, gradients = _gradients(subject)
+    module, gradients = subject.once("gradients", lambda: _gradients(subject))
     silent = []
     for name, part in module.named_modules():
         if not isinstance(part, nn.RNNBase):
@@ -62,7 +62,7 @@ def weights_without_use(subject: Subject) -> Found:
     Mend:
         Call the layer, or take it out.
     """
-    module, gradients = _gradients(subject)
+    module, gradients = subject.once("gradients", lambda: _gradients(subject))
     names = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
     unused = [name for name in names if name not in gradients]
     if not names:
