@@ -140,7 +140,7 @@ class RunningMean(nn.Module):
     """A module without parameters."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.cumsum(1) / torch.arange(1, x.shape[1] + 1, dtype=x.dtype)[:, None]
+        return x.cumsum(1) / torch.arange(1, x.shape[1] + 1, dtype=x.dtype, device=x.device)[:, None]
 
 
 def status_of(found: Audit, code: str) -> str:

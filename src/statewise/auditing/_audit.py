@@ -161,10 +161,11 @@ def audit(
         DataError: the data hold no step of numbers.
     """
     checks = all_checks()
+    select, ignore = ((given,) if isinstance(given, str) else tuple(given) for given in (select, ignore))
     for given, name in ((select, "select"), (ignore, "ignore")):
         _require_known(given, name, checks)
     weights = weights_hash(module.state_dict())
-    with drawn_apart(seed), _one_thread():
+    with drawn_apart(seed), _one_thread(), torch.inference_mode(mode=False):
         subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
         outcomes: dict[str, Outcome] = {}
         asked: dict[str, Subject] = {}
@@ -216,7 +217,7 @@ def _over_probes(check: Check, subjects: Sequence[Subject]) -> tuple[Outcome, Su
 def _require_known(given: Sequence[str], name: str, checks: Sequence[Check]) -> None:
     """Refuse a code that no check begins with."""
     codes = [each.code for each in checks]
-    for each in [given] if isinstance(given, str) else given:
+    for each in given:
         if not any(code.startswith(each) for code in codes) or not each:
             raise OptionError(
                 asked="audit a module", where=name, arrived=f"{each!r}, which no check begins with", hint=nearest(each, codes)

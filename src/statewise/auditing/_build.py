@@ -18,13 +18,14 @@ from statewise.auditing._probe import Probe
 from statewise.auditing._rows import influence_of
 from statewise.auditing._subject import Failed, Subject, gap, size_of
 from statewise.contracts import Contract, Door
-from statewise.errors import StatewiseError
+from statewise.errors import ContractError, StatewiseError
+from statewise.state import leaves
 
 if TYPE_CHECKING:
     from statewise.auditing._material import Material
     from statewise.contracts import Call
     from statewise.sequences import Sequences
-    from statewise.types import Each, State
+    from statewise.types import Each
 
 
 @dataclass(frozen=True)
@@ -158,30 +159,50 @@ def _settled(subject: Subject) -> Subject:
     contract = subject.contract
     if contract.each is not None and contract.returns_state is not None:
         return subject
-    each, state = _first_answers(subject)
+    each, has_state = _first_answers(subject)
     filled = msgspec.structs.replace(
         contract,
         each=contract.each or each,
-        returns_state=contract.returns_state if contract.returns_state is not None else state is not None,
+        returns_state=contract.returns_state if contract.returns_state is not None else has_state,
     )
     # Anew, since what was asked while `each` was not known may have seemed to fail.
     return replace(subject, contract=filled, door=replace(subject.door, contract=filled))
 
 
-def _first_answers(subject: Subject) -> tuple[Each, State]:
-    """Return whether outputs follow the number of steps, and the state of a first call; a module that fails is told by every check."""
-    shapes, state, time = [], None, subject.whole.time
-    for probe in (subject.whole, subject.whole.steps(0, time - 1)):
+def _first_answers(subject: Subject) -> tuple[Each, bool]:
+    """Return whether outputs follow the number of steps, and whether a state comes with them; every check tells of a module that fails.
+
+    A second result whose tensors follow the number of steps, such as weights of an attention, or have no axes, such as a loss, is no state.
+
+    Raises:
+        ContractError: outputs have fewer steps than inputs, so that it is not known which output is about which step.
+    """
+    outputs, states = [], []
+    for time in (subject.whole.time, subject.whole.time - 1, 2):
         try:
             with own_numbers(subject.seed, subject.dtype), torch.no_grad():
-                output, state = subject.door.ask(subject.fresh(), probe.batch(subject.dtype))
+                output, state = subject.door.ask(subject.fresh(), subject.whole.steps(0, time).batch(subject.dtype))
         except Exception:  # noqa: BLE001  # whatever a stranger's forward raises
-            return "step", None
-        if not isinstance(output, Tensor):
-            return "step", state
-        shapes.append(tuple(output.shape))
-    follows = any(one == time and other == time - 1 for one, other in zip(*shapes, strict=False))
-    return ("step" if follows else "sequence"), state
+            break
+        outputs.append((time, tuple(output.shape) if isinstance(output, Tensor) else None))
+        states.append([tuple(leaf.shape) for _, leaf in leaves(state)] if state is not None else [])
+    is_state = (
+        bool(states) and bool(states[0]) and all(states[0]) and (subject.door.takes_state or all(each == states[0] for each in states))
+    )
+    if not outputs or outputs[0][1] is None:
+        return "step", is_state
+    shapes = [(time, shape) for time, shape in outputs if shape is not None]
+    follows = [axis for axis in range(min(2, len(shapes[0][1]))) if all(shape[axis] == time for time, shape in shapes)]
+    if len(shapes) > 1 and follows:
+        return "step", is_state
+    if subject.contract.each is None and len(shapes[0][1]) > 2 and len({shape for _, shape in shapes}) > 1:
+        raise ContractError(
+            asked=f"audit {subject.name}",
+            where="the outputs",
+            arrived=" and ".join(f"shape {shape} for sequences of {time} steps" for time, shape in (shapes[0], shapes[-1])),
+            hint="Give call=lambda module, batch: ... that returns one output a sequence, or one a step of the inputs.",
+        )
+    return "sequence", is_state
 
 
 def _blank(probe: Probe, lengths: Tensor) -> Probe:

@@ -35,15 +35,28 @@ def settled(checks: Sequence[Check], outcomes: Mapping[str, Outcome], asked: Map
     bad = {each.code: each for each in checks if outcomes[each.code].status in _BAD}
     if not bad:
         return tuple(outcomes[each.code] for each in checks)
-    return tuple(_of(each, outcomes[each.code], bad, asked[each.code]) for each in checks)
+    causes: dict[str, str] = {}
+    for each in bad.values():
+        # A warning hides no failure.
+        worse = {code: cause for code, cause in bad.items() if (outcomes[each.code].status, outcomes[code].status) != ("fail", "warn")}
+        cause = _cause_of(each, worse, asked[each.code])
+        if cause is not None and each.code not in _chain(cause, causes):
+            causes[each.code] = cause
+    return tuple(
+        msgspec.structs.replace(outcomes[each.code], explained_by=causes.get(each.code))
+        if each.code in bad
+        else _judged_without(each, outcomes[each.code], bad, asked[each.code])
+        for each in checks
+    )
 
 
-def _of(check: Check, outcome: Outcome, bad: Mapping[str, Check], subject: Subject) -> Outcome:
-    if outcome.status in _BAD:
-        return msgspec.structs.replace(outcome, explained_by=_cause_of(check, bad, subject))
-    if outcome.status == "error" or (outcome.status == "not_applicable" and "repeatable" in check.needs and subject.is_random):
-        return _judged_without(check, outcome, bad, subject)
-    return outcome
+def _chain(code: str, causes: Mapping[str, str]) -> set[str]:
+    """Return a code and the causes behind it."""
+    found = {code}
+    while code in causes:
+        code = causes[code]
+        found.add(code)
+    return found
 
 
 def _cause_of(check: Check, bad: Mapping[str, Check], subject: Subject) -> str | None:
@@ -62,6 +75,8 @@ def _cause_of(check: Check, bad: Mapping[str, Check], subject: Subject) -> str |
 
 def _judged_without(check: Check, outcome: Outcome, bad: Mapping[str, Check], subject: Subject) -> Outcome:
     """Return what the check says where a defect that kept it from being judged is mended; as it is where that does not help."""
+    if outcome.status != "error" and not (outcome.status == "not_applicable" and "repeatable" in check.needs and subject.is_random):
+        return outcome
     for code, cause in bad.items():
         mended = _mended(cause, subject)
         if mended is None:

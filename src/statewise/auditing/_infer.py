@@ -6,6 +6,7 @@ taken, and told together with how sure it is.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -95,11 +96,23 @@ def _with_reset(module: nn.Module, contract: Contract, sure: dict[str, str]) -> 
     """Return the contract with the method that clears a state kept inside, where there is one of a usual name."""
     if contract.reset is not None or contract.stateful is False:
         return contract
-    found = next((name for name in _RESETS if callable(getattr(module, name, None))), None)
+    found = next((name for name in _RESETS if _clears(module, name)), None)
     if found is None:
         return contract
     sure["reset"] = "read"
     return msgspec.structs.replace(contract, reset=found)
+
+
+def _clears(module: nn.Module, name: str) -> bool:
+    """Whether a method of the module's own can be called without arguments; what torch gives a container, such as clear, is none."""
+    found = getattr(module, name, None)
+    if not callable(found) or getattr(found, "__module__", "").startswith(("torch.", "collections")):
+        return False
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def zeros_for(module: nn.Module, rows: int) -> Any:

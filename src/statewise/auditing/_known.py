@@ -50,10 +50,9 @@ def known_door(module: nn.Module, declared: Contract, call: Call | None, names: 
         )
     if is_recurrent(module) and declared.takes is None:
         first = bool(getattr(module, "batch_first", False))
-        begin = partial(_begun, module)
         return Door(
             contract=_over(
-                Contract(takes=("x", "state"), batch_first=first, initial_state=begin, returns_state=True, each="step"), declared
+                Contract(takes=("x", "state"), batch_first=first, initial_state=_begun, returns_state=True, each="step"), declared
             )
         )
     return None
@@ -106,6 +105,9 @@ def _only_input(module: Any) -> str:
 def _begun(module: Any, rows: int) -> State:
     """Return the state in which a `Recurrent` begins, in torch's default dtype, which is that of the audit."""
     return module.initial_state(rows, device=torch.device("cpu"), dtype=torch.get_default_dtype())
+
+
+_begun.of_module = True  # type: ignore[attr-defined]  # a door gives it the copy that is asked
 
 
 def _over(known: Contract, declared: Contract) -> Contract:

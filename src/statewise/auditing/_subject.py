@@ -298,7 +298,8 @@ class Subject:
             control: the effect of a real change in the same place.
             size: the largest value that is compared.
         """
-        return not gap <= max(_FLOOR[self.dtype] * (1 + size), _SHARE[self.dtype] * control)
+        share = _SHARE[self.dtype] * control if control < float("inf") else 0.0  # beside infinity nothing would be worth mentioning
+        return not gap <= max(_FLOOR[self.dtype] * (1 + size), share)
 
 
 def gap(one: Tensor, other: Tensor) -> float:

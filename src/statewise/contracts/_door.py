@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
@@ -97,9 +98,11 @@ def method(module: nn.Module, given: str | Callable[..., Any], field: str) -> Ca
     Raises:
         ContractError: the module has no such method.
     """
-    found = getattr(module, given, None) if isinstance(given, str) else given
+    found: Any = getattr(module, given, None) if isinstance(given, str) else given
+    if isinstance(getattr(found, "__self__", None), type(module)):  # a method of another copy of the module
+        found = getattr(module, found.__name__, found)
     if callable(found):
-        return found
+        return partial(found, module) if getattr(found, "of_module", False) else found
     raise ContractError(
         asked=f"call {type(module).__name__}",
         where=f"contract field {field!r}",

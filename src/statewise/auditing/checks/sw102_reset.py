@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import must_not_matter
 from statewise.auditing._subject import gap, size_of
@@ -32,6 +34,7 @@ def reset_leaves_state(subject: Subject) -> Found:
         used = subject.fresh().train(training)
         subject.ask(subject.donor, used)
         subject.door.reset(used.eval() if not training else used)
+        _restore_statistics(subject, used)
         after = subject.real(subject.ask(subject.probe, used.eval()), subject.probe)
         unreset = subject.fresh()
         subject.ask(subject.donor, unreset)
@@ -43,3 +46,10 @@ def reset_leaves_state(subject: Subject) -> Found:
         if found.status != "pass":
             return found
     return found
+
+
+def _restore_statistics(subject: Subject, used: nn.Module) -> None:
+    """Bring the running statistics of normalisations back, which a call in training mode rightly moves and no reset need clear."""
+    for part, fresh in zip(used.modules(), subject.fresh().modules(), strict=True):
+        if isinstance(part, nn.modules.batchnorm._NormBase):  # noqa: SLF001  # torch has no public name for all of them
+            part.load_state_dict(fresh.state_dict())

@@ -45,7 +45,7 @@ def graph_kept_in_state(subject: Subject) -> Found:
     return Found(status="pass", evidence="two windows, each with its backward pass")
 
 
-@check("SW110", "gradient-cut-between-steps", needs=("repeatable",), after=("SW505", "SW202", "SW504"))
+@check("SW110", "gradient-cut-between-steps", needs=("repeatable",), after=("SW505", "SW202"))
 def gradient_cut_between_steps(subject: Subject) -> Found:
     """Where an earlier step changes a later answer, the gradient reaches it.
 
@@ -67,6 +67,9 @@ def gradient_cut_between_steps(subject: Subject) -> Found:
     found = [sizes for probe in (whole, whole.with_x(x)) if (sizes := gradient_by_step(subject, probe)) is not None]
     # A unit that is shut, or passed over by a maximum, on one side of the change is open on the other.
     sizes = torch.stack(found).amax(0) if found else None
+    given = whole.with_x(whole.x.to(subject.dtype).requires_grad_()) if whole.x.is_floating_point() else whole
+    if not subject.ask(given, gradient=True).outputs.requires_grad:
+        return Found(status="not_applicable", evidence="the outputs have no gradient at all")
     if not whole.holds_numbers and (sizes is None or whole.layout is not None):
         return Found(status="not_applicable", evidence="what each code is made into is not seen")
     # A code may be read a step later than it stands: of codes any earlier step will do.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -32,8 +33,8 @@ def padding_reaches_answers(subject: Subject) -> Found:
     """What stands in the padding changes no answer.
 
     How:
-        The padded steps are filled with values of other sequences, in their usual range. Of codes whose padding is 0 it is enough that any
-        number of zeros changes nothing.
+        The padded steps are filled with values of other sequences, in their usual range. Where any number of zeros changes
+        nothing, that is told and not held against the module: padding is made of zeros.
     Why:
         The answer about a sequence depends on how much it was padded, and so on the longest one in its batch.
     Mend:
@@ -48,12 +49,7 @@ def padding_reaches_answers(subject: Subject) -> Found:
         subject, gap(after, before), control=_of_real_steps(subject, before), size=size_of(before),
         did="filling the padding with values of other sequences", by="another last real step",
     )  # fmt: skip
-    if found.status != "pass" and not subject.probe.holds_numbers and subject.probe.layout is None:
-        more = subject.probe.padded(_MORE)
-        harm = gap(subject.real(subject.ask(more), more), before)
-        if not subject.is_real(harm, found.control or 0.0, size_of(before)):
-            return Found(status="pass", evidence="the code of padding, 0, changes nothing, however often it stands there", value=harm)
-    return found
+    return _or_only_told(subject, found, before)
 
 
 @check(
@@ -100,10 +96,11 @@ def first_padded_step_counts(subject: Subject) -> Found:
     control = _of_real_steps(subject, before)
     if subject.is_real(later, control, size_of(before)):
         return Found(status="pass", evidence="no padded step differs from the others", value=first, control=control)
-    return must_not_matter(
+    found = must_not_matter(
         subject, first, control=control, size=size_of(before),
         did="replacing the first padded step alone", by="another last real step",
     )  # fmt: skip
+    return _or_only_told(subject, found, before)
 
 
 @check("SW306", "mask-inverted", needs=("repeatable", "lengths", "padding"), cure=mask_turned)
@@ -141,6 +138,19 @@ def mask_inverted(subject: Subject) -> Found:
         evidence = f"with the mask as promised real steps change the answers by {real:.2g} and padding by {padding:.2g}, {turned}"
         return bad(subject, evidence, value=real, control=padding)
     return Found(status="pass", evidence="the opposite mask is no better", value=real, control=padding)
+
+
+def _or_only_told(subject: Subject, found: Found, before: Tensor) -> Found:
+    """Return a failure as something that is told, where padding as it is made, zeros, changes nothing however much there is of it."""
+    if found.status not in {"fail", "warn"}:
+        return found
+    rows = [subject.probe.alone(row) for row in range(subject.probe.num_rows)]
+    alone = torch.cat([subject.real(subject.ask(each), each) for each in rows])
+    more = subject.probe.padded(_MORE)
+    harm = max(gap(alone, before), gap(subject.real(subject.ask(more), more), before))
+    if subject.is_real(harm, found.control or 0.0, size_of(before)):
+        return found
+    return replace(found, status="observed", evidence=f"{found.evidence}; but zeros, as padding is made of, change nothing ({harm:.2g})")
 
 
 def _filled(subject: Subject, first: int, end: int | None) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from statewise.auditing._check import Found, check
-from statewise.auditing._subject import gap, size_of
+from statewise.auditing._subject import Failed, gap, size_of
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
@@ -34,7 +34,10 @@ def memory_horizon(subject: Subject) -> Found:
     Seen in:
         OverLordGoldDragon/see-rnn
     """
-    effects = _effects(subject)
+    try:
+        effects = _effects(subject)
+    except Failed as problem:
+        return Found(status="not_applicable", evidence=f"longer sequences fail: {problem}")
     if effects is None:
         return Found(status="not_applicable", evidence="no step changes the last answer")
     rows, time = effects.shape

@@ -12,6 +12,7 @@ from torch.nn import functional
 from statewise.auditing._check import Found, check
 from statewise.auditing._cures import with_weights_shuffled
 from statewise.auditing._gradients import gradient_by_step
+from statewise.auditing._subject import Failed, NoBackward
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
@@ -44,7 +45,12 @@ def gradient_vanishes(subject: Subject) -> Found:
     Seen in:
         OverLordGoldDragon/see-rnn
     """
-    share = _share(subject)
+    try:
+        share = _share(subject)
+    except NoBackward:
+        raise
+    except Failed as problem:
+        return Found(status="not_applicable", evidence=f"longer sequences fail: {problem}")
     if share is None:
         return Found(status="not_applicable", evidence="no gradient reaches the input")
     steps = subject.whole.time * _REPEATS - 1

@@ -9,6 +9,7 @@ import torch
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import bad
+from statewise.auditing._subject import Failed
 
 if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
@@ -44,7 +45,12 @@ def answers_not_finite(subject: Subject) -> Found:
     for name, probe in {**probes, "padded": subject.probe}.items():
         module = subject.original.fresh(torch.float32)
         subject.door.reset(module)
-        outputs = subject.real(subject.call(module, probe, torch.float32, seed=subject.seed), probe)
+        try:
+            outputs = subject.real(subject.call(module, probe, torch.float32, seed=subject.seed), probe)
+        except Failed:
+            if name == "laid end to end":  # a module may read so many steps and no more
+                continue
+            raise
         if not bool(outputs.isfinite().all()):
             share = float((~outputs.isfinite()).double().mean())
             return bad(subject, f"the probe {name} gives NaN or infinity in {share:.0%} of the outputs", value=share, where=name)
