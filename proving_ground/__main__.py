@@ -1,7 +1,7 @@
 """How much does the audit find, under the right name, and whom does it accuse wrongly?
 
 Use `python -m proving_ground [--draws 20] [--correct-draws 200] [--wild-draws 5] [--write] [CODE ...]`, with `wild` for mistakes of public
-projects; `--write` puts the figures into the docs.
+projects and `blind` for cases of somebody who had not seen the checks; `--write` puts the figures into the docs.
 """
 
 from __future__ import annotations
@@ -13,29 +13,34 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from proving_ground.cases import Wild, all_correct, all_defects, all_wild
-from proving_ground.running import Tally, WildTally, tally_correct, tally_defect, tally_wild
+from proving_ground.cases import Blind, Wild, all_blind, all_correct, all_defects, all_wild
+from proving_ground.running import BlindTally, Tally, WildTally, tally_blind, tally_correct, tally_defect, tally_wild
 from proving_ground.table import summary_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_APART = {"wild", "blind"}
+"""Cases with sums of their own."""
+
 
 def main() -> None:
     """Print a line a case, and what they come to."""
     parser = argparse.ArgumentParser(prog="python -m proving_ground", description=__doc__)
-    parser.add_argument("codes", nargs="*", metavar="CODE", help="kinds of defects, `correct` or `wild`; without any all of them")
+    parser.add_argument("codes", nargs="*", metavar="CODE", help="kinds of defects, `correct`, `wild` or `blind`; without any all of them")
     parser.add_argument("--draws", type=int, default=20, help="of weights, sizes and data, for each defect (default: %(default)s)")
     parser.add_argument("--correct-draws", type=int, default=200, help="for each correct module (default: %(default)s)")
-    parser.add_argument("--wild-draws", type=int, default=5, help="for each mistake of a public project (default: %(default)s)")
+    parser.add_argument(
+        "--wild-draws", type=int, default=5, help="for each mistake of a public project, and each blind case (default: %(default)s)"
+    )
     parser.add_argument("--processes", type=int, default=2, help="that share the work (default: %(default)s)")
     parser.add_argument("--write", action="store_true", help="write docs/proving-ground.md and figures.json, where all cases are run")
     options = parser.parse_args()
     chosen = set(options.codes)
-    if options.write and chosen - {"wild"}:
+    if options.write and chosen - _APART:
         parser.error("--write is for all cases")
     with ProcessPoolExecutor(options.processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        if not chosen or chosen - {"wild"}:
+        if not chosen or chosen - _APART:
             tallies = []
             for tally in pool.map(_tallied, _planted(chosen, options.draws, options.correct_draws)):
                 tallies.append(tally)
@@ -45,6 +50,8 @@ def main() -> None:
                 write(tallies)
         if not chosen or "wild" in chosen:
             _wild(list(pool.map(partial(_tallied_wild, draws=options.wild_draws), range(len(all_wild())))))
+        if not chosen or "blind" in chosen:
+            _blind(list(pool.map(partial(_tallied_blind, draws=options.wild_draws), range(len(all_blind())))))
 
 
 def _planted(chosen: set[str], defect_draws: int, correct_draws: int) -> Iterator[tuple[str, int, int, int]]:
@@ -70,6 +77,10 @@ def _tallied_wild(place: int, draws: int) -> WildTally:
     return tally_wild(all_wild()[place], draws)
 
 
+def _tallied_blind(place: int, draws: int) -> BlindTally:
+    return tally_blind(all_blind()[place], draws)
+
+
 def _wild(tallies: list[WildTally]) -> None:
     """Print the mistakes of public projects, and what they come to."""
     for case, tally in zip(all_wild(), tallies, strict=True):
@@ -87,6 +98,30 @@ def _print_wild(case: Wild, tally: WildTally) -> None:
     print(f"    mended: {dict(tally.accused) or 'no findings'}; {tally.passed} of {tally.permitted} checks passed ({tally.share:.0%})")
     for other, count in tally.others.items():
         print(f"        {other} (x{count})")
+
+
+def _blind(tallies: list[BlindTally]) -> None:
+    """Print the cases of the blind round, and what they come to."""
+    for case, tally in zip(all_blind(), tallies, strict=True):
+        _print_blind(case, tally)
+    cases = dict(zip(all_blind(), tallies, strict=True))
+    broken, correct = ([tally for case, tally in cases.items() if (case.broken is None) == is_correct] for is_correct in (False, True))
+    found, named, exact = (sum(getattr(each, name) == each.draws for each in broken) for name in ("found", "named", "exact"))
+    print(f"blind: {found} of {len(broken)} mistakes found in every draw, {named} of them named rightly, {exact} under the exact code")
+    twins, others = (sum(bool(each.accused) for each in group) for group in (broken, correct))
+    errors = sum(each.errors.total() for each in tallies)
+    print(f"accused: {twins} of {len(broken)} twins and {others} of {len(correct)} correct modules; {errors} errors")
+
+
+def _print_blind(case: Blind, tally: BlindTally) -> None:
+    accused = f"accused: {dict(tally.accused) or 'of nothing'}" + (f"; errors: {dict(tally.errors)}" if tally.errors else "")
+    if case.broken is None:
+        print(f"correct {case.name}: {accused}")
+        return
+    under = ", ".join(f"{code} x{count}" for code, count in tally.codes.items()) or "nothing"
+    named = f"named {tally.named}/{tally.draws} as {' or '.join(case.codes)}, exactly {tally.exact}"
+    print(f"{case.name}: found {tally.found}/{tally.draws}; {named}; findings: {under}")
+    print(f"    twin {accused}")
 
 
 def _print(tally: Tally) -> None:

@@ -125,6 +125,31 @@ class Wild:
     call: Callable[[Any, Any], Any] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Blind:
+    """A case of somebody who had seen neither the checks nor the other cases.
+
+    Args:
+        name: the kind of module.
+        says: the mistake in a sentence; empty for a module that is correct.
+        broken: returns the module with the mistake, with fresh weights from torch's generator; None for a module that is correct.
+        mended: returns its twin without, or the module that is correct.
+        contract: what its author promises, and the mistake breaks.
+        codes: of the checks that name the mistake, the exact one first.
+        reads: what a step is.
+        call: the line of its user, where a contract cannot say how it is called.
+    """
+
+    name: str
+    says: str
+    broken: Build | None
+    mended: Build
+    contract: Contract
+    codes: tuple[str, ...] = ()
+    reads: Reads = "numbers"
+    call: Callable[[Any, Any], Any] | None = None
+
+
 def all_defects() -> tuple[Defect, ...]:
     """Return every defect, by file name."""
     from proving_ground import defects  # the cases import this file
@@ -146,6 +171,14 @@ def all_wild() -> tuple[Wild, ...]:
     return tuple(case for module in _files(wild) for case in module.WILD)
 
 
+def all_blind() -> tuple[Blind, ...]:
+    """Return every case of the blind round: the mistakes by file name, then what is correct."""
+    from proving_ground import blind  # the cases import this file
+
+    cases = [case for module in _files(blind) for case in module.BLIND]
+    return tuple(sorted(cases, key=lambda case: case.broken is None))
+
+
 def _files(package: ModuleType) -> list[ModuleType]:
-    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
+    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__) if not found.name.startswith("_"))
     return [import_module(f"{package.__name__}.{name}") for name in names]

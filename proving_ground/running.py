@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from proving_ground.cases import Correct, Defect, Sizes, Variant, Wild
+from proving_ground.cases import Blind, Correct, Defect, Sizes, Variant, Wild
 from statewise.auditing import all_checks, audit
 from statewise.auditing._build import subjects_of
 from statewise.errors import StatewiseError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SEQUENCES, _LONGEST = 12, 40
 
 
-def audited(case: Correct | Variant | Wild, build: Callable[[Sizes], nn.Module], draw: int, *, fast: bool = False) -> Audit:
+def audited(case: Blind | Correct | Variant | Wild, build: Callable[[Sizes], nn.Module], draw: int, *, fast: bool = False) -> Audit:
     """Return the audit of a case: hidden 4 to 32, sequences of 1 to 40 steps, weights and data from the number of the draw."""
     module, data = _drawn(case, build, draw)
     return audit(module, data, contract=case.contract, call=case.call, seed=draw, fast=fast)
@@ -39,7 +39,7 @@ def permitted(case: Correct | Wild, build: Callable[[Sizes], nn.Module], draw: i
     return tuple(each for each in outcomes if all(subject.lacks(need) is None for need in needs[each.code]))
 
 
-def _drawn(case: Correct | Variant | Wild, build: Callable[[Sizes], nn.Module], draw: int) -> tuple[nn.Module, Sequences]:
+def _drawn(case: Blind | Correct | Variant | Wild, build: Callable[[Sizes], nn.Module], draw: int) -> tuple[nn.Module, Sequences]:
     sizes = Sizes(inputs=1 + draw % 4, hidden=(4, 8, 16, 32)[draw % 4], outputs=2 + draw % 3)
     source = torch.Generator().manual_seed(1000 + draw)
     lengths = torch.randint(1, _LONGEST + 1, (_SEQUENCES,), generator=source)
@@ -163,4 +163,45 @@ def tally_wild(case: Wild, draws: int) -> WildTally:
                 tally.accused[each.code] += 1
             elif each.status != "pass":
                 tally.others[f"{each.code} {each.status}: {each.evidence}"] += 1
+    return tally
+
+
+@dataclass(kw_only=True)
+class BlindTally:
+    """What came out over the draws of a case of the blind round.
+
+    Attributes:
+        name: of the case.
+        draws: how many.
+        found: draws in which anything is found on the module with the mistake.
+        named: draws in which a check that names the mistake does, as a cause.
+        exact: draws in which the exact one does.
+        codes: all findings on it, by code.
+        accused: findings on its twin, or on the correct module, by code.
+        errors: checks that ended in an error there, by code.
+    """
+
+    name: str
+    draws: int
+    found: int = 0
+    named: int = 0
+    exact: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    accused: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+def tally_blind(case: Blind, draws: int) -> BlindTally:
+    """Audit a case of the blind round: the module with the mistake, where there is one, and the one without."""
+    tally = BlindTally(name=case.name, draws=draws)
+    for draw in range(draws):
+        if case.broken is not None:
+            codes = [each.code for each in audited(case, case.broken, draw).findings]
+            tally.codes.update(codes)
+            tally.found += bool(codes)
+            tally.named += any(code in case.codes for code in codes)
+            tally.exact += case.codes[0] in codes
+        correct = audited(case, case.mended, draw)
+        tally.accused.update(each.code for each in correct.findings)
+        tally.errors.update(each.code for each in correct.outcomes if each.status == "error")
     return tally

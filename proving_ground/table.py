@@ -94,6 +94,7 @@ _HEAD = (
     "Written by `make proving-ground`. Every defect was planted in several architectures before the check that meets it was written,",
     "as it occurs in tutorials and projects, with no weight scaled; its twin differs in a few lines and has none. Each is built anew in",
     "every draw: hidden sizes of 4, 8, 16 and 32, float32 and float64, other weights, other data of 1 to 40 steps.",
+    "Defects of somebody who had not seen the checks are told apart, in the [blind round](blind-round.md).",
     "",
     "*Found*: the check of that defect fails or warns. *As the cause*: not only as the consequence of another. *False alarms*: findings",
     "on twins and correct modules. *Judged*: the share of these in which the check was applicable.",
