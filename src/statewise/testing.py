@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from statewise.auditing import FailOn, audit, is_sound
+from statewise.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,11 +47,19 @@ def assert_sound(
     Raises:
         AssertionError: what was found, as a table.
         ContractError: it is not known how the module is called, or it cannot be copied.
+        OptionError: there is no seed, or `fail_on` is neither.
 
     Example:
         >>> assert_sound(lambda: torch.nn.LSTM(3, 4), seeds=(0, 1), select=["SW1"])
     """
     __tracebackhide__ = True  # pytest shows the caller's line
+    if not seeds or fail_on not in {"fail", "warn"}:
+        raise OptionError(
+            asked="assert that a module is sound",
+            where="seeds" if not seeds else "fail_on",
+            arrived="none" if not seeds else repr(fail_on),
+            hint="Give at least one seed: nothing asked is nothing known." if not seeds else "Give 'fail' or 'warn'.",
+        )
     for seed in seeds:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

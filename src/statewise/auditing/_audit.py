@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from statewise.auditing._build import subjects_of
 from statewise.auditing._check import all_checks
@@ -15,14 +16,13 @@ from statewise.auditing._folding import settled
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, plain_fields, read_record, weights_hash, write_record
 from statewise.auditing._soundness import FailOn, answer, is_sound, unsound
-from statewise.errors import OptionError, nearest
+from statewise.errors import ContractError, OptionError, kind_of, nearest
 from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderResult
-    from torch import nn
 
     from statewise.auditing._check import Check
     from statewise.auditing._subject import Subject
@@ -160,6 +160,10 @@ def audit(
         ContractError: it is not known how the module is called or what it reads, or it cannot be copied.
         DataError: the data hold no step of numbers.
     """
+    if not isinstance(module, nn.Module):
+        raise ContractError(
+            asked="audit a module", where="module", arrived=kind_of(module), hint="Give an nn.Module: a model, or one layer of it."
+        )
     checks = all_checks()
     select, ignore = ((given,) if isinstance(given, str) else tuple(given) for given in (select, ignore))
     for given, name in ((select, "select"), (ignore, "ignore")):

@@ -9,7 +9,7 @@ import inspect
 import pkgutil
 import re
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +22,7 @@ from statewise.auditing._subject import Failed, NoBackward
 from statewise.errors import StatewiseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from statewise.auditing._cures import Cure
     from statewise.auditing._outcome import Status
@@ -68,6 +68,7 @@ class Check:
         seen_in: public cases.
         after: codes of possible causes: where one of them is a finding, this one may be only its consequence.
         cure: mends it from outside, on the probe; None where nothing does.
+        after_where: further possible causes, by what the finding is about (`Found.where`).
     """
 
     code: str
@@ -81,6 +82,7 @@ class Check:
     seen_in: str = ""
     after: tuple[str, ...] = ()
     cure: Cure | None = None
+    after_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def skipped(self) -> Outcome:
         """Return the outcome of a check that was not selected."""
@@ -105,7 +107,13 @@ class Check:
 
 
 def check(
-    code: str, name: str, *, needs: tuple[str, ...] = (), after: tuple[str, ...] = (), cure: Cure | None = None
+    code: str,
+    name: str,
+    *,
+    needs: tuple[str, ...] = (),
+    after: tuple[str, ...] = (),
+    cure: Cure | None = None,
+    after_where: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Callable[[Callable[[Subject], Found]], Check]:
     """Make a check of a function, whose docstring becomes its page."""
 
@@ -113,7 +121,8 @@ def check(
         promise, *rest = _SECTION.split(inspect.cleandoc(run.__doc__ or ""))
         told = {title: " ".join(text.split()) for title, text in zip(rest[::2], rest[1::2], strict=True)}
         return Check(
-            code=code, name=name, needs=needs, after=after, cure=cure, run=run, promise=" ".join(promise.split()),
+            code=code, name=name, needs=needs, after=after, cure=cure, after_where=after_where or {}, run=run,
+            promise=" ".join(promise.split()),
             how=told["How"], why=told["Why"], mend=told["Mend"], seen_in=told.get("Seen in", ""),
         )  # fmt: skip
 

@@ -39,7 +39,7 @@ def settled(checks: Sequence[Check], outcomes: Mapping[str, Outcome], asked: Map
     for each in bad.values():
         # A warning hides no failure.
         worse = {code: cause for code, cause in bad.items() if (outcomes[each.code].status, outcomes[code].status) != ("fail", "warn")}
-        cause = _cause_of(each, worse, asked[each.code])
+        cause = _cause_of(each, outcomes[each.code], worse, asked[each.code])
         if cause is not None and each.code not in _chain(cause, causes):
             causes[each.code] = cause
     return tuple(
@@ -59,9 +59,9 @@ def _chain(code: str, causes: Mapping[str, str]) -> set[str]:
     return found
 
 
-def _cause_of(check: Check, bad: Mapping[str, Check], subject: Subject) -> str | None:
+def _cause_of(check: Check, outcome: Outcome, bad: Mapping[str, Check], subject: Subject) -> str | None:
     """Return the first possible cause without which the check passes."""
-    for code in check.after:
+    for code in (*check.after, *check.after_where.get(outcome.where or "", ())):
         if code not in bad:
             continue
         cure = bad[code].cure

@@ -10,7 +10,7 @@ from statewise.auditing._check import Found, check
 from statewise.auditing._copies import own_numbers
 from statewise.auditing._findings import bad, must_matter
 from statewise.auditing._gradients import gradient_by_step
-from statewise.auditing._subject import Failed, gap, size_of, weighed
+from statewise.auditing._subject import Failed, NoBackward, gap, size_of, weighed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,7 +64,10 @@ def gradient_cut_between_steps(subject: Subject) -> Found:
     x = whole.x.clone()
     x[:, 0] = subject.other_whole.x[:, 0]
     control = gap(_last(subject, subject.ask(whole.with_x(x)).outputs), before)
-    found = [sizes for probe in (whole, whole.with_x(x)) if (sizes := gradient_by_step(subject, probe)) is not None]
+    try:
+        found = [sizes for probe in (whole, whole.with_x(x)) if (sizes := gradient_by_step(subject, probe)) is not None]
+    except NoBackward as problem:
+        return Found(status="warn", evidence=f"the backward pass fails: {problem}")
     # A unit that is shut, or passed over by a maximum, on one side of the change is open on the other.
     sizes = torch.stack(found).amax(0) if found else None
     given = whole.with_x(whole.x.to(subject.dtype).requires_grad_()) if whole.x.is_floating_point() else whole

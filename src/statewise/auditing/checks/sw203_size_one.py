@@ -40,6 +40,7 @@ def _first_steps(subject: Subject, together: Tensor) -> Tensor | None:
     needs=("repeatable",),
     after=("SW201", "SW202", "SW204", "SW301", "SW302", "SW304", "SW305", "SW306", "SW313"),
     cure=never_one,
+    after_where={"one step": ("SW314", "SW608", "SW401")},
 )
 def size_one_differs(subject: Subject) -> Found:
     """A batch of one sequence, and sequences of one step, are answered like any others.

@@ -35,12 +35,14 @@ def direction_not_read(subject: Subject) -> Found:
         yunjey/pytorch-tutorial#174, prabhuomkar/pytorch-cpp#13, pytorch/pytorch#74291
     """
     module, gradients = subject.once("gradients", lambda: _gradients(subject))
-    silent = []
+    silent, named = [], dict(module.named_parameters())
     for name, part in module.named_modules():
         if not isinstance(part, nn.RNNBase):
             continue
         prefix, top = f"{name}." if name else "", part.num_layers - 1
         for suffix in ("", "_reverse") if part.bidirectional else ("",):
+            if f"{prefix}weight_hh_l{top}{suffix}" not in named:  # made anew from others in each call, as weight_norm does
+                continue
             recurrent, read = (gradients.get(f"{prefix}weight_{kind}_l{top}{suffix}", 0.0) for kind in ("hh", "ih"))
             other = gradients.get(f"{prefix}weight_hh_l{top}{'' if suffix else '_reverse'}", 0.0)
             if recurrent == 0.0 and (read > 0.0 or other > 0.0):
