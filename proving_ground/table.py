@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +83,7 @@ def page_of(tallies: Sequence[Tally]) -> str:
 
 def write(tallies: Sequence[Tally]) -> None:
     """Write the figures, and the page that is made of them."""
-    FIGURES.write_text(json.dumps({"schema": 1, "cases": [asdict(each) for each in tallies]}, indent=1) + "\n", encoding="utf-8")
+    FIGURES.write_text(json.dumps({"schema": 1, "cases": [vars(each) for each in tallies]}, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page_of(tallies), encoding="utf-8")
 
 

@@ -13,6 +13,8 @@ from statewise.contracts import Contract
 DEFECTS, CORRECT = all_defects(), all_correct()
 OBSERVED = {"SW604"}
 """What no contract forbids: it is told, and never held against a module."""
+TOLD = {"dead ReLU after a GRU"}
+"""What may be bad luck of a few units: it is told."""
 
 
 def test_every_kind_of_defect_has_a_check_and_three_architectures() -> None:
@@ -24,8 +26,8 @@ def test_every_kind_of_defect_has_a_check_and_three_architectures() -> None:
 
 @pytest.mark.parametrize("defect", [each for each in DEFECTS if each.code not in OBSERVED], ids=lambda each: each.code)
 def test_a_defect_is_found_as_the_cause_and_its_twin_is_not_accused(defect: Defect) -> None:
-    variant = defect.variants[0]
-    broken, mended = audited(variant, variant.broken, 1), audited(variant, variant.mended, 1)
+    variant = next(each for each in defect.variants if each.name not in TOLD)
+    broken, mended = (audited(variant, build, 1, fast=True) for build in (variant.broken, variant.mended))
     assert defect.code in {each.code for each in broken.findings}, [(each.code, each.evidence) for each in broken.findings]
     assert not mended.findings, [(each.code, each.evidence) for each in mended.findings]
     assert mended.ok
@@ -33,7 +35,7 @@ def test_a_defect_is_found_as_the_cause_and_its_twin_is_not_accused(defect: Defe
 
 @pytest.mark.parametrize("case", CORRECT[::5], ids=lambda case: case.name)
 def test_a_correct_module_is_not_accused(case: Correct) -> None:
-    found = audited(case, case.build, 2)
+    found = audited(case, case.build, 2, fast=True)
     assert not found.findings, [(each.code, each.evidence) for each in found.findings]
     assert found.ok, [(each.code, each.evidence) for each in found.outcomes if each.status == "error"]
 
@@ -41,7 +43,7 @@ def test_a_correct_module_is_not_accused(case: Correct) -> None:
 @pytest.mark.parametrize("case", [each for each in CORRECT[3::12] if each.call is None], ids=lambda case: case.name)
 def test_what_nobody_declares_is_found_out_and_no_correct_module_is_accused(case: Correct) -> None:
     undeclared = Correct(name=case.name, build=case.build, contract=Contract(), reads=case.reads)
-    found = audited(undeclared, case.build, 1)
+    found = audited(undeclared, case.build, 1, fast=True)
     said = {name: getattr(case.contract, name) for name in ("takes", "batch_first", "mask", "each")}
     assert {name: getattr(found.contract, name) for name in said} == said
     assert not found.findings, [(each.code, each.evidence) for each in found.findings]
