@@ -44,7 +44,7 @@ def test_cases_name_checks_that_there_are_and_what_is_known_of_them_names_cases(
 
 @pytest.mark.parametrize("case", _cases(MISSED))
 def test_a_mistake_of_a_public_project_is_found(case: Wild) -> None:
-    found = audited(case, case.broken, DRAW, fast=True)
+    found = audited(case, case.broken, DRAW)
     assert {each.code for each in found.findings} & set(case.codes), [(each.code, each.evidence) for each in found.findings]
 
 
