@@ -45,6 +45,10 @@ A check is an experiment on copies of the module. It is not applicable where the
 column are told [below](#needs).
 """
 
+EXPLAINED = (
+    "Where one of these is a finding, this one may be only its consequence; "
+    "a cause that can be mended on the probe is, and the check made again"
+)
 NEEDS_FRAME = """\
 ## Needs
 
@@ -84,7 +88,7 @@ def page_of(check: Check) -> str:
     needs = needs_in_words(check)
     causes = ", ".join(f"[{code}]({code}.md)" for code in check.after)
     more = [
-        f"**Explained by.** Where one of these is a finding, this one is only its consequence: {causes}." if check.after else "",
+        f"**Explained by.** {EXPLAINED}: {causes}." if check.after else "",
         f"**Seen in.** {_linked(check.seen_in)}." if check.seen_in else "",
     ]
     return PAGE.format(
@@ -113,7 +117,7 @@ def _index() -> str:
             for each in members
         ]
         parts += [f"## {FAMILIES[family]}\n", _table(("code", "name", "what holds for a sound module", "needs"), rows)]
-    parts += [NEEDS_FRAME, _table(("need", "it is there where"), [(f"`{name}`", text) for name, text in NEEDS.items()])]
+    parts += [NEEDS_FRAME, _table(("need", "it is there where"), [(f"`{name}`", need.words) for name, need in NEEDS.items()])]
     return "\n".join(parts)
 
 

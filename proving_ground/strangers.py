@@ -279,7 +279,7 @@ STRANGERS: tuple[Callable[[], Asked], ...] = (
 )  # fmt: skip
 
 
-def audited(build: Callable[[], Asked], *, seed: int = 0) -> Audit:
+def audit_of(build: Callable[[], Asked], *, seed: int = 0) -> Audit:
     """Return what the audit says about a stranger.
 
     Raises:
@@ -301,7 +301,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in options.names or names:
         try:
-            _print(name, audited(names[name]), verbose=options.verbose)
+            _print(name, audit_of(names[name]), verbose=options.verbose)
         except ImportError as problem:
             print(f"{name}: skipped, {problem}")
         except StatewiseError as problem:

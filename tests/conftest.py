@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from typing import Any
 
 # Read when torch is first imported, here and in child processes: two workers with a pool each would fight for the cores.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
@@ -35,3 +36,19 @@ def _plain_conditions(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs deaf to Ctrl-C, which some tests press
+
+
+@pytest.fixture(autouse=True)
+def _audit_after_training_is_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `fit` audit what it trained without the checks of types at each call: they take four times as long as the audit.
+
+    What an audit does is tested with them in tests/auditing.
+    """
+    from statewise.auditing import audit
+    from tests._unchecked import unchecked
+
+    def audited(*given: Any, **options: Any) -> Any:
+        with unchecked():
+            return audit(*given, **options)
+
+    monkeypatch.setattr("statewise.cli._finish.audit", audited)

@@ -27,6 +27,16 @@ def test_every_check_has_a_page_and_a_row(made: dict[str, str]) -> None:
     assert {code[2] for code in codes} <= set(FAMILIES)
 
 
+def test_codes_are_told_apart_causes_are_checks_and_the_count_is_right() -> None:
+    codes = [each.code for each in all_checks()]
+    assert len(set(codes)) == len(codes)
+    for each in all_checks():
+        causes = {*each.after, *(cause for more in each.after_where.values() for cause in more)}
+        assert causes <= set(codes) - {each.code}, each.code
+    readme = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\b(\d+) checks", readme)) == {str(len(codes))}
+
+
 def test_every_need_of_a_row_is_told_below(made: dict[str, str]) -> None:
     rows, _, below = made["README.md"].partition("## Needs")
     needed = set(re.findall(r"`(\w+)`", "\n".join(line for line in rows.splitlines() if line.startswith("| [SW"))))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from statewise.auditing import FailOn, audit, is_sound
 from statewise.errors import OptionError
+from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,9 +60,8 @@ def assert_sound(
             hint="Give at least one seed: nothing asked is nothing known." if not seeds else "Give 'fail' or 'warn'.",
         )
     for seed in seeds:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with drawn_apart(seed):
             module = build()
-        found = audit(module, data, contract=contract, call=call, select=tuple(select), ignore=tuple(ignore), seed=seed)
+        found = audit(module, data, contract=contract, call=call, select=select, ignore=ignore, seed=seed)
         if not is_sound(found.outcomes, fail_on):
             raise AssertionError(f"built with seed {seed}, the module is not sound\n{found}")

@@ -25,6 +25,7 @@ WRITTEN = {
     "history.jsonl",
     "predictions.parquet",
     "evaluation.json",
+    "audit.json",
     "verdict.json",
     "provenance.json",
     "seen.json",

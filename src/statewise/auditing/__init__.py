@@ -5,6 +5,7 @@ from statewise.auditing._check import Check, all_checks
 from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
+from statewise.auditing._selection import chosen, require_known
 from statewise.auditing._soundness import FailOn, answer, counted, held_against, is_sound, judged, listed_codes
 from statewise.auditing._table import as_python, brief, by_reason, consequences_of
 
@@ -21,6 +22,7 @@ __all__ = [
     "audit",
     "brief",
     "by_reason",
+    "chosen",
     "consequences_of",
     "contract_of",
     "counted",
@@ -32,6 +34,7 @@ __all__ = [
     "needs_in_words",
     "read_audit",
     "read_record",
+    "require_known",
     "weights_hash",
     "write_record",
 ]

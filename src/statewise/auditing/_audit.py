@@ -15,8 +15,9 @@ from statewise.auditing._check import all_checks
 from statewise.auditing._folding import settled
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, plain_fields, read_record, weights_hash, write_record
+from statewise.auditing._selection import chosen, require_known
 from statewise.auditing._soundness import FailOn, answer, is_sound, unsound
-from statewise.errors import ContractError, OptionError, kind_of, nearest
+from statewise.errors import ContractError, kind_of
 from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def audit(
     checks = all_checks()
     select, ignore = ((given,) if isinstance(given, str) else tuple(given) for given in (select, ignore))
     for given, name in ((select, "select"), (ignore, "ignore")):
-        _require_known(given, name, checks)
+        require_known(given, asked="audit a module", where=name)
     weights = weights_hash(module.state_dict())
     with drawn_apart(seed), _one_thread(), torch.inference_mode(mode=False):
         subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
@@ -176,8 +177,8 @@ def audit(
         for done, each in enumerate(checks):
             if progress is not None:
                 progress(done, len(checks), each.code)
-            chosen = (not select or each.code.startswith(tuple(select))) and not (ignore and each.code.startswith(tuple(ignore)))
-            outcomes[each.code], asked[each.code] = _over_probes(each, subjects) if chosen else (each.skipped(), subjects[0])
+            is_made = chosen(each.code, select, ignore)
+            outcomes[each.code], asked[each.code] = _over_probes(each, subjects) if is_made else (each.skipped(), subjects[0])
         first = subjects[0]
         sizes = " and ".join(f"{each.probe.num_rows} x {each.probe.time}" for each in subjects)
         return Audit(
@@ -216,13 +217,3 @@ def _over_probes(check: Check, subjects: Sequence[Subject]) -> tuple[Outcome, Su
         if found[-1][0].status == "fail":
             break
     return min(found, key=lambda pair: _WORST_FIRST.index(pair[0].status))
-
-
-def _require_known(given: Sequence[str], name: str, checks: Sequence[Check]) -> None:
-    """Refuse a code that no check begins with."""
-    codes = [each.code for each in checks]
-    for each in given:
-        if not any(code.startswith(each) for code in codes) or not each:
-            raise OptionError(
-                asked="audit a module", where=name, arrived=f"{each!r}, which no check begins with", hint=nearest(each, codes)
-            )

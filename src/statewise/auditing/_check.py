@@ -1,4 +1,4 @@
-"""What is a check, and which are there? One file a check in `checks`; a file that is added is found.
+"""What is a check, and which are there? One file a check, or a family that measures together, in `checks`; a file that is added is found.
 
 A check's docstring is its page: the promise in the first line, then `How`, `Why`, `Mend` and, where there is one, `Seen in`.
 """

@@ -49,12 +49,7 @@ def known_door(module: nn.Module, declared: Contract, call: Call | None, names: 
             )
         )
     if is_recurrent(module) and declared.takes is None:
-        first = bool(getattr(module, "batch_first", False))
-        return Door(
-            contract=_over(
-                Contract(takes=("x", "state"), batch_first=first, initial_state=_begun, returns_state=True, each="step"), declared
-            )
-        )
+        return Door(contract=_over(Contract(returns_state=True, each="step"), declared), call=_as_recurrent)
     return None
 
 
@@ -102,12 +97,17 @@ def _only_input(module: Any) -> str:
     return names[0] if len(names) == 1 else "x"
 
 
-def _begun(module: Any, rows: int) -> State:
-    """Return the state in which a `Recurrent` begins, in torch's default dtype, which is that of the audit."""
-    return module.initial_state(rows, device=torch.device("cpu"), dtype=torch.get_default_dtype())
-
-
-_begun.of_module = True  # type: ignore[attr-defined]  # a door gives it the copy that is asked
+def _as_recurrent(module: Any, batch: Batch) -> tuple[Tensor, State]:
+    """Call a `Recurrent` on a padded batch, from its own initial state in torch's default dtype where none is given."""
+    x, state = batch.x, batch.state
+    assert isinstance(x, Tensor), "a Recurrent reads one input"
+    if state is None:
+        state = module.initial_state(len(x), device=torch.device("cpu"), dtype=torch.get_default_dtype())
+    if getattr(module, "batch_first", False):
+        outputs, final = module(x, state)
+        return outputs, final
+    outputs, final = module(x.transpose(0, 1), state)
+    return outputs.transpose(0, 1), final
 
 
 def _over(known: Contract, declared: Contract) -> Contract:

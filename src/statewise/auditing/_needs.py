@@ -1,39 +1,141 @@
-"""What must a module have for a check, in words? One sentence for each of the needs that `Subject.lacks` knows."""
+"""What may a check need of a module? Each need in words, and what is said where it is not met."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from statewise.auditing._check import Check
+    from statewise.auditing._subject import Subject
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that a check may need.
+
+    Attributes:
+        words: as a condition that holds where the check can be made.
+        without: the reason where it cannot.
+        is_met: tells whether it can.
+    """
+
+    words: str
+    without: str
+    is_met: Callable[[Subject], bool]
+
+
+def _has(*kinds: type[nn.Module]) -> Callable[[Subject], bool]:
+    return lambda subject: any(isinstance(part, kinds) for part in subject.original.parts())
+
+
+def _reads_one_way(subject: Subject) -> bool:
+    looks_back = any(getattr(part, "bidirectional", False) is True for part in subject.original.parts())
+    return subject.contract.causal is not False and not looks_back
+
+
+def _is_told_of_padding(subject: Subject) -> bool:
+    """Whether the module can know what is padding: from lengths, a mask, or the code 0 that its embedding takes for it."""
+    tables = (part for part in subject.original.parts() if isinstance(part, nn.Embedding))
+    by_code = (
+        subject.sure.get("padding") == "declared" and 0 not in subject.codes.tolist() and any(each.padding_idx == 0 for each in tables)
+    )
+    return subject.door.sees_lengths or (by_code and not subject.probe.holds_numbers)
+
+
+def _carries_state(subject: Subject) -> bool:
+    return bool(subject.contract.stateful) or (subject.door.takes_state and bool(subject.contract.returns_state))
+
 
 NEEDS = {
-    "repeatable": "two identical calls give the same",
-    "lengths": "the module takes lengths or a mask",
-    "padding": "the probes have padding: the module takes lengths or a mask",
-    "state_in": "the module takes a state",
-    "state_out": "the module returns its state",
-    "stateful": "the contract says stateful=True: the module keeps state between calls",
-    "stateless": "the contract does not say stateful=True",
-    "state": "a state goes in and comes out, or the contract says stateful=True",
-    "padding_told": "the module takes lengths or a mask, or declares padding= and its embedding takes 0 for padding",
-    "own_beginning": "the module makes the state that it begins from, or takes none, and is called without call=",
-    "codes": "steps are codes, of one input",
-    "layers": "the module holds an nn.RNN, nn.LSTM or nn.GRU",
-    "layers_or_cells": "the module holds a recurrent layer or cell of torch's",
-    "reset": "a method clears the state that is kept: reset= in the contract, or one of a usual name",
-    "is_first": "the module takes is_first",
-    "steps": "the module has one output a step",
-    "may_be_causal": "the contract does not say causal=False",
-    "one_way": "the module reads in one direction: neither causal=False in the contract nor a bidirectional layer",
-    "order_may_matter": "the contract does not say order_matters=False",
-    "order_matters": "the contract says order_matters=True: the task cannot be solved on shuffled steps",
-    "plain_call": "the module is called on tensors alone: no call=, and no state among its arguments",
-    "numbers": "steps are numbers, not codes",
+    "repeatable": Need(
+        "two identical calls give the same",
+        "two identical calls differ (SW601), so that nothing can be compared",
+        lambda subject: not subject.is_random,
+    ),
+    "lengths": Need(
+        "the module takes lengths or a mask", "the module is told neither lengths nor mask", lambda subject: subject.door.sees_lengths
+    ),
+    "padding": Need(
+        "the probes have padding: the module takes lengths or a mask",
+        "the probe has no padding",
+        lambda subject: bool((subject.probe.lengths < subject.probe.time).any()),
+    ),
+    "padding_told": Need(
+        "the module takes lengths or a mask, or declares padding= and its embedding takes 0 for padding",
+        "the module is told neither lengths nor mask",
+        _is_told_of_padding,
+    ),
+    "state_in": Need("the module takes a state", "the module takes no state", lambda subject: subject.door.takes_state),
+    "state_out": Need("the module returns its state", "the module returns no state", lambda subject: bool(subject.contract.returns_state)),
+    "state": Need(
+        "a state goes in and comes out, or the contract says stateful=True",
+        "no state goes in and comes out, and the contract does not say stateful=True",
+        _carries_state,
+    ),
+    "stateful": Need(
+        "the contract says stateful=True: the module keeps state between calls",
+        "the contract does not say stateful=True",
+        lambda subject: bool(subject.contract.stateful),
+    ),
+    "stateless": Need(
+        "the contract does not say stateful=True",
+        "the contract says stateful=True: a call goes on from the last",
+        lambda subject: not subject.contract.stateful,
+    ),
+    "own_beginning": Need(
+        "the module makes the state that it begins from, or takes none, and is called without call=",
+        "its user makes what it begins from",
+        lambda subject: subject.door.call is None and not callable(subject.contract.initial_state),
+    ),
+    "reset": Need(
+        "a method clears the state that is kept: reset= in the contract, or one of a usual name",
+        "no method clears a state",
+        lambda subject: subject.contract.reset is not None,
+    ),
+    "is_first": Need("the module takes is_first", "the module takes no is_first", lambda subject: subject.door.sees_is_first),
+    "steps": Need(
+        "the module has one output a step", "the module has one output a sequence", lambda subject: subject.contract.each == "step"
+    ),
+    "may_be_causal": Need(
+        "the contract does not say causal=False", "the contract says causal=False", lambda subject: subject.contract.causal is not False
+    ),
+    "one_way": Need(
+        "the module reads in one direction: neither causal=False in the contract nor a bidirectional layer",
+        "the contract says causal=False, or a layer reads both directions",
+        _reads_one_way,
+    ),
+    "order_may_matter": Need(
+        "the contract does not say order_matters=False",
+        "the contract says order_matters=False",
+        lambda subject: subject.contract.order_matters is not False,
+    ),
+    "order_matters": Need(
+        "the contract says order_matters=True: the task cannot be solved on shuffled steps",
+        "the contract does not say order_matters=True",
+        lambda subject: bool(subject.contract.order_matters),
+    ),
+    "plain_call": Need(
+        "the module is called on tensors alone: no call=, and no state among its arguments",
+        "a module is traced on tensors alone",
+        lambda subject: subject.door.call is None and not subject.door.takes_state,
+    ),
+    "numbers": Need("steps are numbers, not codes", "the module reads codes, not numbers", lambda subject: subject.probe.holds_numbers),
+    "codes": Need("steps are codes, of one input", "the module reads numbers, or several inputs", lambda subject: len(subject.codes) > 0),
+    "layers": Need("the module holds an nn.RNN, nn.LSTM or nn.GRU", "the module has no recurrent layer of torch's", _has(nn.RNNBase)),
+    "layers_or_cells": Need(
+        "the module holds a recurrent layer or cell of torch's",
+        "the module has no recurrent layer or cell of torch's",
+        _has(nn.RNNBase, nn.RNNCellBase),
+    ),
 }
-"""By name, as a condition that holds where the check can be made."""
+"""By name, as checks give them."""
 
 
 def needs_in_words(check: Check) -> tuple[str, ...]:
     """Return what a module must have for a check, in words."""
-    return tuple(NEEDS[need] for need in check.needs)
+    return tuple(NEEDS[need].words for need in check.needs)

@@ -112,6 +112,11 @@ class Probe:
             is_first=None if self.is_first is None else self.is_first[:, begin:end],
         )
 
+    def end_to_end(self, times: int) -> Probe:
+        """Return the steps of rows that are all as long as the probe so many times over."""
+        assert bool((self.lengths == self.time).all()), "only whole rows are laid end to end"
+        return replace(self, x=torch.cat([self.x] * times, 1), lengths=self.lengths * times)
+
     def padded(self, more: int, values: Tensor | None = None) -> Probe:
         """Return the same rows with `more` steps of padding, zeros or the given ones `[rows, more, *rest]`."""
         filling = self.x.new_zeros((self.num_rows, more, *self.x.shape[2:])) if values is None else values

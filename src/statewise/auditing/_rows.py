@@ -14,7 +14,7 @@ from statewise.auditing._subject import gap, size_of
 
 if TYPE_CHECKING:
     from statewise.auditing._probe import Probe
-    from statewise.auditing._subject import Answer, Subject
+    from statewise.auditing._subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +56,7 @@ def _measured(subject: Subject, probe: Probe) -> Influence:
     for replaced in range(probe.num_rows):
         x = probe.x.clone()
         x[replaced] = torch.where(spread(probe.valid[replaced], x[replaced]), subject.donor.x[replaced], x[replaced])
-        after = subject.ask(probe.with_x(x))
+        after = subject.ask(probe.with_x(x)).outputs
         for row in range(probe.num_rows):
-            effects[row, replaced] = gap(_row(subject, after, probe, row), _row(subject, before, probe, row))
+            effects[row, replaced] = gap(subject.row(after, probe, row), subject.row(before.outputs, probe, row))
     return Influence(effects=effects, subject=subject, size=size_of(subject.real(before, probe)))
-
-
-def _row(subject: Subject, answer: Answer, probe: Probe, row: int) -> Tensor:
-    return answer.outputs[row] if subject.contract.each == "sequence" else answer.outputs[row][probe.valid[row]]

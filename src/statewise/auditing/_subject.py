@@ -6,16 +6,16 @@ real dependence does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from statewise.auditing._copies import Original, own_numbers
+from statewise.auditing._needs import NEEDS
 from statewise.errors import StatewiseError
 from statewise.state import Axes, find_axes, leaves
 
@@ -133,9 +133,7 @@ class Subject:
             self.door.reset(module)
         return module
 
-    def ask(
-        self, probe: Probe, module: nn.Module | None = None, *, seed: int | None = None, gradient: bool = False, inverted: bool = False
-    ) -> Answer:
+    def ask(self, probe: Probe, module: nn.Module | None = None, *, seed: int | None = None, gradient: bool = False) -> Answer:
         """Return the answer to a probe.
 
         Args:
@@ -143,18 +141,14 @@ class Subject:
             module: a copy that was asked before, to go on with; None takes a fresh one.
             seed: of the random numbers during the call.
             gradient: whether a graph is made.
-            inverted: whether the mask is given as the opposite of what the contract says.
 
         Raises:
             Failed: the module raised.
         """
         used = self.fresh() if module is None else module
-        door = _inverted(self.door) if inverted else self.door
-        return self.call(used, probe, self.dtype, seed=self.seed if seed is None else seed, gradient=gradient, door=door)
+        return self.call(used, probe, self.dtype, seed=self.seed if seed is None else seed, gradient=gradient)
 
-    def call(
-        self, module: nn.Module, probe: Probe, dtype: torch.dtype, *, seed: int, gradient: bool = False, door: Door | None = None
-    ) -> Answer:
+    def call(self, module: nn.Module, probe: Probe, dtype: torch.dtype, *, seed: int, gradient: bool = False) -> Answer:
         """Return the answer of a given copy in a given dtype; `ask` is what checks use.
 
         Raises:
@@ -162,15 +156,15 @@ class Subject:
         """
 
         def ask(module: nn.Module, probe: Probe) -> Answer:
-            return self._call(module, probe, dtype, seed=seed, gradient=gradient, door=door or self.door)
+            return self._call(module, probe, dtype, seed=seed, gradient=gradient)
 
         return ask(module, probe) if self.way is None else self.way(ask, module, probe)
 
-    def _call(self, module: nn.Module, probe: Probe, dtype: torch.dtype, *, seed: int, gradient: bool, door: Door) -> Answer:
+    def _call(self, module: nn.Module, probe: Probe, dtype: torch.dtype, *, seed: int, gradient: bool) -> Answer:
         self.original.num_calls += 1
         try:
             with own_numbers(seed, dtype), torch.set_grad_enabled(gradient):
-                output, state = door.ask(module, probe.batch(dtype))
+                output, state = self.door.ask(module, probe.batch(dtype))
                 outputs, shape = self._laid_out(output, probe)
         except (StatewiseError, Failed):
             raise
@@ -206,6 +200,10 @@ class Subject:
             return answer.outputs
         return answer.outputs[probe.valid]
 
+    def row(self, outputs: Tensor, probe: Probe, row: int) -> Tensor:
+        """Return the outputs that mean something about one row: of its real steps `[steps, out]`, or of it as a whole `[out]`."""
+        return outputs[row] if self.contract.each == "sequence" else outputs[row][probe.valid[row]]
+
     @cached_property
     def axes(self) -> Axes:
         """The batch axis of each leaf of the state that is returned.
@@ -229,25 +227,6 @@ class Subject:
         first = self.real(self.ask(self.probe), self.probe)
         return max(gap(self.real(self.ask(self.probe, seed=self.seed + offset), self.probe), first) for offset in range(1, _SEEDS))
 
-    @cached_property
-    def _looks_back(self) -> bool:
-        """Whether a part of the module reads backwards, as far as torch's layers tell."""
-        return any(getattr(part, "bidirectional", False) is True for part in self.original.parts())
-
-    @property
-    def _carries_state(self) -> bool:
-        return bool(self.contract.stateful) or (self.door.takes_state and bool(self.contract.returns_state))
-
-    @property
-    def _is_told_of_padding(self) -> bool:
-        """Whether the module can know what is padding: from lengths, a mask, or the code 0 that its embedding takes for it."""
-        tables = (part for part in self.original.parts() if isinstance(part, nn.Embedding))
-        by_code = self.sure.get("padding") == "declared" and 0 not in self.codes.tolist() and any(each.padding_idx == 0 for each in tables)
-        return self.door.sees_lengths or (by_code and not self.probe.holds_numbers)
-
-    def _has(self, *kinds: type[nn.Module]) -> bool:
-        return any(isinstance(part, kinds) for part in self.original.parts())
-
     def steps_are_apart(self) -> bool:
         """Whether no step changes a later output of its own row, as far as outputs by step tell."""
         before = self.ask(self.whole).outputs
@@ -262,33 +241,7 @@ class Subject:
 
     def lacks(self, need: str) -> str | None:
         """Return why something that a check needs is not there, or None where it is."""
-        if need == "repeatable":  # the one need that takes calls to find out
-            return "two identical calls differ (SW601), so that nothing can be compared" if self.is_random else None
-        takes = self.contract.takes or ()
-        reasons = {
-            "lengths": None if self.door.sees_lengths else "the module is told neither lengths nor mask",
-            "state_in": None if self.door.takes_state else "the module takes no state",
-            "state_out": None if self.contract.returns_state else "the module returns no state",
-            "reset": None if self.contract.reset is not None else "no method clears a state",
-            "is_first": None if self.door.sees_is_first else "the module takes no is_first",
-            "may_be_causal": None if self.contract.causal is not False else "the contract says causal=False",
-            "steps": None if self.contract.each == "step" else "the module has one output a sequence",
-            "padding": None if bool((self.probe.lengths < self.probe.time).any()) else "the probe has no padding",
-            "order_may_matter": None if self.contract.order_matters is not False else "the contract says order_matters=False",
-            "order_matters": None if self.contract.order_matters else "the contract does not say order_matters=True",
-            "stateful": None if self.contract.stateful else "the contract does not say stateful=True",
-            "stateless": None if not self.contract.stateful else "the contract says stateful=True: a call goes on from the last",
-            "state": None if self._carries_state else "no state goes in and comes out, and the contract does not say stateful=True",
-            "padding_told": None if self._is_told_of_padding else "the module is told neither lengths nor mask",
-            "own_beginning": "its user makes what it begins from" if self.door.call or callable(self.contract.initial_state) else None,
-            "codes": None if len(self.codes) else "the module reads numbers, or several inputs",
-            "layers": None if self._has(nn.RNNBase) else "the module has no recurrent layer of torch's",
-            "layers_or_cells": None if self._has(nn.RNNBase, nn.RNNCellBase) else "the module has no recurrent layer or cell of torch's",
-            "plain_call": None if self.door.call is None and "state" not in takes else "a module is traced on tensors alone",
-            "one_way": None if self.contract.causal is not False and not self._looks_back else "the module reads both directions",
-            "numbers": None if self.probe.holds_numbers else "the module reads codes, not numbers",
-        }
-        return reasons[need]
+        return None if NEEDS[need].is_met(self) else NEEDS[need].without
 
     def is_real(self, gap: float, control: float, size: float) -> bool:
         """Whether a difference is more than rounding, and worth mentioning beside what a real change does.
@@ -328,9 +281,3 @@ def weighed(outputs: Tensor) -> Tensor:
 def size_of(values: Tensor) -> float:
     """Return the largest finite value, in absolute terms."""
     return float(values.abs().nan_to_num(nan=0.0, posinf=0.0).max()) if values.numel() else 0.0
-
-
-def _inverted(door: Door) -> Door:
-    """Return the door with the mask turned round."""
-    said = door.contract.mask or "valid"
-    return replace(door, contract=msgspec.structs.replace(door.contract, mask="padding" if said == "valid" else "valid"))

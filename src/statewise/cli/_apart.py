@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from statewise.auditing import Audit, Outcome, all_checks, read_audit
+from statewise.auditing import Audit, Outcome, all_checks, chosen, read_audit
 from statewise.cli._reading import Columns
 from statewise.contracts import Contract
 from statewise.errors import StatewiseError
@@ -170,11 +170,6 @@ def _unfinished(request: Request, files: Shared, why: str) -> Audit:
 
     outcomes = tuple(outcome(each.code, each.name) for each in all_checks())
     return Audit(name=began.name, contract=Contract(), outcomes=outcomes, num_calls=0, weights=began.weights)
-
-
-def chosen(code: str, select: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
-    """Return whether a check is selected and not ignored."""
-    return (not select or code.startswith(select)) and not (ignore and code.startswith(ignore))
 
 
 def _progress(files: Shared) -> tuple[int, int, str]:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from statewise.auditing import Audit, FailOn, all_checks, encode, held_against, is_sound
+from statewise.auditing import Audit, FailOn, encode, held_against, is_sound, require_known
 from statewise.cli._apart import Request, audit_apart
 from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import is_run, require_target
-from statewise.errors import OptionError, nearest
+from statewise.errors import OptionError
 from statewise.runs import RunFiles
 
 TIMEOUT = 600.0
@@ -51,7 +51,7 @@ def audit(
         select: codes, or beginnings of codes, of the checks to run; all by default.
         ignore: codes, or beginnings of codes, of checks that are not run.
         seed: of the weights and of the probes.
-        fast: leave out what takes long.
+        fast: ask one batch of short sequences, and not three.
         fail_on: the least that ends with 1: fail, or warn.
         timeout: seconds until an audit that does not come back is ended.
         out: write the audit as JSON; that of a run is always written into it.
@@ -101,6 +101,4 @@ def _check(request: Request, timeout: float) -> None:
     if not timeout > 0:
         raise refuse("--timeout", f"{timeout:g}", "Give a number of seconds above 0.")
     for option, codes in (("--select", request.select), ("--ignore", request.ignore)):
-        for code in codes:
-            if not any(each.code.startswith(code) for each in all_checks()):
-                raise refuse(option, f"{code!r}, with which no code begins", nearest(code, [each.code for each in all_checks()]))
+        require_known(codes, asked="statewise audit", where=option)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
@@ -102,7 +101,8 @@ def method(module: nn.Module, given: str | Callable[..., Any], field: str) -> Ca
     if isinstance(getattr(found, "__self__", None), type(module)):  # a method of another copy of the module
         found = getattr(module, found.__name__, found)
     if callable(found):
-        return partial(found, module) if getattr(found, "of_module", False) else found
+        calls: Callable[..., Any] = found
+        return calls
     raise ContractError(
         asked=f"call {type(module).__name__}",
         where=f"contract field {field!r}",

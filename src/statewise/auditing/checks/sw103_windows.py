@@ -25,9 +25,9 @@ def windows_differ_from_the_whole(subject: Subject) -> Found:
     How:
         Sequences of one length are cut after every step in turn; the outputs of the second window are laid beside those of the whole.
     Why:
-        Long streams are trained and served in windows: at every join the module forgets, or remembers what was not.
+        Long streams are trained and served in windows: at every join the module forgets, or remembers what never was.
     Mend:
-        Whatever a later step depends on belongs into the state: a position, the last inputs of a convolution, a running mean.
+        Whatever a later step depends on belongs in the state: a position, the last inputs of a convolution, a running mean.
     Seen in:
         openvinotoolkit/openvino#735, espnet/espnet#982
     """

@@ -141,7 +141,7 @@ def first_step_not_begun_anew(subject: Subject) -> Found:
 
 @check("SW118", "reset-by-multiplication", needs=_NEEDS, after=("SW115", "SW116", "SW117", "SW119"))
 def reset_by_multiplication(subject: Subject) -> Found:
-    """Nothing of the old state survives a reset, NaN neither.
+    """Nothing of the old state survives a reset, not even NaN.
 
     How:
         A window begins with a flag in every row, from a state of NaN; its outputs must be numbers.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from statewise.auditing._alone import apart_from_alone
 from statewise.auditing._check import Found, check
 from statewise.auditing._cures import mask_turned, without_padding
 from statewise.auditing._findings import bad, must_not_matter
@@ -118,21 +119,22 @@ def mask_inverted(subject: Subject) -> Found:
     filling = torch.cat([subject.filling, subject.filling[:, :2]], 1)
     asked = (donor.padded_with(probe.x), probe.padded_with(filling))
 
-    def effects(*, inverted: bool) -> tuple[float, float, float]:
-        before = subject.real(subject.ask(probe, inverted=inverted), probe)
-        real, padding = (gap(subject.real(subject.ask(each, inverted=inverted), each), before) for each in asked)
+    def effects(used: Subject) -> tuple[float, float, float]:
+        before = used.real(used.ask(probe), probe)
+        real, padding = (gap(used.real(used.ask(each), each), before) for each in asked)
         return real, padding, size_of(before)
 
     if not bool(subject.ask(subject.whole).outputs.isfinite().any()) and bool(subject.real(subject.ask(probe), probe).isfinite().all()):
         return bad(subject, "only sequences with padding get numbers: without any, nothing is left to read")
-    real, padding, size = effects(inverted=False)
+    real, padding, size = effects(subject)
     if not subject.is_real(real, padding, size) and subject.is_real(padding, 0.0, size):
         return bad(subject, f"replacing every real step changes nothing, replacing the padding {padding:.2g}", value=real, control=padding)
-    if "mask" not in (subject.contract.takes or ()) or (subject.is_real(real, 0.0, size) and not subject.is_real(padding, real, size)):
+    turned_round = mask_turned(subject)
+    if turned_round is None or (subject.is_real(real, 0.0, size) and not subject.is_real(padding, real, size)):
         return Found(
             status="pass", evidence=f"real steps change the answers by {real:.2g}, padding by {padding:.2g}", value=real, control=padding
         )
-    turned_real, turned_padding, turned_size = effects(inverted=True)
+    turned_real, turned_padding, turned_size = effects(turned_round)
     if subject.is_real(turned_real, 0.0, turned_size) and not subject.is_real(turned_padding, turned_real, turned_size):
         turned = f"with its opposite by {turned_real:.2g} and {turned_padding:.2g}"
         evidence = f"with the mask as promised real steps change the answers by {real:.2g} and padding by {padding:.2g}, {turned}"
@@ -144,10 +146,7 @@ def _or_only_told(subject: Subject, found: Found, before: Tensor) -> Found:
     """Return a failure as something that is told, where padding as it is made, zeros, changes nothing however much there is of it."""
     if found.status not in {"fail", "warn"}:
         return found
-    rows = [subject.probe.alone(row) for row in range(subject.probe.num_rows)]
-    alone = torch.cat([subject.real(subject.ask(each), each) for each in rows])
-    more = subject.probe.padded(_MORE)
-    harm = max(gap(alone, before), gap(subject.real(subject.ask(more), more), before))
+    harm = max(*apart_from_alone(subject, subject.probe), *apart_from_alone(subject, subject.probe.padded(_MORE)))
     if subject.is_real(harm, found.control or 0.0, size_of(before)):
         return found
     return replace(found, status="observed", evidence=f"{found.evidence}; but zeros, as padding is made of, change nothing ({harm:.2g})")

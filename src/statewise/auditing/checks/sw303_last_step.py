@@ -47,9 +47,7 @@ def last_step_not_read(subject: Subject) -> Found:
         return bad(subject, evidence, value=0.0, control=earlier[row])
     if unread:
         odd = ", ".join(str(length) for length in sorted({lengths[row] for row in unread}))
-        return Found(
-            status="observed", evidence=f"the last step is not read of sequences of {odd} steps, and is of others: as a stride does"
-        )
+        return Found(status="observed", evidence=f"of sequences of {odd} steps the last one is not read, of others it is, as with a stride")
     return Found(status="pass", evidence=f"another last step changes the answers by {min(last):.2g}", value=min(last), control=max(earlier))
 
 
@@ -64,8 +62,7 @@ def _moved(subject: Subject, back: int) -> list[float]:
         x[rows, at] = subject.donor.x[rows, at] if number == 0 else others[(number + rows * _TRIES) % len(others)]
         after = subject.ask(probe.with_x(x)).outputs
         for row in rows.tolist():
-            own = slice(None) if subject.contract.each == "sequence" else probe.valid[row]
-            effect = gap(after[row][own], before[row][own])
+            effect = gap(subject.row(after, probe, row), subject.row(before, probe, row))
             if subject.is_real(effect, 0.0, size_of(before)):
                 found[row] = max(found[row], effect)
         if all(found):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statewise.auditing._alone import alone_of, apart_from_alone
 from statewise.auditing._check import Found, check
 from statewise.auditing._cures import without_padding
 from statewise.auditing._findings import must_not_matter
 from statewise.auditing._subject import gap, size_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from statewise.auditing._probe import Probe
     from statewise.auditing._subject import Subject
 
 
@@ -35,18 +33,12 @@ def batch_differs_from_alone(subject: Subject) -> Found:
     Seen in:
         castorini/castor#176, bentrevett/pytorch-sentiment-analysis#86
     """
-    probe = subject.probe
-    together = subject.ask(probe).outputs
-    alone = [subject.ask(probe.alone(row)).outputs for row in range(probe.num_rows)]
-    rows = [_real(subject, probe, together, row) for row in range(probe.num_rows)]
-    pairs = [(one, other[0]) for one, other in zip(rows, alone, strict=True)]
-    worst = max(range(len(pairs)), key=lambda row: gap(*pairs[row]))
-    control = max(gap(rows[row][-1:], rows[row - 1][-1:]) for row in range(probe.num_rows))
+    probe, alone = subject.probe, alone_of(subject)
+    gaps = apart_from_alone(subject, probe)
+    worst = max(range(len(gaps)), key=gaps.__getitem__)
+    ends = [own.view(-1, own.shape[-1])[-1] for own in alone]
     return must_not_matter(
-        subject, gap(*pairs[worst]), control=control, size=size_of(together), did="being padded in a batch", by="being another sequence",
+        subject, gaps[worst], control=max(gap(one, ends[row - 1]) for row, one in enumerate(ends)), size=max(map(size_of, alone)),
+        did="being padded in a batch", by="being another sequence",
         where=f"a sequence of {int(probe.lengths[worst])} steps beside one of {int(probe.lengths.max())}",
     )  # fmt: skip
-
-
-def _real(subject: Subject, probe: Probe, outputs: Tensor, row: int) -> Tensor:
-    return outputs[row] if subject.contract.each == "sequence" else outputs[row][probe.valid[row]]

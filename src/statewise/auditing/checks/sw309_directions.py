@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,7 +27,7 @@ def direction_not_read(subject: Subject) -> Found:
         The recurrent weights of each direction get a gradient from the outputs. One whose recurrent weights get none has seen a single step
         (output[:, -1] takes the backward half after one step), or is not read at all (h_n[-1] is the backward direction alone).
     Why:
-        Half of the layer is there for nothing; early or late steps are seen by one direction only.
+        Half of the layer is of no use; early or late steps are seen by one direction only.
     Mend:
         Take the forward half at each sequence's last step and the backward half at its first: torch.cat([h_n[-2], h_n[-1]], dim=1).
     Seen in:
@@ -80,7 +79,7 @@ def _gradients(subject: Subject) -> tuple[nn.Module, dict[str, float]]:
     """Return a copy, and the largest gradient of each of its parameters that is part of an output, in eval or in training mode."""
     module = subject.fresh()
     found: dict[str, float] = {}
-    long = replace(subject.whole, x=torch.cat([subject.whole.x] * _REPEATS, 1), lengths=subject.whole.lengths * _REPEATS)
+    long = subject.whole.end_to_end(_REPEATS)
     # Some layers read every few steps alone, and have nothing to remember in a short sequence.
     for training, probe in ((False, subject.probe), (True, subject.probe), (False, long)):
         copy = subject.fresh().train(training)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from statewise.auditing._alone import alone_of, apart_from_alone
 from statewise.auditing._check import Found, check
 from statewise.auditing._cures import without_padding
 from statewise.auditing._findings import bad
-from statewise.auditing._subject import gap, size_of
+from statewise.auditing._subject import size_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from statewise.auditing._probe import Probe
     from statewise.auditing._subject import Subject
 
@@ -34,9 +33,8 @@ def padding_on_the_other_side(subject: Subject) -> Found:
         pytorch/translate#308, huggingface/peft#2986
     """
     probe = subject.probe
-    alone = [subject.real(subject.ask(probe.alone(row)), probe.alone(row)) for row in range(probe.num_rows)]
-    here, there = _apart(subject, probe, alone), _apart(subject, _other_side(probe), alone)
-    size = max(size_of(each) for each in alone)
+    here, there = (max(apart_from_alone(subject, each)) for each in (probe, _other_side(probe)))
+    size = max(map(size_of, alone_of(subject)))
     if not subject.is_real(here, 0.0, size):
         return Found(status="pass", evidence="padded sequences are answered as they are alone", value=here)
     if subject.is_real(there, 0.0, size):
@@ -45,12 +43,6 @@ def padding_on_the_other_side(subject: Subject) -> Found:
     return bad(
         subject, f"padded on the {probe.side} the answers change by {here:.2g}, on the {other} by nothing", value=here, control=there
     )
-
-
-def _apart(subject: Subject, probe: Probe, alone: list[Tensor]) -> float:
-    outputs = subject.ask(probe).outputs
-    rows = [outputs[row : row + 1] if subject.contract.each == "sequence" else outputs[row][probe.valid[row]] for row in range(len(alone))]
-    return max(gap(one, other) for one, other in zip(rows, alone, strict=True))
 
 
 def _other_side(probe: Probe) -> Probe:

@@ -53,7 +53,7 @@ def _effects(subject: Subject) -> Tensor | None:
 
     All changes of a sequence are asked in one batch, beside the sequence as it is.
     """
-    x, donor = (torch.cat([each.x] * _REPEATS, 1) for each in (subject.whole, subject.other_whole))
+    x, donor = (each.end_to_end(_REPEATS).x for each in (subject.whole, subject.other_whole))
     time, found = int(x.shape[1]), []
     for row in range(len(x)):
         changed = x[row].expand(time + 1, *x.shape[1:]).clone()

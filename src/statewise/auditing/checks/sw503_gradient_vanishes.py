@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -36,8 +34,8 @@ def gradient_vanishes(subject: Subject) -> Found:
 
     How:
         The gradient of the last answers to each of the last twenty-odd steps; the first ones must get a ten-trillionth of what the last
-        one gets, with these weights or with some order of the numbers in each of them: four units may be out of luck. Where they get
-        none at all the memory is finite, which no contract forbids.
+        one gets, with its weights or with their numbers in another order: four units may be out of luck. Where they get none
+        at all the memory is finite, which no contract forbids.
     Why:
         Order matters here, and yet nothing early can be learned.
     Mend:
@@ -65,9 +63,7 @@ def gradient_vanishes(subject: Subject) -> Found:
 
 def _share(subject: Subject) -> float | None:
     """Return the gradient to the first steps of the probe laid end to end, as a share of the largest; None where there is none at all."""
-    whole = subject.whole
-    x = torch.cat([whole.x] * _REPEATS, 1)
-    sizes = gradient_by_step(subject, replace(whole, x=x, lengths=torch.full((whole.num_rows,), x.shape[1])))
+    sizes = gradient_by_step(subject, subject.whole.end_to_end(_REPEATS))
     return None if sizes is None or float(sizes.max()) == 0.0 else float(sizes[:3].max()) / float(sizes.max())
 
 

@@ -33,7 +33,7 @@ def answers_not_finite(subject: Subject) -> Found:
     whole = subject.whole
     tried = {
         "as it is": whole.x,
-        "laid end to end": torch.cat([whole.x] * _LONG, 1),
+        "laid end to end": whole.end_to_end(_LONG).x,
         "of one constant step": whole.x[:, :1].expand_as(whole.x),
     }
     if whole.holds_numbers:

@@ -1,0 +1,28 @@
+"""Which checks are made? Those whose code begins as was asked, in Python and on the command line alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statewise.auditing._check import all_checks
+from statewise.errors import OptionError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def chosen(code: str, select: Sequence[str], ignore: Sequence[str]) -> bool:
+    """Return whether a check is selected, as all are where nothing is, and not ignored."""
+    return (not select or code.startswith(tuple(select))) and not code.startswith(tuple(ignore))
+
+
+def require_known(codes: Sequence[str], *, asked: str, where: str) -> None:
+    """Refuse what no code begins with.
+
+    Raises:
+        OptionError: one of `codes`; the nearest are named.
+    """
+    known = [each.code for each in all_checks()]
+    for given in codes:
+        if not given or not any(code.startswith(given) for code in known):
+            raise OptionError(asked=asked, where=where, arrived=f"{given!r}, with which no code begins", hint=nearest(given, known))
