@@ -10,9 +10,14 @@ from typing import Any
 # Read when torch is first imported, here and in child processes: two workers with a pool each would fight for the cores.
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+from tests._lean import lean
+
+setattr(jaxtyping, "jaxtyped", lean)  # noqa: B010  # before anything of ours is imported; a type checker forbids the plain form
 
 torch.set_num_threads(1)
 

@@ -7,10 +7,17 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import cast
 
+import jaxtyping
 import pytest
+import torch
+from beartype.roar import BeartypeCallHintViolation
 
+from statewise.errors import nearest
+from statewise.sequences import mean_per_sequence
 from tests._documents import ROOT
+from tests._unchecked import unchecked
 
 BIN = Path(sys.executable).parent
 DOCUMENTED = '"""Does something."""\n\n'
@@ -159,6 +166,15 @@ def test_pytest_fails_what_must_fail(tmp_path: Path) -> None:
     assert "6 failed" in done.stdout.splitlines()[-1], done.stdout
     for sign in ("UserWarning: old", "XPASS(strict)", "TypeCheckError", "Timeout", "test_bad.wrong"):
         assert sign in done.stdout
+
+
+def test_types_and_shapes_are_checked_in_every_test() -> None:
+    with pytest.raises(jaxtyping.TypeCheckError):
+        mean_per_sequence(torch.zeros(3, 2), torch.zeros(1, 1, dtype=torch.int64))
+    with pytest.raises(BeartypeCallHintViolation):
+        nearest(cast("str", 3), [])
+    with unchecked(), pytest.raises(TypeError):  # what difflib says of it
+        nearest(cast("str", 3), ["a"])
 
 
 def test_coverage_counts_branches_and_has_a_floor_of_95() -> None:

@@ -49,6 +49,7 @@ def assert_sound(
         OptionError: there is no seed, or `fail_on` is neither.
 
     Example:
+        >>> import torch
         >>> assert_sound(lambda: torch.nn.LSTM(3, 4), seeds=(0, 1), select=["SW1"])
     """
     __tracebackhide__ = True  # pytest shows the caller's line

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 import torch
 
-from proving_ground.cases import Sizes, all_correct, all_defects
+from proving_ground.cases import Correct, Defect, Sizes, all_correct, all_defects
+from proving_ground.running import audited
 from statewise.auditing import all_checks, audit
-from tests.auditing.apart import outcomes_of, told, undeclared
-
-if TYPE_CHECKING:
-    from proving_ground.cases import Correct, Defect
-    from tests.auditing.apart import Ask
+from statewise.contracts import Contract
 
 DEFECTS, CORRECT = all_defects(), all_correct()
 OBSERVED = {"SW604"}
@@ -30,23 +25,28 @@ def test_every_kind_of_defect_has_a_check_and_three_architectures() -> None:
 
 
 @pytest.mark.parametrize("defect", [each for each in DEFECTS if each.code not in OBSERVED], ids=lambda each: each.code)
-def test_a_defect_is_found_as_the_cause_and_its_twin_is_not_accused(defect: Defect, apart: Ask) -> None:
-    name = next(each.name for each in defect.variants if each.name not in TOLD)
-    broken = told(apart(outcomes_of, defect.code, name, "broken", 1))
-    assert defect.code in {code for code, _ in broken}, broken
-    assert not told(apart(outcomes_of, defect.code, name, "mended", 1))
+def test_a_defect_is_found_as_the_cause_and_its_twin_is_not_accused(defect: Defect) -> None:
+    variant = next(each for each in defect.variants if each.name not in TOLD)
+    broken, mended = (audited(variant, build, 1, fast=True) for build in (variant.broken, variant.mended))
+    assert defect.code in {each.code for each in broken.findings}, [(each.code, each.evidence) for each in broken.findings]
+    assert not mended.findings, [(each.code, each.evidence) for each in mended.findings]
+    assert mended.ok
 
 
 @pytest.mark.parametrize("case", CORRECT[::5], ids=lambda case: case.name)
-def test_a_correct_module_is_not_accused(case: Correct, apart: Ask) -> None:
-    assert not told(apart(outcomes_of, "Correct", case.name, "build", 2))
+def test_a_correct_module_is_not_accused(case: Correct) -> None:
+    found = audited(case, case.build, 2, fast=True)
+    assert not found.findings, [(each.code, each.evidence) for each in found.findings]
+    assert found.ok, [(each.code, each.evidence) for each in found.outcomes if each.status == "error"]
 
 
 @pytest.mark.parametrize("case", [each for each in CORRECT[3::12] if each.call is None], ids=lambda case: case.name)
-def test_what_nobody_declares_is_found_out_and_no_correct_module_is_accused(case: Correct, apart: Ask) -> None:
-    found, outcomes = apart(undeclared, case.name, 1)
-    assert found == {name: getattr(case.contract, name) for name in found}
-    assert not told(outcomes)
+def test_what_nobody_declares_is_found_out_and_no_correct_module_is_accused(case: Correct) -> None:
+    undeclared = Correct(name=case.name, build=case.build, contract=Contract(), reads=case.reads)
+    found = audited(undeclared, case.build, 1, fast=True)
+    said = {name: getattr(case.contract, name) for name in ("takes", "batch_first", "mask", "each")}
+    assert {name: getattr(found.contract, name) for name in said} == said
+    assert not found.findings, [(each.code, each.evidence) for each in found.findings]
 
 
 def test_a_module_is_left_as_it_was() -> None:
