@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 import statewise as sw
 from proving_ground.cases import Correct, Sizes, all_correct
 from proving_ground.running import permitted
-from statewise.auditing import Audit, all_checks, audit
+from statewise.auditing import CUT_SHORT, Audit, Progress, all_checks, audit
 from statewise.contracts import Contract
 from statewise.errors import AuditError, ContractError, DataError, OptionError
 from tests._unchecked import unchecked
@@ -332,7 +332,47 @@ def test_a_code_may_be_given_alone() -> None:
 
 
 def test_progress_is_told_for_every_check() -> None:
-    told: list[tuple[int, int, str]] = []
-    audit(nn.GRU(3, 4), progress=lambda *given: told.append(given))
-    assert [code for _, _, code in told] == [each.code for each in all_checks()]
-    assert told[-1][:2] == (len(told) - 1, len(told))
+    told: list[Progress] = []
+    whole = audit(nn.GRU(3, 4), progress=told.append)
+    assert [each.code for each in told] == [*(each.code for each in all_checks()), ""]
+    assert [each.done for each in told] == list(range(len(all_checks()) + 1))
+    for each in told:
+        known = each.so_far.outcomes
+        assert known[: each.done] == whole.outcomes[: each.done]
+        assert {(left.status, left.evidence) for left in known[each.done :]} <= {("skipped", CUT_SHORT)}
+
+
+def test_a_module_that_answers_no_call_is_told_once() -> None:
+    class Broken(Packed):
+        """Raises in every call."""
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG002  # as a contract reads it
+            raise RuntimeError("CUDA is not here")
+
+    found = audit(Broken(), numbers())
+    assert {(each.status, each.evidence) for each in found.outcomes} == {("error", "the module failed: RuntimeError: CUDA is not here")}
+    assert found.sure == {"takes": "read", "batch_first": "read", "padding": "read"}
+    assert found.contract.each is None
+
+
+def test_a_decision_need_not_change_with_the_last_step() -> None:
+    class Decides(Packed):
+        """Returns the class, and not the scores."""
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+            return super().forward(x, lengths).argmax(-1)
+
+    found = audit(Decides(), numbers())
+    assert not found.findings, str(found)
+    assert status_of(found, "SW303") == "not_applicable"
+
+
+def test_a_relu_is_not_saturated_by_large_inputs() -> None:
+    large = sw.Sequences(inputs=sw.Ragged(100 * numbers().parts["x"].values, LENGTHS))
+    assert status_of(audit(nn.RNN(3, 8, nonlinearity="relu", batch_first=True), large, fast=True), "SW504") == "not_applicable"
+    assert status_of(audit(nn.RNN(3, 8, batch_first=True), large, fast=True), "SW504") == "warn"
+
+
+def test_parameters_without_a_size_are_refused() -> None:
+    with pytest.raises(ContractError, match="first call"):
+        audit(nn.Sequential(nn.LazyLinear(3)), numbers())

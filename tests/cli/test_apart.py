@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from statewise.auditing import all_checks, read_audit
+from statewise.auditing import CUT_SHORT, Audit, Outcome, all_checks, read_audit
 from statewise.cli import _inside as inside
-from statewise.cli._apart import Began, ChildCrashError, Request, Shared, _outcome
+from statewise.cli._apart import FOLDING, ChildCrashError, Request, Shared, _outcome
 from statewise.cli._reading import Columns
+from statewise.contracts import Contract
 from statewise.errors import StatewiseError
 from tests.cli.test_audit import MODELS
 
@@ -45,9 +46,9 @@ def test_the_child_leaves_a_record_and_how_far_it_was(shared: Shared) -> None:
     assert found == read_audit(shared.record)
     assert {each.status for each in found.outcomes if each.code.startswith("SW2")} == {"pass"}
     told = shared.progress.read_text().splitlines()
-    assert [line.split()[2] for line in told] == [each.code for each in all_checks()]
-    began = msgspec.json.decode(shared.began.read_bytes(), type=Began)
-    assert (began.name, began.weights) == ("Sound", found.weights)
+    assert [line.split()[2] for line in told] == [*(each.code for each in all_checks()), FOLDING]
+    so_far = read_audit(shared.so_far)
+    assert (so_far.name, so_far.weights, so_far.outcomes) == ("Sound", found.weights, found.outcomes)
 
 
 def test_the_seed_is_that_of_the_weights(shared: Shared) -> None:
@@ -79,12 +80,31 @@ def test_what_nobody_foresaw_is_a_crash_of_ours(shared: Shared, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("code", "says"), [(None, "within 9 seconds"), (3, "exit code 3"), (-11, "SIGSEGV"), (-200, "signal 200")])
-def test_a_child_that_left_nothing_is_told_by_its_end(shared: Shared, code: int | None, says: str) -> None:
-    shared.progress.write_text("0 46 SW101\n1 46 SW102\n2 46")  # the last line was cut
+def test_a_child_that_was_cut_short_is_told_by_its_end(shared: Shared, code: int | None, says: str) -> None:
+    known = {"SW101": Outcome(code="SW101", name="a", status="pass"), "SW102": Outcome(code="SW102", name="b", status="fail")}
+    shared.keep(cut_short(known))
+    shared.progress.write_text("0 46 SW101\n1 46 SW102\n2 46 SW103\n3 46")  # the last line was cut
     found = _outcome(Request(target="a.py:b"), shared, code, 9.0)
-    assert {each.code: each.evidence for each in found.outcomes if each.status == "error"}.keys() == {"SW102"}
-    assert says in next(each.evidence for each in found.outcomes if each.status == "error")
-    assert (found.name, found.weights) == ("a.py:b", "")
+    by_code = {each.code: each for each in found.outcomes}
+    assert {each.code for each in found.outcomes if each.status == "error"} == {"SW103"}
+    assert says in by_code["SW103"].evidence
+    assert [by_code[code].status for code in ("SW101", "SW102", "SW104")] == ["pass", "fail", "skipped"]
+    assert (found.name, found.weights) == ("Known", "f" * 64)
+
+
+def test_a_child_that_was_cut_short_over_the_causes_is_no_sound_one(shared: Shared) -> None:
+    known = {each.code: Outcome(code=each.code, name=each.name, status="warn" if each.code == "SW608" else "pass") for each in all_checks()}
+    shared.keep(cut_short(known))
+    shared.progress.write_text(f"51 52 SW608\n52 52 {FOLDING}\n")
+    found = _outcome(Request(target="a.py:b"), shared, None, 9.0)
+    assert [each.code for each in found.findings] == ["SW608"]
+    assert [each.evidence.startswith("while causes were sought") for each in found.outcomes if each.status == "error"] == [True]
+    assert not found.ok
+
+
+def cut_short(known: dict[str, Outcome]) -> Audit:
+    outcomes = tuple(known.get(each.code, each.skipped(CUT_SHORT)) for each in all_checks())
+    return Audit(name="Known", contract=Contract(), outcomes=outcomes, num_calls=7, weights="f" * 64)
 
 
 def test_before_the_first_check_every_selected_one_is_an_error(shared: Shared) -> None:

@@ -26,6 +26,7 @@ MODELS = """\
 import os, subprocess, sys, time
 import torch
 from torch import nn
+from statewise import Contract
 
 class Sound(nn.Module):
     def __init__(self):
@@ -44,6 +45,15 @@ class Hanging(Sound):
     def forward(self, x, lengths):
         if len(x) == 1:
             subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)  # left by a module that hangs"])
+            time.sleep(1000)
+        return super().forward(x, lengths)
+
+class HangingLate(Padded):
+    calls = 0
+
+    def forward(self, x, lengths):
+        HangingLate.calls += 1
+        if HangingLate.calls > 200:
             time.sleep(1000)
         return super().forward(x, lengths)
 
@@ -75,6 +85,16 @@ class Talking(Sound):
 class Odd(Sound):
     def forward(self, x, lengths, weather):
         return super().forward(x, lengths)
+
+def call_odd(module, batch):
+    return module(batch.x, batch.lengths, weather="fair")
+
+PROMISE = Contract(batch_first=True, order_matters=True)
+
+class Lazy(Sound):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.LazyLinear(2)
 
 def broken():
     raise RuntimeError("no weights today")
@@ -122,9 +142,19 @@ def test_a_module_that_hangs_is_ended_with_all_that_it_started(statewise: Any, m
     assert len(at) == 1
     assert found.name == "Hanging"
     assert len(found.weights) == 64
-    assert {each.status for each in found.outcomes} == {"error", "skipped"}
+    assert {each.status for each in found.outcomes if each.code < at[0]} >= {"pass", "not_applicable"}
+    assert {each.status for each in found.outcomes if each.code > at[0]} == {"skipped"}
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.is_file()] if Path("/proc").is_dir() else []
     assert not any(b"left by a module that hangs" in command for command in commands)
+
+
+def test_what_was_found_before_a_module_hung_is_told(statewise: Any, models: Path) -> None:
+    ended = statewise("audit", f"{models}:HangingLate", "--timeout", "20")
+    assert ended.code == 1
+    assert "4 findings (SW203, SW301, SW302, SW305) and 1 error" in " ".join(
+        ended.out.split()
+    )  # which of them is the cause was not reached
+    assert "the audit was cut short" in ended.out
 
 
 def start(models: Path, name: str, **options: Any) -> subprocess.Popen[bytes]:
@@ -191,6 +221,14 @@ def test_a_module_that_raises_is_not_sound(statewise: Any, models: Path) -> None
     assert "ValueError: no such thing" in ended.out
 
 
+def test_a_contract_and_a_call_are_taken_from_the_file(statewise: Any, models: Path, tmp_path: Path) -> None:
+    assert statewise("audit", f"{models}:Odd", "--call", f"{models}:call_odd", "--fast").code == 0
+    assert statewise("audit", f"{models}:Sound", "--contract", f"{models}:PROMISE", "--fast", "--out", "a.json").code == 0
+    found = read_audit(tmp_path / "a.json")
+    assert found.contract.order_matters is True
+    assert found.sure["order_matters"] == "declared"
+
+
 def test_nothing_that_could_be_judged_ends_with_3(statewise: Any, models: Path) -> None:
     ended = statewise("audit", f"{models}:Sound", "--select", "SW115")
     assert ended.code == 3
@@ -253,6 +291,10 @@ def test_data_of_ones_own_is_read_as_elsewhere(statewise: Any, models: Path, tmp
         (("models.py:Sound", "--ignore", "sw301"), "--ignore"),
         (("models.py:Sound", "--timeout", "0"), "--timeout"),
         (("models.py:Sound", "--weights", "none.pt"), "--weights 'none.pt'"),
+        (("models.py:Sound", "--contract", "models.py:Sound"), "--contract 'models.py:Sound'"),
+        (("models.py:Sound", "--call", "models.py:PROMISE"), "--call 'models.py:PROMISE'"),
+        (("models.py:Sound", "--call", "models.py"), "--call 'models.py'"),
+        (("models.py:Lazy",), "parameters"),
         (("models.py:Sound", "--key", "account"), "--key"),
         (("models.py:Sound", "--out", "a.txt"), "--out"),
         (("models.py:Sound", "--fail-on", "sometimes"), "fail-on"),

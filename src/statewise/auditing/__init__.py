@@ -1,6 +1,6 @@
 """Is a module free of the silent bugs of hidden state, padding, batches and causality?"""
 
-from statewise.auditing._audit import Audit, audit, read_audit
+from statewise.auditing._audit import CUT_SHORT, Audit, Progress, audit, read_audit
 from statewise.auditing._check import Check, all_checks
 from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
@@ -10,12 +10,14 @@ from statewise.auditing._soundness import FailOn, answer, counted, held_against,
 from statewise.auditing._table import as_python, brief, by_reason, consequences_of
 
 __all__ = [
+    "CUT_SHORT",
     "NEEDS",
     "Audit",
     "AuditRecord",
     "Check",
     "FailOn",
     "Outcome",
+    "Progress",
     "all_checks",
     "answer",
     "as_python",

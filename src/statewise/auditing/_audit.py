@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from statewise.auditing._build import subjects_of
 from statewise.auditing._check import all_checks
@@ -17,7 +19,8 @@ from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, plain_fields, read_record, weights_hash, write_record
 from statewise.auditing._selection import chosen, require_known
 from statewise.auditing._soundness import FailOn, answer, is_sound, unsound
-from statewise.errors import ContractError, kind_of
+from statewise.auditing._subject import Failed
+from statewise.errors import ContractError, StatewiseError, kind_of
 from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from statewise.contracts import Call, Contract
     from statewise.sequences import Sequences
 
+CUT_SHORT = "the audit was cut short"
 _WORST_FIRST = ("fail", "error", "warn", "observed", "pass", "not_applicable")
 """Which of several probes' outcomes stands for all."""
 
@@ -116,6 +120,23 @@ class Audit:
         return as_html(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an audit is.
+
+    Attributes:
+        done: number of checks that have an outcome.
+        total: number of checks.
+        code: of the check that comes next; empty once all are done, while consequences are folded under their causes.
+        so_far: what is known: checks to come are skipped, and nothing is folded yet.
+    """
+
+    done: int
+    total: int
+    code: str
+    so_far: Audit
+
+
 def read_audit(path: Path | str) -> Audit:
     """Read an audit back.
 
@@ -136,7 +157,7 @@ def audit(
     ignore: Sequence[str] = (),
     seed: int = 0,
     fast: bool = False,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Audit:
     """Run the checks on copies of a module, which itself is never called.
 
@@ -151,7 +172,7 @@ def audit(
         ignore: codes, or beginnings of codes, that are skipped.
         seed: of the probes.
         fast: ask with probes of one shape, not of three.
-        progress: is told how many checks are done, how many there are, and the code of the next.
+        progress: is told before each check, and before consequences are folded, how far the audit is and what is known.
 
     Returns:
         The outcome of every check.
@@ -165,6 +186,11 @@ def audit(
         raise ContractError(
             asked="audit a module", where="module", arrived=kind_of(module), hint="Give an nn.Module: a model, or one layer of it."
         )
+    if any(is_lazy(each) for each in (*module.parameters(), *module.buffers())):
+        raise ContractError(
+            asked=f"audit {type(module).__name__}", where="its parameters", arrived="some get their size in the first call (lazy)",
+            hint="Call it once on a batch, then audit it; on the command line, in the function that makes it.",
+        )  # fmt: skip
     checks = all_checks()
     select, ignore = ((given,) if isinstance(given, str) else tuple(given) for given in (select, ignore))
     for given, name in ((select, "select"), (ignore, "ignore")):
@@ -172,24 +198,62 @@ def audit(
     weights = weights_hash(module.state_dict())
     with drawn_apart(seed), _one_thread(), torch.inference_mode(mode=False):
         subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
-        outcomes: dict[str, Outcome] = {}
-        asked: dict[str, Subject] = {}
+        plain = _plain(subjects, weights)
+        problem = _never_answers(subjects[0])
+        outcomes = {each.code: each.skipped(CUT_SHORT) for each in checks}
+        asked = {each.code: subjects[0] for each in checks}
+
+        def so_far() -> Audit:
+            return replace(plain, outcomes=tuple(outcomes.values()), num_calls=subjects[0].original.num_calls)
+
         for done, each in enumerate(checks):
             if progress is not None:
-                progress(done, len(checks), each.code)
-            is_made = chosen(each.code, select, ignore)
-            outcomes[each.code], asked[each.code] = _over_probes(each, subjects) if is_made else (each.skipped(), subjects[0])
-        first = subjects[0]
-        sizes = " and ".join(f"{each.probe.num_rows} x {each.probe.time}" for each in subjects)
-        return Audit(
-            name=first.name,
-            contract=first.contract,
-            outcomes=settled(checks, outcomes, asked),
-            num_calls=first.original.num_calls,
-            sure=first.sure,
-            weights=weights,
-            sampled=f"Probes of {sizes} steps: {first.says}{_drawn(first.original.drawn)}.",
-        )
+                progress(Progress(done=done, total=len(checks), code=each.code, so_far=so_far()))
+            if not chosen(each.code, select, ignore):
+                outcomes[each.code] = each.skipped()
+            elif problem is not None:
+                outcomes[each.code] = each.failed(problem)
+            else:
+                outcomes[each.code], asked[each.code] = _over_probes(each, subjects)
+        if progress is not None:
+            progress(Progress(done=len(checks), total=len(checks), code="", so_far=so_far()))
+        folded = settled(checks, outcomes, asked)
+        return replace(so_far(), outcomes=folded, **({} if problem is None else _as_far_as_known(plain)))
+
+
+def _plain(subjects: Sequence[Subject], weights: str) -> Audit:
+    """Return the audit before anything was asked."""
+    first = subjects[0]
+    sizes = " and ".join(f"{each.probe.num_rows} x {each.probe.time}" for each in subjects)
+    return Audit(
+        name=first.name,
+        contract=first.contract,
+        outcomes=(),
+        num_calls=0,
+        sure=first.sure,
+        weights=weights,
+        sampled=f"Probes of {sizes} steps: {first.says}{_drawn(first.original.drawn)}.",
+    )
+
+
+def _never_answers(subject: Subject) -> Failed | StatewiseError | None:
+    """Return what the module raises where it answers no call at all: then nothing can be asked of it, and one reason is told for all."""
+    first: Failed | StatewiseError | None = None
+    for probe in (subject.probe, subject.whole, subject.whole.rows([0])):
+        try:
+            subject.ask(probe)
+        except (Failed, StatewiseError) as problem:
+            first = first or problem
+        else:
+            return None
+    return first
+
+
+def _as_far_as_known(plain: Audit) -> dict[str, Any]:
+    """Return the contract without what was tried: no try succeeded."""
+    known = {name: how for name, how in plain.sure.items() if how in {"declared", "read"}}
+    tried = {name: None for name in plain.sure if name not in known}
+    return {"contract": msgspec.structs.replace(plain.contract, **tried), "sure": known}
 
 
 @contextmanager

@@ -84,9 +84,13 @@ class Check:
     cure: Cure | None = None
     after_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def skipped(self) -> Outcome:
-        """Return the outcome of a check that was not selected."""
-        return Outcome(code=self.code, name=self.name, status="skipped", why=self.why, fix=self.mend)
+    def skipped(self, reason: str = "") -> Outcome:
+        """Return the outcome of a check that was not run; without a reason it was not selected."""
+        return Outcome(code=self.code, name=self.name, status="skipped", evidence=reason, why=self.why, fix=self.mend)
+
+    def failed(self, problem: Failed | StatewiseError) -> Outcome:
+        """Return the outcome of a check whose question the module did not survive."""
+        return _with(self.skipped(), Found(status="error", evidence=f"the module failed: {problem}"))
 
     def outcome(self, subject: Subject) -> Outcome:
         """Run it; what it lacks makes it not applicable, and what is raised an error."""
@@ -99,7 +103,7 @@ class Check:
         except NoBackward as problem:
             return _with(plain, Found(status="not_applicable", evidence=f"the backward pass fails: {problem}"))
         except (Failed, StatewiseError) as problem:
-            return _with(plain, Found(status="error", evidence=f"the module failed: {problem}"))
+            return self.failed(problem)
         except Exception as problem:  # noqa: BLE001  # the other checks go on
             where = traceback.extract_tb(problem.__traceback__)[-1]
             said = f"{type(problem).__name__}: {problem} ({Path(where.filename).name}, line {where.lineno})"

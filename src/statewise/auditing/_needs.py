@@ -52,6 +52,11 @@ def _carries_state(subject: Subject) -> bool:
 
 
 NEEDS = {
+    "values": Need(
+        "the outputs are floating point, and not decisions such as those of an argmax",
+        "the outputs are whole numbers, which need not change with what they are about",
+        lambda subject: subject.answers_in_values,
+    ),
     "repeatable": Need(
         "two identical calls give the same",
         "two identical calls differ (SW601), so that nothing can be compared",

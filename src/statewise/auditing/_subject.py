@@ -215,6 +215,12 @@ class Subject:
         return find_axes(two, 2, five, 5)
 
     @cached_property
+    def answers_in_values(self) -> bool:
+        """Whether outputs are floating point: decisions need not change with what they are about."""
+        outputs = self.ask(self.probe).outputs
+        return outputs.is_floating_point() or outputs.is_complex()
+
+    @cached_property
     def is_random(self) -> bool:
         """Whether the same call with other random numbers gives something else."""
         return self.spread() > 0.0

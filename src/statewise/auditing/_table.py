@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from statewise.contracts import Contract
 
 _WIDTH = 80
-_LINE = 140
-"""The most characters that one reason is shown with."""
+_LINE, _LONG_LINE = 140, 600
+"""The most characters that one reason is shown with, and that of an error, which says what to do."""
 _STYLES = {"fail": "bold red", "warn": "bold yellow", "error": "bold magenta"}
 
 
@@ -119,7 +119,7 @@ def _bad(audit: Audit, width: int) -> Iterator[tuple[str, str]]:
     for each in audit.findings:
         yield "", ""
         yield from _finding(each, consequences_of(outcomes, each.code), width)
-    yield from _group("Ended in an error", [each for each in outcomes if each.status == "error"], width)
+    yield from _group("Ended in an error", [each for each in outcomes if each.status == "error"], width, most=_LONG_LINE)
 
 
 def _finding(outcome: Outcome, consequences: Sequence[str], width: int) -> Iterator[tuple[str, str]]:
@@ -137,13 +137,13 @@ def _finding(outcome: Outcome, consequences: Sequence[str], width: int) -> Itera
             yield line, "italic" if title == "mend" else ""
 
 
-def _group(title: str, outcomes: Sequence[Outcome], width: int) -> Iterator[tuple[str, str]]:
+def _group(title: str, outcomes: Sequence[Outcome], width: int, *, most: int = _LINE) -> Iterator[tuple[str, str]]:
     if not outcomes:
         return
     yield "", ""
     yield f"{title}: {counted(len(outcomes), 'check')}", "bold"
     for reason, members in by_reason(outcomes):
-        says = reason if len(reason) <= _LINE else f"{reason[: _LINE - 3]}..."
+        says = reason if len(reason) <= most else f"{reason[: most - 3]}..."
         for line in _wrapped(f"{says} ({listed_codes(members)})", width, first=f"{len(members):>4}  ", rest=" " * 6):
             yield line, ""
 

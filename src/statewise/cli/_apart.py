@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from statewise.auditing import Audit, Outcome, all_checks, chosen, read_audit
+from statewise.auditing import CUT_SHORT, Audit, Check, Outcome, all_checks, chosen, encode, read_audit
 from statewise.cli._reading import Columns
 from statewise.contracts import Contract
 from statewise.errors import StatewiseError
@@ -26,6 +27,8 @@ Told = Callable[[int, int, str], None]
 
 _LOOK = 0.05
 """Seconds between two looks at the child."""
+FOLDING = "folding"
+"""Stands for the code of a check while findings are folded under their causes."""
 _QUIET = 2.0
 """Seconds before anything is shown of how far it is."""
 
@@ -35,19 +38,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     target: str
     weights: str | None = None
+    contract: str | None = None
+    call: str | None = None
     data: str | None = None
     columns: Columns = Columns()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     seed: int = 0
     fast: bool = False
-
-
-class Began(msgspec.Struct, frozen=True, kw_only=True):
-    """What the child has in hand: the name of the module's class, and the hash of its weights."""
-
-    name: str
-    weights: str
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +64,18 @@ class Shared:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.request = self.folder / "request.json"
-        self.began = self.folder / "began.json"
         self.progress = self.folder / "progress.txt"
+        self.so_far = self.folder / "so_far.json"
         self.record = self.folder / "audit.json"
         self.refusal = self.folder / "refusal.json"
         self.crash = self.folder / "crash.txt"
         self.said = self.folder / "said.txt"
+
+    def keep(self, so_far: Audit) -> None:
+        """Write what is known so far; whole or not at all where the process ends, though not where the machine does."""
+        new = self.so_far.with_suffix(".new")
+        new.write_bytes(encode(so_far.record()))
+        new.replace(self.so_far)
 
 
 class ChildCrashError(Exception):
@@ -156,20 +160,32 @@ def _how_it_ended(code: int) -> str:
 
 
 def _unfinished(request: Request, files: Shared, why: str) -> Audit:
-    """Return an audit that was cut short: an error where it stopped, nothing known of the other checks."""
-    _, _, at = _progress(files)
-    began = Began(name=request.target, weights="")
-    if files.began.is_file():
-        began = msgspec.json.decode(files.began.read_bytes(), type=Began)
+    """Return an audit that was cut short: what was known, an error where it stopped, nothing known of the other checks."""
+    if files.so_far.is_file():
+        known = read_audit(files.so_far)
+        _, _, at = _progress(files)
+        return replace(known, outcomes=_ended_at(at, known.outcomes, why))
 
-    def outcome(code: str, name: str) -> Outcome:
-        if code == at or (not at and chosen(code, request.select, request.ignore)):
-            says = why if at else f"before the first check {why}"
-            return Outcome(code=code, name=name, status="error", evidence=says)
-        return Outcome(code=code, name=name, status="skipped", evidence="the audit was cut short")
+    def outcome(check: Check) -> Outcome:
+        if chosen(check.code, request.select, request.ignore):
+            return Outcome(code=check.code, name=check.name, status="error", evidence=f"before the first check {why}")
+        return check.skipped()
 
-    outcomes = tuple(outcome(each.code, each.name) for each in all_checks())
-    return Audit(name=began.name, contract=Contract(), outcomes=outcomes, num_calls=0, weights=began.weights)
+    outcomes = tuple(outcome(each) for each in all_checks())
+    return Audit(name=request.target, contract=Contract(), outcomes=outcomes, num_calls=0)
+
+
+def _ended_at(code: str, outcomes: Sequence[Outcome], why: str) -> tuple[Outcome, ...]:
+    """Return the outcomes with an error at the check that did not come back.
+
+    While findings are folded every check has its outcome: then the error stands in the place of the last that is no finding.
+    """
+    pending = [each.code for each in outcomes if each.status == "skipped" and each.evidence == CUT_SHORT]
+    if code == FOLDING or not pending:
+        at, why = next(each.code for each in reversed(outcomes) if not each.is_finding), f"while causes were sought {why}"
+    else:
+        at = code if code in pending else pending[0]
+    return tuple(msgspec.structs.replace(each, status="error", evidence=why) if each.code == at else each for each in outcomes)
 
 
 def _progress(files: Shared) -> tuple[int, int, str]:

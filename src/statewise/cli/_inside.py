@@ -17,17 +17,18 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
-from statewise.auditing import audit, weights_hash
-from statewise.cli._apart import Began, Refusal, Request, Shared
+from statewise.auditing import Progress, audit
+from statewise.cli._apart import FOLDING, Refusal, Request, Shared
 from statewise.cli._reading import read_for_run, tell_notes
-from statewise.errors import OptionError, RunError, StatewiseError
+from statewise.contracts import Contract
+from statewise.errors import OptionError, RunError, StatewiseError, kind_of
 from statewise.files import write_atomically
 from statewise.models import Model
-from statewise.runs import Run, RunFiles, load, make_from_factory, read_example
+from statewise.runs import Run, RunFiles, find_named, load, make_from_factory, read_example
 from statewise.sequences import Sequences, read
 
 if TYPE_CHECKING:
-    from statewise.contracts import Contract
+    from statewise.contracts import Call
 
 _ASKED = "statewise audit"
 _LOOK = 1.0
@@ -39,7 +40,8 @@ class Subject(NamedTuple):
 
     module: nn.Module
     data: Sequences | None
-    contract: Contract | None
+    contract: Contract | None = None
+    call: Call | None = None
 
 
 def main(folder: str) -> None:
@@ -48,12 +50,15 @@ def main(folder: str) -> None:
     request = msgspec.json.decode(files.request.read_bytes(), type=Request)
     try:
         subject = _of_run(request) if Path(request.target).is_dir() else _of_factory(request)
-        began = Began(name=type(subject.module).__name__, weights=weights_hash(subject.module.state_dict()))
-        write_atomically(files.began, msgspec.json.encode(began))
         with files.progress.open("w", encoding="utf-8", buffering=1) as told:  # line by line: the parent reads along
+
+            def tell(progress: Progress) -> None:
+                files.keep(progress.so_far)
+                print(progress.done, progress.total, progress.code or FOLDING, file=told)
+
             found = audit(
-                subject.module, subject.data, contract=subject.contract, select=request.select, ignore=request.ignore, seed=request.seed,
-                fast=request.fast, progress=lambda done, total, code: print(done, total, code, file=told),
+                subject.module, subject.data, contract=subject.contract, call=subject.call, select=request.select, ignore=request.ignore,
+                seed=request.seed, fast=request.fast, progress=tell,
             )  # fmt: skip
         found.save(files.record)
     except StatewiseError as problem:
@@ -98,7 +103,38 @@ def _of_factory(request: Request) -> Subject:
     data = None if request.data is None else read(request.data, **request.columns.given())
     if data is not None:
         tell_notes(data)
-    return Subject(module, data, None)
+    return Subject(module, data, _contract(request.contract), _call(request.call))
+
+
+def _contract(target: str | None) -> Contract | None:
+    """Return the contract that `--contract` names, or None where it names none.
+
+    Raises:
+        OptionError: it is not there, or is something else.
+    """
+    if target is None:
+        return None
+    found = find_named(target, where=f"--contract {target!r}", like="models.py:CONTRACT", asked=_ASKED)
+    if not isinstance(found, Contract):
+        hint = "Name a contract: CONTRACT = statewise.Contract(takes=..., ...)."
+        raise OptionError(asked=_ASKED, where=f"--contract {target!r}", arrived=kind_of(found), hint=hint)
+    return found
+
+
+def _call(target: str | None) -> Call | None:
+    """Return the function that `--call` names, or None where it names none.
+
+    Raises:
+        OptionError: it is not there, or is no function.
+    """
+    if target is None:
+        return None
+    found = find_named(target, where=f"--call {target!r}", like="models.py:call", asked=_ASKED)
+    if not callable(found) or isinstance(found, nn.Module | type):
+        hint = "Name a function: def call(module, batch): return module(batch.x, batch.lengths)."
+        raise OptionError(asked=_ASKED, where=f"--call {target!r}", arrived=kind_of(found), hint=hint)
+    call: Call = found
+    return call
 
 
 def _load_into(module: nn.Module, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from statewise.runs._config import DataRecord, Provenance, RunConfig
 from statewise.runs._example import keep_example, read_example
-from statewise.runs._factory import make_from_factory
+from statewise.runs._factory import find_named, make_from_factory
 from statewise.runs._files import RunFiles, read_document, write_document
 from statewise.runs._history import encode_records, read_history
 from statewise.runs._hold import held
@@ -39,6 +39,7 @@ __all__ = [
     "add_to_provenance",
     "count_seen",
     "encode_records",
+    "find_named",
     "held",
     "keep_example",
     "load",

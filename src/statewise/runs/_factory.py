@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 Made = TypeVar("Made")
+_STAMP = "__statewise_stamp__"
+"""Where a file that was run keeps its path, time and size: as long as they are the same it is run once, whatever is taken from it."""
 
 
 def make_from_factory(target: str, *, asked: str = "load the model") -> nn.Module:
@@ -33,22 +35,36 @@ def make_from_factory(target: str, *, asked: str = "load the model") -> nn.Modul
     Raises:
         OptionError: the file, package or name is not there, it needs arguments, it makes something else, or the code there raises.
     """
-    place, _, name = target.rpartition(":")
-    if not place or not name:
-        raise OptionError(
-            asked=asked, where=f"target {target!r}", arrived="no 'file.py:function' in it", hint="Write it as models.py:make_model."
-        )
-    source = _import(place, asked)
-    found = getattr(source, name, None)
-    if found is None:
-        public = [each for each in vars(source) if not each.startswith("_")]
-        raise OptionError(asked=asked, where=f"target {target!r}", arrived=f"no {name!r} in {place}", hint=nearest(name, public))
+    found = find_named(target, where=f"target {target!r}", like="models.py:make_model", asked=asked)
     made = found if isinstance(found, nn.Module) else _call(found, target, asked)
     if not isinstance(made, nn.Module):
         raise OptionError(
             asked=asked, where=f"target {target!r}", arrived=f"it made {kind_of(made)}", hint="Return a torch.nn.Module from it."
         )
     return made
+
+
+def find_named(target: str, *, where: str, like: str, asked: str) -> Any:
+    """Return what stands in a file or package under a name.
+
+    Args:
+        target: `package.module:name` or `path/to/file.py:name`.
+        where: what holds the target, for messages.
+        like: a target of this kind, for messages.
+        asked: what the user wanted, for messages.
+
+    Raises:
+        OptionError: the file, package or name is not there, or the code there raises.
+    """
+    place, _, name = target.rpartition(":")
+    if not place or not name:
+        raise OptionError(asked=asked, where=where, arrived=f"no 'file.py:{like.rpartition(':')[2]}' in it", hint=f"Write it as {like}.")
+    source = _import(place, asked)
+    found = getattr(source, name, None)
+    if found is None:
+        public = [each for each, value in vars(source).items() if not each.startswith("_") and not inspect.ismodule(value)]
+        raise OptionError(asked=asked, where=where, arrived=f"no {name!r} in {place}", hint=nearest(name, public))
+    return found
 
 
 def _call(factory: Any, target: str, asked: str) -> Any:
@@ -120,7 +136,12 @@ def _import(place: str, asked: str) -> ModuleType:
     if not path.is_file():
         beside = [each.name for each in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise OptionError(asked=asked, where=f"file '{place}'", arrived="no such file", hint=nearest(path.name, beside))
-    spec = importlib.util.spec_from_file_location(f"statewise_target_{path.stem}", path)
+    name = f"statewise_target_{path.stem}"
+    stamp = (str(path.resolve()), path.stat().st_mtime_ns, path.stat().st_size)
+    there = sys.modules.get(name)
+    if there is not None and getattr(there, _STAMP, None) == stamp:
+        return there
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -131,4 +152,5 @@ def _import(place: str, asked: str) -> ModuleType:
     except StatewiseError:
         del sys.modules[spec.name]
         raise
+    setattr(module, _STAMP, stamp)
     return module

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MOST_LAYERS = 8
 
 
-@check("SW104", "given-state-ignored", needs=("repeatable", "state_in", "state_out", "one_way"), after=("SW105",))
+@check("SW104", "given-state-ignored", needs=("repeatable", "state_in", "state_out", "one_way", "values"), after=("SW105",))
 def given_state_ignored(subject: Subject) -> Found:
     """A state that is given changes the answer, each leaf of it.
 

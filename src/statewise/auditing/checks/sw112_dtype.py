@@ -30,9 +30,9 @@ def dtype_fixed(subject: Subject) -> Found:
         answer = subject.call(module, subject.probe, torch.float64, seed=subject.seed)
     except Failed as problem:
         return Found(status="warn", evidence=f"in float64 the module fails: {problem}")
-    floating = [(path, leaf.dtype) for path, leaf in leaves(answer.state) if leaf.is_floating_point()]
-    narrow = [(path, dtype) for path, dtype in [("the outputs", answer.outputs.dtype), *floating] if dtype != torch.float64]
+    floating = [(path, leaf.dtype) for path, leaf in [("the outputs", answer.outputs), *leaves(answer.state)] if leaf.is_floating_point()]
+    narrow = [(path, dtype) for path, dtype in floating if dtype != torch.float64]
     if narrow:
         path, dtype = narrow[0]
-        return Found(status="warn", evidence=f"in float64 {path or 'the state'} comes back in {dtype}", where=path or "the state")
+        return Found(status="warn", evidence=f"in float64 {path or 'the state'} came back as {dtype}", where=path or "the state")
     return Found(status="pass", evidence="in float64 outputs and state are float64")

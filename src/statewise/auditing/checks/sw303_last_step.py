@@ -20,7 +20,7 @@ _TRIES = 24
 """Steps that take the place of a last one: a maximum over time passes each over in up to about half of the cases."""
 
 
-@check("SW303", "last-step-not-read", needs=("repeatable",), after=("SW306", "SW313", "SW204", "SW201"))
+@check("SW303", "last-step-not-read", needs=("repeatable", "values"), after=("SW306", "SW313", "SW204", "SW201"))
 def last_step_not_read(subject: Subject) -> Found:
     """The last real step of a sequence changes an answer.
 

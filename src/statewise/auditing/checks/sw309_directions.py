@@ -19,7 +19,7 @@ _REPEATS = 4
 """How many times the probe is laid end to end."""
 
 
-@check("SW309", "direction-not-read", needs=("repeatable", "layers"), after=("SW505", "SW501"))
+@check("SW309", "direction-not-read", needs=("repeatable", "layers", "values"), after=("SW505", "SW501"))
 def direction_not_read(subject: Subject) -> Found:
     """What is read out of a recurrent layer has seen the whole sequence, in both directions where there are two.
 
@@ -51,7 +51,7 @@ def direction_not_read(subject: Subject) -> Found:
     return Found(status="pass", evidence="the recurrent weights of every direction get a gradient")
 
 
-@check("SW507", "weights-without-use", needs=("repeatable",), after=("SW309", "SW505", "SW110"))
+@check("SW507", "weights-without-use", needs=("repeatable", "values"), after=("SW309", "SW505", "SW110"))
 def weights_without_use(subject: Subject) -> Found:
     """Every weight that is trained has a part in some output.
 

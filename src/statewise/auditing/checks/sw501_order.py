@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW501", "order-ignored", needs=("repeatable", "order_may_matter"), after=("SW505", "SW202"))
+@check("SW501", "order-ignored", needs=("repeatable", "order_may_matter", "values"), after=("SW505", "SW202"))
 def order_ignored(subject: Subject) -> Found:
     """Other orders of the same steps give other answers, where the contract says order_matters=True.
 

@@ -73,7 +73,7 @@ def units_saturated(subject: Subject) -> Found:
 
     How:
         The share of each recurrent layer's gates that the inputs alone, times their weights, bring within a hundredth of 0 or 1 (of -1 or 1
-        for tanh).
+        for tanh). A relu has no such limit, and is not looked at.
     Why:
         Where tanh and the gates are flat there is no gradient, and no input makes a difference any more.
     Mend:
@@ -84,9 +84,9 @@ def units_saturated(subject: Subject) -> Found:
     def keep(part: nn.Module, inputs: tuple[object, ...], _result: object) -> None:
         x = getattr(inputs[0], "data", None)
         weight, bias = (getattr(part, name, getattr(part, f"{name}_l0", None)) for name in ("weight_ih", "bias_ih"))
-        if isinstance(x, Tensor) and isinstance(weight, Tensor):
+        if isinstance(x, Tensor) and isinstance(weight, Tensor) and getattr(part, "nonlinearity", "tanh") == "tanh":
             sums = functional.linear(x, weight, bias if isinstance(bias, Tensor) else None)
-            limit = 2.65 if str(getattr(part, "mode", "")).startswith("RNN") or isinstance(part, nn.RNNCell) else 4.6
+            limit = 2.65 if isinstance(part, nn.RNN | nn.RNNCell) else 4.6
             shares.append(float((sums.abs() > limit).double().mean()))
 
     recurrent = [part for part in module.modules() if isinstance(part, nn.RNNBase | nn.RNNCellBase)]
@@ -95,7 +95,7 @@ def units_saturated(subject: Subject) -> Found:
     for handle in handles:
         handle.remove()
     if not shares:
-        return Found(status="not_applicable", evidence="no recurrent layer of torch's was called")
+        return Found(status="not_applicable", evidence="no recurrent layer of torch's with gates or tanh was called")
     worst = max(shares)
     evidence = f"the inputs alone drive {worst:.0%} of a layer's gates to within a hundredth of their limits"
     return Found(status="warn" if worst > _SHUT else "pass", evidence=evidence, value=worst, limit=_SHUT)

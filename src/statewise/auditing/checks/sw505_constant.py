@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SHUFFLES = 100
 
 
-@check("SW505", "input-ignored", needs=("repeatable",), after=("SW306", "SW608"))
+@check("SW505", "input-ignored", needs=("repeatable", "values"), after=("SW306", "SW608"))
 def input_ignored(subject: Subject) -> Found:
     """Other inputs give other outputs.
 
