@@ -65,15 +65,16 @@ def test_what_was_not_judged_is_grouped_by_its_reason() -> None:
     takes = "the module takes no is_first"
     found = audited(
         outcome("pass", 101), *(outcome("not_applicable", number, evidence=takes) for number in (115, 116)),
-        outcome("not_applicable", 301, evidence="no padding"), outcome("skipped", 302, evidence=""), outcome("observed", 604),
-        outcome("error", 401, evidence="the module failed: " + 30 * "much "),
+        outcome("not_applicable", 301, evidence="no " + 60 * "padding "), outcome("skipped", 302, evidence=""), outcome("observed", 604),
+        outcome("error", 401, evidence="the module failed: " + 30 * "much " + "the end"),
     )  # fmt: skip
     lines = str(found).splitlines()
     assert "Not applicable: 3 checks" in lines
     assert f"   2  {takes} (SW115, SW116)" in lines
     assert "   1  not selected (SW302)" in lines
     assert any(line.startswith("  SW604 check-604: padding") for line in lines)
-    assert any("..." in line for line in lines), "a long reason is cut"
+    assert sum("..." in line for line in lines) == 1, "a long reason is cut"
+    assert "much the end" in " ".join(str(found).split()), "that of an error is not"
     assert "Not applicable" not in brief(found)
     assert "Ended in an error: 1 check" in brief(found)
 

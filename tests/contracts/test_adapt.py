@@ -160,16 +160,54 @@ def test_call_sees_everything_that_belongs_to_a_batch() -> None:
     def call(module: nn.Module, batch: Batch) -> Tensor:
         seen.append(batch)
         assert isinstance(batch.x, Tensor)
-        return torch.zeros(batch.x.shape[0], CLASSES)
+        return torch.zeros(len(batch.lengths), CLASSES)
 
     data = make_data([2, 3])
     adapt(nn.Identity(), call=call)(data)
-    (batch,) = seen
+    batch = seen[-1]
     assert isinstance(batch.x, Tensor)
     assert tuple(batch.x.shape) == (2, 3, FEATURES)
     assert batch.mask.tolist() == [[True, True, False], [True, True, True]]
     assert batch.is_first.tolist() == [[True, False, False], [True, False, False]]
     assert batch.x[0, 2].tolist() == [0.0] * FEATURES
+
+
+def test_a_call_that_reads_no_lengths_never_sees_padding() -> None:
+    class Last(nn.Module):
+        """Reads its outputs out at the last place, with dropout in training."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(FEATURES, CLASSES, batch_first=True)
+            self.calls = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return torch.dropout(self.rnn(x)[0][:, -1], 0.5, self.training)
+
+    module, data = Last().eval(), make_data([2, 3, 2, 5])
+    adapted = adapt(module, call=lambda module, batch: module(batch.x))
+    outputs = adapted(data).values
+    alone = torch.cat([module(part.values[None]) for part in (data.select([row]).parts["x"] for row in range(4))])
+    torch.testing.assert_close(outputs, alone)
+    assert module.calls == 3 + 4
+    before = torch.get_rng_state()
+    adapt(module, call=lambda module, batch: module(batch.x))(data)
+    assert torch.equal(before, torch.get_rng_state()), "finding out what is read drew random numbers"
+    module.train()
+    draws = []
+    for adapting in (adapted, adapt(module, call=lambda module, batch: module(batch.x))):  # one that knows, one that finds out
+        torch.manual_seed(0)
+        draws.append(adapting(data).values)
+    torch.testing.assert_close(*draws)
+
+
+def test_a_call_that_reads_lengths_is_made_once() -> None:
+    module, data = PackedClassifier(), make_data([2, 3, 2, 5])
+    calls = []
+    module.register_forward_hook(lambda module, *_: calls.append(module))
+    adapt(module, call=lambda module, batch: module(batch.x, batch.lengths))(data)
+    assert sum(each is module for each in calls) == 1
 
 
 def _add_inputs(_module: nn.Module, batch: Batch) -> Tensor:

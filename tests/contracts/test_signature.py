@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import torch
 from torch import Tensor, nn
@@ -94,3 +95,29 @@ def test_what_is_declared_is_never_overruled() -> None:
 def test_a_contract_prints_as_python_that_makes_it_again() -> None:
     contract = Contract(takes=("x", "mask"), mask="padding", each="step")
     assert eval(repr(contract), {"Contract": Contract}) == contract  # noqa: S307  # the promise is that it is Python
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("batch_first", "yes", "True or False"),
+        ("stateful", 1, "True or False"),
+        ("takes", ("x", "frames"), '"lengths"'),
+        ("takes", ("lengths",), '"x" among them'),
+        ("takes", ("x", "x"), "each once"),
+        ("mask", "real", '"valid" or "padding"'),
+        ("task", "guess", '"classify"'),
+        ("reset", 3, "name of a method"),
+        ("horizon", 0, "1 or more"),
+    ],
+)
+def test_a_field_that_means_nothing_is_refused_by_name(field: str, value: object, says: str) -> None:
+    with pytest.raises(ContractError, match=f"contract field '{field}'") as caught:
+        Contract(**{field: value})  # type: ignore[arg-type]
+    assert says in caught.value.hint
+    with pytest.raises(ContractError):
+        msgspec.structs.replace(Contract(), **{field: value})
+
+
+def test_a_list_stands_for_a_tuple() -> None:
+    assert Contract(takes=["x", "lengths"]) == Contract(takes=("x", "lengths"))  # type: ignore[arg-type]

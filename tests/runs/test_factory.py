@@ -71,7 +71,7 @@ def test_a_slip_is_told_with_the_nearest_right_name(file: Path, name: str, says:
         make_from_factory(f"{file}:{name}")
 
 
-@pytest.mark.parametrize(("target", "says"), [("models", r"no 'file\.py:function'"), ("no_such_package:f", "No module named")])
+@pytest.mark.parametrize(("target", "says"), [("models", "no name after a colon"), ("no_such_package:f", "No module named")])
 def test_a_target_without_a_place_is_refused(target: str, says: str) -> None:
     with pytest.raises(OptionError, match=says):
         make_from_factory(target)

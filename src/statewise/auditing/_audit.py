@@ -211,14 +211,14 @@ def audit(
                 progress(Progress(done=done, total=len(checks), code=each.code, so_far=so_far()))
             if not chosen(each.code, select, ignore):
                 outcomes[each.code] = each.skipped()
-            elif problem is not None:
+            elif problem is not None and not each.of_failures:
                 outcomes[each.code] = each.failed(problem)
             else:
                 outcomes[each.code], asked[each.code] = _over_probes(each, subjects)
         if progress is not None:
             progress(Progress(done=len(checks), total=len(checks), code="", so_far=so_far()))
-        folded = settled(checks, outcomes, asked)
-        return replace(so_far(), outcomes=folded, **({} if problem is None else _as_far_as_known(plain)))
+        found = replace(so_far(), outcomes=settled(checks, outcomes, asked))
+        return found if problem is None or found.findings else _as_far_as_known(found)
 
 
 def _plain(subjects: Sequence[Subject], weights: str) -> Audit:
@@ -249,11 +249,11 @@ def _never_answers(subject: Subject) -> Failed | StatewiseError | None:
     return first
 
 
-def _as_far_as_known(plain: Audit) -> dict[str, Any]:
-    """Return the contract without what was tried: no try succeeded."""
-    known = {name: how for name, how in plain.sure.items() if how in {"declared", "read"}}
-    tried = {name: None for name in plain.sure if name not in known}
-    return {"contract": msgspec.structs.replace(plain.contract, **tried), "sure": known}
+def _as_far_as_known(found: Audit) -> Audit:
+    """Return the audit with its contract without what was tried: no try succeeded."""
+    known = {name: how for name, how in found.sure.items() if how in {"declared", "read"}}
+    tried = {name: None for name in found.sure if name not in known}
+    return replace(found, contract=msgspec.structs.replace(found.contract, **tried), sure=known)
 
 
 @contextmanager

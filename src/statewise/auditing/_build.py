@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from statewise.auditing._copies import Original, own_numbers
 from statewise.auditing._infer import infer
-from statewise.auditing._known import known_door, watched
+from statewise.auditing._known import known_door
 from statewise.auditing._material import material_of
 from statewise.auditing._probe import Probe
 from statewise.auditing._rows import influence_of
 from statewise.auditing._subject import Failed, Subject, gap, size_of
-from statewise.contracts import Contract, Door
+from statewise.contracts import Contract, Door, watched
 from statewise.errors import ContractError, StatewiseError
 from statewise.state import leaves
 

@@ -69,6 +69,7 @@ class Check:
         after: codes of possible causes: where one of them is a finding, this one may be only its consequence.
         cure: mends it from outside, on the probe; None where nothing does.
         after_where: further possible causes, by what the finding is about (`Found.where`).
+        of_failures: whether it looks for why a module fails, so that it is made where no call succeeds either.
     """
 
     code: str
@@ -83,6 +84,7 @@ class Check:
     after: tuple[str, ...] = ()
     cure: Cure | None = None
     after_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    of_failures: bool = False
 
     def skipped(self, reason: str = "") -> Outcome:
         """Return the outcome of a check that was not run; without a reason it was not selected."""
@@ -118,6 +120,7 @@ def check(
     after: tuple[str, ...] = (),
     cure: Cure | None = None,
     after_where: Mapping[str, tuple[str, ...]] | None = None,
+    of_failures: bool = False,
 ) -> Callable[[Callable[[Subject], Found]], Check]:
     """Make a check of a function, whose docstring becomes its page."""
 
@@ -126,7 +129,7 @@ def check(
         told = {title: " ".join(text.split()) for title, text in zip(rest[::2], rest[1::2], strict=True)}
         return Check(
             code=code, name=name, needs=needs, after=after, cure=cure, after_where=after_where or {}, run=run,
-            promise=" ".join(promise.split()),
+            of_failures=of_failures, promise=" ".join(promise.split()),
             how=told["How"], why=told["Why"], mend=told["Mend"], seen_in=told.get("Seen in", ""),
         )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -51,31 +50,6 @@ def known_door(module: nn.Module, declared: Contract, call: Call | None, names: 
     if is_recurrent(module) and declared.takes is None:
         return Door(contract=_over(Contract(returns_state=True, each="step"), declared), call=_as_recurrent)
     return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watched(Batch):
-    """A batch that remembers what of it was read.
-
-    Attributes:
-        read: the names of the fields that were.
-    """
-
-    read: set[str]
-
-    def __getattribute__(self, name: str) -> Any:
-        """Return a field, and note that it was asked for."""
-        if name in _FIELDS:
-            object.__getattribute__(self, "read").add(name)
-        return object.__getattribute__(self, name)
-
-
-_FIELDS = frozenset(Batch.__dataclass_fields__)
-
-
-def watched(batch: Batch) -> Watched:
-    """Return the batch as one that remembers what of it is read."""
-    return Watched(**{name: getattr(batch, name) for name in _FIELDS}, read=set())
 
 
 def _as_sequences(module: Any, batch: Batch, *, names: Mapping[str, tuple[str, ...]]) -> tuple[Tensor, State]:

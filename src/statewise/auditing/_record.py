@@ -12,7 +12,7 @@ from torch import Tensor
 
 from statewise.auditing._outcome import Outcome
 from statewise.contracts import Contract
-from statewise.errors import RunError
+from statewise.errors import ContractError, RunError
 from statewise.files import write_atomically
 
 if TYPE_CHECKING:
@@ -66,13 +66,13 @@ def contract_of(fields: Mapping[str, Any]) -> Contract:
     """Return the contract of such fields.
 
     Raises:
-        msgspec.ValidationError: a field or value that no contract has.
+        msgspec.ValidationError: a field that no contract has.
+        ContractError: a value that a field cannot have.
     """
     unknown = next((name for name in fields if name not in Contract.__struct_fields__), None)
     if unknown is not None:
         raise msgspec.ValidationError(f"no field of a contract is named {unknown!r}")
-    made = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-    return msgspec.structs.replace(Contract(), **made)
+    return msgspec.structs.replace(Contract(), **fields)
 
 
 def write_record(record: AuditRecord, path: Path | str) -> Path:
@@ -100,7 +100,7 @@ def read_record(path: Path | str) -> AuditRecord:
         contract_of(record.contract)
     except OSError as problem:
         raise _unreadable(path, problem.strerror or str(problem), "Make it with 'statewise audit RUN'.") from problem
-    except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+    except (msgspec.MsgspecError, UnicodeDecodeError, ContractError) as problem:
         raise _unreadable(path, f"damaged ({problem})", "Audit again, or restore it from a copy.") from problem
     return record
 

@@ -1,7 +1,7 @@
 """How to call any module: what it promises, what can be read off it, and the padded edge for modules of others."""
 
 from statewise.contracts._adapt import Adapted, Outputs, ReadsSequences, adapt, check_features, device_of, resolved, wrong_features
-from statewise.contracts._batch import Batch
+from statewise.contracts._batch import Batch, watched
 from statewise.contracts._carry import Carrier, answers, carrier_of
 from statewise.contracts._classes import class_probabilities, require_outputs
 from statewise.contracts._contract import Contract
@@ -26,5 +26,6 @@ __all__ = [
     "read_signature",
     "require_outputs",
     "resolved",
+    "watched",
     "wrong_features",
 ]

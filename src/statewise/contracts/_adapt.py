@@ -6,6 +6,7 @@ and out (through `unroll`), and any other through its contract, padded at the ed
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from statewise.contracts._batch import Batch, Padding, make_batch
+from statewise.contracts._batch import Batch, Padding, make_batch, watched
 from statewise.contracts._contract import Contract
 from statewise.contracts._door import Call, Door
 from statewise.contracts._signature import read_signature
@@ -230,9 +231,10 @@ class _Padded:
     def __init__(self, module: nn.Module, contract: Contract, call: Call | None) -> None:
         self.module, self.contract, self.door = module, contract, Door(contract=contract, call=call)
         self.name = type(module).__name__
+        self._is_told: bool | None = None if call is not None else self.door.sees_lengths
 
     def __call__(self, data: Sequences, state: State, *, return_state: bool) -> Outputs:  # noqa: ARG002  # it comes as it comes
-        if self.door.sees_lengths or len(set(data.lengths.tolist())) <= 1:
+        if len(set(data.lengths.tolist())) <= 1 or self._is_told_lengths(data):
             return self._call_once(data, state)
         assert state is None, "a state goes on in pieces of one length: see `Carrier`"
         groups = [torch.nonzero(data.lengths == length).flatten() for length in sorted(set(data.lengths.tolist()))]
@@ -243,6 +245,22 @@ class _Padded:
             return Outputs(values.index_select(0, back.to(values.device)), "sequence")
         lengths = torch.cat([data.lengths[rows] for rows in groups])
         return Outputs(Ragged(values, lengths).select(back).values, "step")
+
+    def _is_told_lengths(self, data: Sequences) -> bool:
+        """Return whether the module is told which steps are real.
+
+        What a user's line reads is found out once, on two sequences and a copy of the module; where that fails it is believed to read all.
+        """
+        if self._is_told is None:
+            two = data.select(torch.stack([data.lengths.argmin(), data.lengths.argmax()]))
+            batch = watched(make_batch(two, Padding(two.lengths, self.contract.padding or "right"), None, device_of(self.module)))
+            try:
+                with torch.random.fork_rng(), torch.no_grad():
+                    self.door.ask(copy.deepcopy(self.module), batch)
+            except Exception:  # noqa: BLE001  # the call that counts will tell
+                return True
+            self._is_told = bool({"lengths", "mask"} & batch.read)
+        return self._is_told
 
     def _call_once(self, data: Sequences, state: State) -> Outputs:
         padding = Padding(data.lengths, self.contract.padding or "right")

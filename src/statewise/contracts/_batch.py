@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -36,6 +36,31 @@ class Batch:
     state: State
     is_first: Tensor
     static: Tensor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched(Batch):
+    """A batch that remembers what of it was read.
+
+    Attributes:
+        read: the names of the fields that were.
+    """
+
+    read: set[str]
+
+    def __getattribute__(self, name: str) -> Any:
+        """Return a field, and note that it was asked for."""
+        if name in _FIELDS:
+            object.__getattribute__(self, "read").add(name)
+        return object.__getattribute__(self, name)
+
+
+_FIELDS = frozenset(Batch.__dataclass_fields__)
+
+
+def watched(batch: Batch) -> Watched:
+    """Return the batch as one that remembers what of it is read."""
+    return Watched(**{name: getattr(batch, name) for name in _FIELDS}, read=set())
 
 
 class Padding:

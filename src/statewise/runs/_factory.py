@@ -58,7 +58,7 @@ def find_named(target: str, *, where: str, like: str, asked: str) -> Any:
     """
     place, _, name = target.rpartition(":")
     if not place or not name:
-        raise OptionError(asked=asked, where=where, arrived=f"no 'file.py:{like.rpartition(':')[2]}' in it", hint=f"Write it as {like}.")
+        raise OptionError(asked=asked, where=where, arrived="no name after a colon in it", hint=f"Write it as {like}.")
     source = _import(place, asked)
     found = getattr(source, name, None)
     if found is None:

@@ -17,7 +17,7 @@ _USUAL = (1, 8, 16, 32, 64, 10, 20, 50, 100, 128, 256)
 """Sizes that a module may be bound to."""
 
 
-@check("SW114", "batch-size-bound", after=("SW205",))
+@check("SW114", "batch-size-bound", after=("SW205",), of_failures=True)
 def batch_size_bound(subject: Subject) -> Found:
     """Batches of any size are answered, one after another too.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from statewise.auditing._subject import Subject
 
 
-@check("SW205", "outputs-in-another-layout", cure=outputs_turned)
+@check("SW205", "outputs-in-another-layout", cure=outputs_turned, of_failures=True)
 def outputs_in_another_layout(subject: Subject) -> Found:
     """Outputs have the axes that the contract says, in its order.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from statewise.auditing._subject import Subject
 
+_NAMES = {"attention_mask": "valid", "key_padding_mask": "padding", "src_key_padding_mask": "padding"}
+"""What True means under names that mean the same wherever they are used: in Hugging Face's transformers, and in PyTorch."""
+_PLACES = {"valid": "real steps", "padding": "padding"}
 _MORE = 3
 """Steps of padding that are added."""
 
@@ -109,12 +113,18 @@ def mask_inverted(subject: Subject) -> Found:
     """Real steps are read, and padding is not: not the other way round.
 
     How:
-        First every real step is replaced, then every padded one; and sequences are asked that have no padding at all.
+        First every real step is replaced, then every padded one; and sequences are asked that have no padding at all. Where nothing was
+        declared and a mask is read against what its name means elsewhere, that is told: callers will go by the name.
     Why:
         The module has learned from padding alone.
     Mend:
         PyTorch's key_padding_mask is True at padding, most other masks at real steps: write ~mask, or name it for what True means.
     """
+    return _name_told(subject, _polarity(subject))
+
+
+def _polarity(subject: Subject) -> Found:
+    """Return whether real steps are read, and padding is not."""
     probe, donor = subject.probe.padded(2), subject.donor.padded(2)
     filling = torch.cat([subject.filling, subject.filling[:, :2]], 1)
     asked = (donor.padded_with(probe.x), probe.padded_with(filling))
@@ -140,6 +150,18 @@ def mask_inverted(subject: Subject) -> Found:
         evidence = f"with the mask as promised real steps change the answers by {real:.2g} and padding by {padding:.2g}, {turned}"
         return bad(subject, evidence, value=real, control=padding)
     return Found(status="pass", evidence="the opposite mask is no better", value=real, control=padding)
+
+
+def _name_told(subject: Subject, found: Found) -> Found:
+    """Return a mask that is read the other way round than its name says as something that is told, where nobody has declared it."""
+    names = [name for name in inspect.signature(subject.fresh().forward).parameters if name in _NAMES]
+    if found.status != "pass" or subject.sure.get("mask") in {None, "declared"} or len(names) != 1:
+        return found
+    usual, means = _NAMES[names[0]], subject.contract.mask
+    if means == usual:
+        return found
+    evidence = f"{names[0]} is read with True at {_PLACES[str(means)]}; in other libraries that name has True at {_PLACES[usual]}"
+    return replace(found, status="observed", evidence=evidence)
 
 
 def _or_only_told(subject: Subject, found: Found, before: Tensor) -> Found:
