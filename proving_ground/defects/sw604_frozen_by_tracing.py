@@ -132,6 +132,7 @@ DEFECT = Defect(
                 stateful=False,
                 order_matters=True,
                 output="values",
+                exported=True,
             ),
         ),
         Variant(
@@ -148,6 +149,7 @@ DEFECT = Defect(
                 stateful=False,
                 order_matters=True,
                 output="logits",
+                exported=True,
             ),
             reads="tokens",
         ),
@@ -165,6 +167,7 @@ DEFECT = Defect(
                 stateful=False,
                 order_matters=True,
                 output="logits",
+                exported=True,
             ),
         ),
         Variant(
@@ -180,6 +183,7 @@ DEFECT = Defect(
                 stateful=False,
                 order_matters=True,
                 output="logits",
+                exported=True,
             ),
         ),
         Variant(
@@ -196,6 +200,7 @@ DEFECT = Defect(
                 stateful=False,
                 order_matters=True,
                 output="logits",
+                exported=True,
             ),
         ),
     ),

@@ -399,3 +399,20 @@ def test_a_mask_read_against_its_name_is_told(inverted: bool) -> None:  # noqa: 
     assert status_of(found, "SW306") == ("observed" if inverted else "pass")
     declared = audit(Pooled(), numbers(), contract=Contract(mask="padding" if inverted else "valid"))
     assert status_of(declared, "SW306") == "pass"
+
+
+def test_a_frozen_size_is_held_against_those_alone_that_are_exported() -> None:
+    class Divided(nn.Module):
+        """Divides by the number of steps, which Python takes."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(3, 8, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.rnn(x)[0].sum(1) / float(x.shape[1])  # type: ignore[no-any-return]
+
+    assert {
+        exported: status_of(audit(Divided(), numbers(), contract=Contract(exported=exported), fast=True), "SW604")
+        for exported in (None, False, True)
+    } == {None: "observed", False: "observed", True: "fail"}

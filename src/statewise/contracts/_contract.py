@@ -32,6 +32,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
         order_matters: the task cannot be solved on shuffled steps.
         output: `"logits"`, `"probabilities"` or `"values"`.
         horizon: how many steps ahead a forecast looks: its number of outputs.
+        exported: the module is traced for service, and must answer there as it does here, at any size.
 
     Raises:
         ContractError: a field holds what it cannot mean.
@@ -55,6 +56,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=Tru
     order_matters: bool | None = None
     output: Literal["logits", "probabilities", "values"] | None = None
     horizon: int | None = None
+    exported: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no field means.
