@@ -9,14 +9,17 @@ import tomllib
 from pathlib import Path
 from typing import cast
 
-import jaxtyping
 import pytest
 import torch
 from beartype.roar import BeartypeCallHintViolation
+from jaxtyping import Float
+from torch import Tensor
 
 from statewise.errors import nearest
 from statewise.sequences import mean_per_sequence
+from tests import check
 from tests._documents import ROOT
+from tests._lean import lean
 from tests._unchecked import unchecked
 
 BIN = Path(sys.executable).parent
@@ -169,12 +172,26 @@ def test_pytest_fails_what_must_fail(tmp_path: Path) -> None:
 
 
 def test_types_and_shapes_are_checked_in_every_test() -> None:
-    with pytest.raises(jaxtyping.TypeCheckError):
+    with pytest.raises(BeartypeCallHintViolation):
         mean_per_sequence(torch.zeros(3, 2), torch.zeros(1, 1, dtype=torch.int64))
     with pytest.raises(BeartypeCallHintViolation):
         nearest(cast("str", 3), [])
     with unchecked(), pytest.raises(TypeError):  # what difflib says of it
         nearest(cast("str", 3), ["a"])
+
+
+def _first(one: Float[Tensor, " n"], other: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    return one[:1] if bool(other.isnan().any()) else one
+
+
+def test_axes_of_one_name_are_as_long_in_all_arguments_and_the_result() -> None:
+    first, three = lean(_first, typechecker=check), torch.zeros(3)
+    assert first(three, three) is three
+    with pytest.raises(BeartypeCallHintViolation, match="other"):
+        first(three, torch.zeros(4))
+    with pytest.raises(BeartypeCallHintViolation, match="return"):
+        first(three, torch.full((3,), torch.nan))
+    assert first(torch.zeros(4), torch.zeros(4)).shape == (4,), "a scope ends with its call"
 
 
 def test_coverage_counts_branches_and_has_a_floor_of_95() -> None:

@@ -93,7 +93,12 @@ def _deep(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
         memo[id(part)] = type(part).__new__(type(part))
     for part in plain:
         held: Any = part.__getstate__()
-        state = {name: _copied_attribute(value, memo) for name, value in held.items()}
+        state = {}
+        for name, value in held.items():
+            kind = type(value)
+            if kind in _CONTAINERS and not value and id(value) not in memo:
+                memo[id(value)] = kind()
+            state[name] = value if kind in _ATOMS else copy.deepcopy(value, memo)
         memo[id(part)].__setstate__(state)
     return memo[id(module)] if id(module) in memo else copy.deepcopy(module, memo)
 
@@ -104,15 +109,6 @@ def _is_plain(kind: Any) -> bool:
     special = ("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
     own = [each for each in kind.__mro__ if each not in {object, nn.Module, nn.RNNBase}]
     return not any(name in vars(each) for name in (*special, "__slots__") for each in own)
-
-
-def _copied_attribute(value: Any, memo: dict[int, Any]) -> Any:
-    if type(value) in _ATOMS:
-        return value
-    if type(value) in _CONTAINERS and not value and id(value) not in memo:
-        memo[id(value)] = type(value)()
-        return memo[id(value)]
-    return copy.deepcopy(value, memo)
 
 
 def _draw_zeros(module: nn.Module) -> tuple[str, ...]:
