@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 @contextmanager
 def unchecked() -> Iterator[None]:
     """Switch off the checks of types and shapes that the tests put around every function of ours."""
+    before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
     try:
         yield
     finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
+        jaxtyping.config.update("jaxtyping_disable", before)

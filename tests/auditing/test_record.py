@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from torch import nn
@@ -39,12 +41,11 @@ def test_a_function_of_the_contract_is_left_out_and_its_place_is_told(tmp_path: 
     assert str(back) == str(made)
 
 
-def test_figures_that_are_not_finite_come_back_as_none(found: Audit, tmp_path: Path) -> None:
-    path = found.save(tmp_path / "audit.json")
-    document = json.loads(path.read_bytes())
-    document["outcomes"][0]["value"] = None
-    path.write_text(json.dumps(document))
-    assert read_audit(path).outcomes[0].value is None
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_figures_that_are_not_finite_come_back_as_none(found: Audit, tmp_path: Path, value: float) -> None:
+    first, *others = found.outcomes
+    changed = replace(found, outcomes=(msgspec.structs.replace(first, value=value), *others))
+    assert read_audit(changed.save(tmp_path / "audit.json")).outcomes[0].value is None
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from statewise.auditing import read_audit
+from statewise.cli._apart import Request, Shared
+from statewise.errors import ContractError
 from tests.cli.conftest import CLAIMS, QUICK, write_claims, write_ts
 
 if TYPE_CHECKING:
@@ -68,6 +71,11 @@ class Killed(Sound):
         if len(x) == 1:
             os.kill(os.getpid(), 11)
         return super().forward(x, lengths)
+
+class Starting(Sound):
+    def forward(self, x, lengths):
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)  # left by a module that ends"])
+        os._exit(3)
 
 class Leaving(Sound):
     def __init__(self):
@@ -144,8 +152,7 @@ def test_a_module_that_hangs_is_ended_with_all_that_it_started(statewise: Any, m
     assert len(found.weights) == 64
     assert {each.status for each in found.outcomes if each.code < at[0]} >= {"pass", "not_applicable"}
     assert {each.status for each in found.outcomes if each.code > at[0]} == {"skipped"}
-    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.is_file()] if Path("/proc").is_dir() else []
-    assert not any(b"left by a module that hangs" in command for command in commands)
+    assert not children_of(models)
 
 
 def test_what_was_found_before_a_module_hung_is_told(statewise: Any, models: Path) -> None:
@@ -213,6 +220,24 @@ def test_a_module_that_ends_the_process_leaves_an_error(statewise: Any, models: 
     ended = statewise("audit", f"{models}:{name}")
     assert ended.code == 3
     assert says in " ".join(ended.out.split())
+
+
+def test_what_a_module_started_ends_with_it(statewise: Any, models: Path) -> None:
+    assert statewise("audit", f"{models}:Starting").code == 3
+    assert waited_for(lambda: not children_of(models), 10)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="no /proc to look for processes in")
+def test_a_child_whose_parent_is_gone_when_it_begins_ends_by_itself(models: Path) -> None:
+    folder = models.parent / "shared"
+    folder.mkdir()
+    Shared(folder).request.write_bytes(msgspec.json.encode(Request(target=f"{models}:Hanging")))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    words = [sys.executable, "-m", "statewise.cli._inside", str(folder), str(gone.pid)]
+    child = subprocess.Popen(words, cwd=models.parent, start_new_session=True)
+    assert child.wait(60) != 0
+    assert not children_of(models)
 
 
 def test_a_module_that_raises_is_not_sound(statewise: Any, models: Path) -> None:
@@ -352,8 +377,18 @@ def test_a_module_of_ones_own_is_audited_after_its_training(statewise: Any, tmp_
     assert any(reason["subject"] == "SW301 padding-reaches-answers" for reason in verdict["reasons"])
 
 
-def test_a_model_that_cannot_be_audited_is_judged_without_and_the_verdict_says_so(statewise: Any, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_audited_is_judged_without_and_the_verdict_says_so(
+    statewise: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_given: Any, **_options: Any) -> None:
+        raise ContractError(asked="audit Model", where="a copy of it", arrived="a lock", hint="Leave it out.")
+
+    monkeypatch.setattr("statewise.cli._finish.audit", refuse)
     write_claims(tmp_path / "claims.csv")
     fitted = statewise("fit", "gru", "--data", "claims.csv", *CLAIMS, "--out", "run", *QUICK)
     assert fitted.code == 0, fitted.err
-    assert (tmp_path / "run" / "audit.json").is_file() or "could not be audited" in fitted.out
+    assert "could not be audited" in fitted.out
+    assert not (tmp_path / "run" / "audit.json").exists()
+    verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    assert verdict["level"] != "ready"
+    assert "audit" in json.dumps(verdict["reasons"])

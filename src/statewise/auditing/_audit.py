@@ -200,7 +200,8 @@ def audit(
         subjects = subjects_of(module, data, example=example, contract=contract, call=call, seed=seed, fast=fast)
         plain = _plain(subjects, weights)
         problem = _never_answers(subjects[0])
-        outcomes = {each.code: each.skipped(CUT_SHORT) for each in checks}
+        selected = {each.code for each in checks if chosen(each.code, select, ignore)}
+        outcomes = {each.code: each.skipped(CUT_SHORT if each.code in selected else "") for each in checks}
         asked = {each.code: subjects[0] for each in checks}
 
         def so_far() -> Audit:
@@ -209,10 +210,10 @@ def audit(
         for done, each in enumerate(checks):
             if progress is not None:
                 progress(Progress(done=done, total=len(checks), code=each.code, so_far=so_far()))
-            if not chosen(each.code, select, ignore):
-                outcomes[each.code] = each.skipped()
-            elif problem is not None and not each.of_failures:
-                outcomes[each.code] = each.failed(problem)
+            if each.code not in selected:
+                continue
+            if problem is not None and not each.of_failures:
+                outcomes[each.code] = each.failed(problem, subjects[0].says if data is None and example is None else "")
             else:
                 outcomes[each.code], asked[each.code] = _over_probes(each, subjects)
         if progress is not None:

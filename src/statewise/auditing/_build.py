@@ -77,8 +77,9 @@ def subjects_of(
         first.sure = _sureness(declared, known.contract, first.contract, {})
     else:
         found = infer(module, declared, lambda door: _merit(_settled(make(door, SHAPES[0]))))
-        first = _settled(make(Door(contract=found.contract), SHAPES[0]))
-        first.sure = _sureness(declared, found.contract, first.contract, found.sure)
+        contract = found.contract if _can_reset(original, found.contract, declared) else msgspec.structs.replace(found.contract, reset=None)
+        first = _settled(make(Door(contract=contract), SHAPES[0]))
+        first.sure = _sureness(declared, contract, first.contract, found.sure)
     others = [replace(make(first.door, shape), sure=first.sure) for shape in SHAPES[1:]]
     return [first] if fast else [first, *others]
 
@@ -125,6 +126,17 @@ def _seen(subject: Subject, shape: Shape, make: Any) -> Subject:
         subject.door.ask(subject.fresh(), batch)
     again: Subject = make(replace(subject.door, reads=frozenset(batch.read)), shape)
     return again
+
+
+def _can_reset(original: Original, found: Contract, declared: Contract) -> bool:
+    """Whether the reset of a usual name works on a module that was not called yet; one that is declared is never doubted."""
+    if found.reset is None or declared.reset is not None:
+        return True
+    try:
+        Door(contract=found).reset(original.fresh())
+    except Exception:  # noqa: BLE001  # whatever a stranger's reset raises
+        return False
+    return True
 
 
 def _merit(subject: Subject) -> float:
@@ -184,9 +196,7 @@ def _first_answers(subject: Subject) -> tuple[Each, bool]:
             break
         outputs.append((time, tuple(output.shape) if isinstance(output, Tensor) else None))
         states.append([tuple(leaf.shape) for _, leaf in leaves(state)] if state is not None else [])
-    is_state = (
-        bool(states) and bool(states[0]) and all(states[0]) and (subject.door.takes_state or all(each == states[0] for each in states))
-    )
+    is_state = bool(states) and any(states[0]) and (subject.door.takes_state or all(each == states[0] for each in states))
     if not outputs or outputs[0][1] is None:
         return "step", is_state
     shapes = [(time, shape) for time, shape in outputs if shape is not None]

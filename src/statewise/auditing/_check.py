@@ -90,9 +90,9 @@ class Check:
         """Return the outcome of a check that was not run; without a reason it was not selected."""
         return Outcome(code=self.code, name=self.name, status="skipped", evidence=reason, why=self.why, fix=self.mend)
 
-    def failed(self, problem: Failed | StatewiseError) -> Outcome:
-        """Return the outcome of a check whose question the module did not survive."""
-        return _with(self.skipped(), Found(status="error", evidence=f"the module failed: {problem}"))
+    def failed(self, problem: Failed | StatewiseError, asked: str = "") -> Outcome:
+        """Return the outcome of a check whose question the module did not survive; `asked` says what it was asked."""
+        return _with(self.skipped(), Found(status="error", evidence=f"the module failed: {problem}{f' (asked: {asked})' if asked else ''}"))
 
     def outcome(self, subject: Subject) -> Outcome:
         """Run it; what it lacks makes it not applicable, and what is raised an error."""

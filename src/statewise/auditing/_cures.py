@@ -177,4 +177,12 @@ def _padded(outputs: Tensor, probe: Probe) -> Tensor:
 
 
 def _through(subject: Subject, way: Way) -> Subject:
-    return replace(subject, way=way)
+    """Return the subject asked in this way, and inside it as it was asked before."""
+    inner = subject.way
+    if inner is None:
+        return replace(subject, way=way)
+
+    def both(ask: Ask, module: nn.Module, probe: Probe) -> Answer:
+        return way(partial(inner, ask), module, probe)
+
+    return replace(subject, way=both)

@@ -6,7 +6,6 @@ taken, and told together with how sure it is.
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -16,13 +15,12 @@ import msgspec
 import torch
 from torch import nn
 
-from statewise.contracts import Contract, Door, read_signature
+from statewise.contracts import Contract, Door, read_signature, usual_mask, usual_reset
 from statewise.errors import ContractError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_RESETS = ("reset", "clear", "reset_state", "reset_states", "reset_hidden", "clear_state", "reset_hidden_state")
 _TRIES: dict[str, tuple[Any, ...]] = {"batch_first": (True, False), "mask": ("valid", "padding")}
 
 
@@ -48,7 +46,7 @@ def infer(module: nn.Module, declared: Contract, judge: Callable[[Door], float])
         judge: how well a door works, the larger the better; negative where a call fails.
 
     Raises:
-        ContractError: no way of calling works, or an argument of `forward` means nothing that is known.
+        ContractError: an argument of `forward` means nothing that is known.
     """
     sure: dict[str, str] = {}
     best: list[tuple[float, Contract]] = []
@@ -75,12 +73,13 @@ def infer(module: nn.Module, declared: Contract, judge: Callable[[Door], float])
 def _ways(module: nn.Module, declared: Contract) -> Iterator[dict[str, Any]]:
     """Yield the fields to try: none where the signature tells all."""
     tries: dict[str, tuple[Any, ...]] = {}
-    given = declared
+    given, (_, usual) = declared, usual_mask(module) or ("", None)
     while True:
         try:
             read_signature(module, given)
         except ContractError as problem:
-            known = {**_TRIES, "initial_state": (partial(zeros_for, module),)}
+            masks = tuple(sorted(_TRIES["mask"], key=lambda meaning: meaning != usual))  # among equals the first is taken
+            known = {**_TRIES, "mask": masks, "initial_state": (partial(zeros_for, module),)}
             name = next((each for each in known if f"'{each}'" in problem.where), None)
             if name is None or name in tries:
                 raise
@@ -96,23 +95,11 @@ def _with_reset(module: nn.Module, contract: Contract, sure: dict[str, str]) -> 
     """Return the contract with the method that clears a state kept inside, where there is one of a usual name."""
     if contract.reset is not None or contract.stateful is False:
         return contract
-    found = next((name for name in _RESETS if _clears(module, name)), None)
+    found = usual_reset(module)
     if found is None:
         return contract
     sure["reset"] = "read"
     return msgspec.structs.replace(contract, reset=found)
-
-
-def _clears(module: nn.Module, name: str) -> bool:
-    """Whether a method of the module's own can be called without arguments; what torch gives a container, such as clear, is none."""
-    found = getattr(module, name, None)
-    if not callable(found) or getattr(found, "__module__", "").startswith(("torch.", "collections")):
-        return False
-    try:
-        inspect.signature(found).bind()
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def zeros_for(module: nn.Module, rows: int) -> Any:

@@ -42,14 +42,19 @@ def _watch(module: nn.Module, *, ends: bool) -> dict[str, list[Tensor]]:
         if not isinstance(part, nn.RNNBase):  # what a cell gives may rightly be blended with what was before
             continue
 
-        def keep(_part: nn.Module, inputs: tuple[Any, ...], result: Any, name: str = name) -> None:
+        def keep(_part: nn.Module, inputs: tuple[Any, ...], options: dict[str, Any], result: Any, name: str = name) -> None:
             if ends:
                 seen[name] = tensors_of(result[1])
             elif name not in seen:
-                seen[name] = tensors_of(inputs[1] if len(inputs) > 1 else None)
+                seen[name] = tensors_of(state_given(inputs, options))
 
-        part.register_forward_hook(keep)
+        part.register_forward_hook(keep, with_kwargs=True)
     return seen
+
+
+def state_given(inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Return the state that a recurrent layer or cell of torch's was called with, or None."""
+    return inputs[1] if len(inputs) > 1 else options.get("hx")
 
 
 def tensors_of(state: Any) -> list[Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from statewise.auditing._copies import own_numbers
 from statewise.auditing._layout import Layout
-from statewise.errors import ContractError, DataError, kind_of
+from statewise.errors import ContractError, DataError, OptionError, kind_of
 from statewise.models import Model
 from statewise.sequences import Ragged, Sequences
 
@@ -73,8 +73,13 @@ def material_of(module: nn.Module, data: Sequences | None, example: Any, *, batc
     Raises:
         ContractError: there are neither data nor an example, and nothing in the module tells what a step is.
         DataError: the data hold no step that is a number.
+        OptionError: there are both.
     """
     name = type(module).__name__
+    if data is not None and example is not None:
+        raise OptionError(
+            asked=f"audit {name}", where="example", arrived="an example beside data", hint="Give one of them: both say what a step is."
+        )
     if data is not None:
         return _of_data(module, data, f"{len(data):,} sequences of {data.source}", seed)
     if example is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -56,7 +56,11 @@ def _measured(subject: Subject, probe: Probe) -> Influence:
     for replaced in range(probe.num_rows):
         x = probe.x.clone()
         x[replaced] = torch.where(spread(probe.valid[replaced], x[replaced]), subject.donor.x[replaced], x[replaced])
-        after = subject.ask(probe.with_x(x)).outputs
+        static = probe.static
+        if static is not None and subject.donor.static is not None:
+            static = static.clone()
+            static[replaced] = subject.donor.static[replaced]
+        after = subject.ask(replace(probe.with_x(x), static=static)).outputs
         for row in range(probe.num_rows):
             effects[row, replaced] = gap(subject.row(after, probe, row), subject.row(before.outputs, probe, row))
     return Influence(effects=effects, subject=subject, size=size_of(subject.real(before, probe)))

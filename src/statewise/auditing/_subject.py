@@ -121,17 +121,35 @@ class Subject:
     def dtype(self) -> torch.dtype:
         """float64, or float32 for a module that cannot be doubled."""
         try:
-            self.call(self.original.fresh(torch.float64), self.probe, torch.float64, seed=self.seed)
+            self.call(self.fresh(torch.float64), self.probe, torch.float64, seed=self.seed)
         except Failed:
             return torch.float32
         return torch.float64
 
-    def fresh(self) -> nn.Module:
-        """Return a copy in eval mode and in the dtype of the audit, its own state cleared where the contract says how."""
-        module = self.original.fresh(self.dtype)
-        with own_numbers(self.seed, self.dtype):
-            self.door.reset(module)
+    def fresh(self, dtype: torch.dtype | None = None) -> nn.Module:
+        """Return a copy in eval mode and in the dtype of the audit, or in another, its own state cleared where the contract says how.
+
+        Raises:
+            Failed: the reset raised.
+        """
+        dtype = dtype or self.dtype
+        module = self.original.fresh(dtype)
+        self.reset(module, dtype)
         return module
+
+    def reset(self, module: nn.Module, dtype: torch.dtype | None = None) -> None:
+        """Clear the state that a copy keeps inside, where the contract says how.
+
+        Raises:
+            Failed: the reset raised.
+        """
+        try:
+            with own_numbers(self.seed, dtype or self.dtype):
+                self.door.reset(module)
+        except StatewiseError:
+            raise
+        except Exception as problem:  # whatever a stranger's reset raises
+            raise Failed(problem) from problem
 
     def ask(self, probe: Probe, module: nn.Module | None = None, *, seed: int | None = None, gradient: bool = False) -> Answer:
         """Return the answer to a probe.
@@ -286,4 +304,7 @@ def weighed(outputs: Tensor) -> Tensor:
 
 def size_of(values: Tensor) -> float:
     """Return the largest finite value, in absolute terms."""
-    return float(values.abs().nan_to_num(nan=0.0, posinf=0.0).max()) if values.numel() else 0.0
+    if not values.numel():
+        return 0.0
+    values = values.double() if values.dtype == torch.bool else values
+    return float(values.abs().nan_to_num(nan=0.0, posinf=0.0).max())

@@ -100,7 +100,7 @@ def audit_apart(request: Request, *, timeout: float) -> Audit:
         files.request.write_bytes(msgspec.json.encode(request))
         with files.said.open("wb") as said:
             child = subprocess.Popen(  # noqa: S603  # it is this interpreter, and a folder of ours
-                [sys.executable, "-m", "statewise.cli._inside", folder],
+                [sys.executable, "-m", "statewise.cli._inside", folder, str(os.getpid())],
                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
             try:
@@ -124,12 +124,11 @@ def _wait(child: subprocess.Popen[bytes], files: Shared, timeout: float) -> bool
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a child that is still there, with all that it started."""
-    if child.poll() is not None:
-        return
+    """End a child that is still there, and in any case all that it started."""
     if os.name == "posix":
-        os.killpg(child.pid, signal.SIGKILL)
-    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    elif child.poll() is None:
         child.kill()
     child.wait()
 
@@ -178,11 +177,14 @@ def _unfinished(request: Request, files: Shared, why: str) -> Audit:
 def _ended_at(code: str, outcomes: Sequence[Outcome], why: str) -> tuple[Outcome, ...]:
     """Return the outcomes with an error at the check that did not come back.
 
-    While findings are folded every check has its outcome: then the error stands in the place of the last that is no finding.
+    While findings are folded every check has its outcome: then the error stands in the place of the last that was run and is no finding,
+    or of the very last where all are.
     """
     pending = [each.code for each in outcomes if each.status == "skipped" and each.evidence == CUT_SHORT]
     if code == FOLDING or not pending:
-        at, why = next(each.code for each in reversed(outcomes) if not each.is_finding), f"while causes were sought {why}"
+        run = [each for each in outcomes if each.status != "skipped"] or list(outcomes)
+        at = ([each.code for each in run if not each.is_finding] or [run[-1].code])[-1]
+        why = f"while causes were sought {why}"
     else:
         at = code if code in pending else pending[0]
     return tuple(msgspec.structs.replace(each, status="error", evidence=why) if each.code == at else each for each in outcomes)

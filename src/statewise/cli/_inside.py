@@ -69,7 +69,11 @@ def main(folder: str) -> None:
 
 
 def _leave_with(parent: int) -> None:
-    """End this process, and all that the module started, once its parent is gone: one that was killed can end nobody."""
+    """End this process, and all that the module started, once its parent is gone: one that was killed can end nobody.
+
+    Args:
+        parent: its process; told, since who came after it may be there already.
+    """
     while os.getppid() == parent:
         time.sleep(_LOOK)
     if os.name == "posix":
@@ -168,5 +172,5 @@ def _load_into(module: nn.Module, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_leave_with, args=(int(sys.argv[2]),), daemon=True).start()
     main(sys.argv[1])

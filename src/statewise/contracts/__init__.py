@@ -6,7 +6,7 @@ from statewise.contracts._carry import Carrier, answers, carrier_of
 from statewise.contracts._classes import class_probabilities, require_outputs
 from statewise.contracts._contract import Contract
 from statewise.contracts._door import Call, Door
-from statewise.contracts._signature import read_signature
+from statewise.contracts._signature import read_signature, usual_mask, usual_reset
 
 __all__ = [
     "Adapted",
@@ -26,6 +26,8 @@ __all__ = [
     "read_signature",
     "require_outputs",
     "resolved",
+    "usual_mask",
+    "usual_reset",
     "watched",
     "wrong_features",
 ]

@@ -37,11 +37,13 @@ class Outputs:
         values: `[n, out]`, or `[steps, out]` where `each` is `"step"`; flat, without padding.
         each: whether there is one output a sequence or a step.
         state: the state after the last step of each sequence, as the module returned it, or None.
+        gave_state: whether states came that are not here, since sequences were asked about in groups.
     """
 
     values: Tensor
     each: Each
     state: State = None
+    gave_state: bool = False
 
 
 @runtime_checkable
@@ -242,9 +244,10 @@ class _Padded:
         back = torch.cat(groups).argsort()
         values = torch.cat([part.values for part in parts])
         if parts[0].each == "sequence":
-            return Outputs(values.index_select(0, back.to(values.device)), "sequence")
-        lengths = torch.cat([data.lengths[rows] for rows in groups])
-        return Outputs(Ragged(values, lengths).select(back).values, "step")
+            values = values.index_select(0, back.to(values.device))
+        else:
+            values = Ragged(values, torch.cat([data.lengths[rows] for rows in groups])).select(back).values
+        return Outputs(values, parts[0].each, gave_state=any(part.state is not None for part in parts))
 
     def _is_told_lengths(self, data: Sequences) -> bool:
         """Return whether the module is told which steps are real.
@@ -254,12 +257,14 @@ class _Padded:
         if self._is_told is None:
             two = data.select(torch.stack([data.lengths.argmin(), data.lengths.argmax()]))
             batch = watched(make_batch(two, Padding(two.lengths, self.contract.padding or "right"), None, device_of(self.module)))
+            kept = (value for part in self.module.modules() for value in vars(part).values() if isinstance(value, Tensor))
+            memo = {id(tensor): tensor.detach().clone() for tensor in kept if not tensor.is_leaf}  # torch copies no tensor with a graph
             try:
                 with torch.random.fork_rng(), torch.no_grad():
-                    self.door.ask(copy.deepcopy(self.module), batch)
+                    self.door.ask(copy.deepcopy(self.module, memo), batch)
+                self._is_told = bool({"lengths", "mask"} & batch.read)
             except Exception:  # noqa: BLE001  # the call that counts will tell
-                return True
-            self._is_told = bool({"lengths", "mask"} & batch.read)
+                self._is_told = True
         return self._is_told
 
     def _call_once(self, data: Sequences, state: State) -> Outputs:
@@ -317,7 +322,7 @@ def resolved(adapted: Adapted, outputs: Outputs) -> Contract:
         each=outputs.each,
         task=task,
         output=contract.output or ("values" if values else _read_output(adapted.module, outputs.values.detach(), task)),
-        returns_state=contract.returns_state if contract.returns_state is not None else outputs.state is not None,
+        returns_state=contract.returns_state if contract.returns_state is not None else outputs.gave_state or outputs.state is not None,
         horizon=int(outputs.values.shape[1]) if task == "forecast" else None,
     )
 

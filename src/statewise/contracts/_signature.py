@@ -6,7 +6,7 @@ Nothing is called here. A name that means different things in different codebase
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from torch import nn
@@ -27,6 +27,11 @@ _NAMES: dict[Taken, frozenset[str]] = {
     "is_first": frozenset({"is_first", "first", "starts", "episode_starts", "is_init"}),
 }
 _MASKS = frozenset({"padding", "pad", "valid", "is_valid", "is_padding", "observed", "present"})
+_RESETS = ("reset", "clear", "reset_state", "reset_states", "reset_hidden", "clear_state", "reset_hidden_state")
+_USUAL_MASKS: dict[str, Literal["valid", "padding"]] = {
+    "attention_mask": "valid", "key_padding_mask": "padding", "src_key_padding_mask": "padding", "memory_key_padding_mask": "padding",
+}  # fmt: skip
+"""What True means under names that mean the same in Hugging Face's transformers and in PyTorch."""
 _STATE_FACTORIES = ("initial_state", "init_hidden", "init_state", "get_initial_state", "zero_state", "begin_state")
 
 
@@ -56,8 +61,33 @@ def read_signature(module: nn.Module, contract: Contract) -> Contract:
             )
         filled = msgspec.structs.replace(filled, initial_state=found)
     if contract.stateful and contract.reset is None:
+        filled = msgspec.structs.replace(filled, reset=usual_reset(module))
+    if filled.stateful and filled.reset is None:
         raise _open(name, "reset", "the module keeps its state between calls, and nothing clears it", 'Contract(reset="name_of_method")')
     return filled
+
+
+def usual_mask(module: nn.Module) -> tuple[str, Literal["valid", "padding"]] | None:
+    """Return the argument of `forward` whose name says what True means elsewhere, and that; None without one, or with two."""
+    found = [(each.name, _USUAL_MASKS[each.name]) for each in _parameters(module) if each.name in _USUAL_MASKS]
+    return found[0] if len(found) == 1 else None
+
+
+def usual_reset(module: nn.Module) -> str | None:
+    """Return the name of the module's own method that clears a state kept inside, if there is one of a usual name."""
+    return next((name for name in _RESETS if _clears(module, name)), None)
+
+
+def _clears(module: nn.Module, name: str) -> bool:
+    """Whether a method of the module's own can be called without arguments; what torch gives a container, such as clear, is none."""
+    found = getattr(module, name, None)
+    if not callable(found) or getattr(found, "__module__", "").startswith(("torch.", "collections")):
+        return False
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _read_takes(module: nn.Module) -> tuple[Taken, ...]:

@@ -33,7 +33,7 @@ def reset_leaves_state(subject: Subject) -> Found:
     for training in (False, True):
         used = subject.fresh().train(training)
         subject.ask(subject.donor, used)
-        subject.door.reset(used.eval() if not training else used)
+        subject.reset(used)
         _restore_statistics(subject, used)
         after = subject.real(subject.ask(subject.probe, used.eval()), subject.probe)
         unreset = subject.fresh()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._findings import must_not_matter
-from statewise.auditing._states import gap_of_rows
+from statewise.auditing._states import gap_of_rows, rows_are_alike
 from statewise.auditing._subject import size_of
 from statewise.state import leaves
 
@@ -35,6 +35,8 @@ def state_after_padding(subject: Subject) -> Found:
     worst, control, size = 0.0, 0.0, 0.0
     for row in range(probe.num_rows):
         alone = subject.ask(probe.alone(row)).state
+        if not rows_are_alike(subject, together, alone):
+            return Found(status="not_applicable", evidence="the state is larger for longer sequences")
         worst = max(worst, gap_of_rows(subject, together, row, alone, 0))
         control = max(control, gap_of_rows(subject, together, (row + 1) % probe.num_rows, alone, 0))
         size = max(size, *(size_of(leaf) for _, leaf in leaves(alone)))

@@ -40,7 +40,7 @@ def state_changed_in_place(subject: Subject) -> Found:
     kept = dict(leaves(handed_out))
     written = [path or "the state" for path, leaf in tensors.items() if gap(kept[path], leaf) > 0.0]
     if written:
-        return bad(subject, f"a later call wrote into {', '.join(written)} of a state that had been handed out", where=", ".join(written))
+        return bad(subject, f"a later call wrote into {', '.join(written)}, handed out before", where=", ".join(written))
     exchanged = [path for path, leaf in leaves(first.state) if leaf is not tensors.get(path)]
     if exchanged:
         where = ", ".join(exchanged)

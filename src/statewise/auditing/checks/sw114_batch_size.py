@@ -45,7 +45,7 @@ def batch_size_bound(subject: Subject) -> Found:
         except Failed as problem:
             return bad(subject, f"a batch of {size} sequences fails: {problem}", where=f"{size} sequences")
         try:
-            subject.door.reset(used)
+            subject.reset(used)
             subject.ask(probe, used)
         except Failed as problem:
             return bad(subject, f"a batch of {size} sequences after one of another size fails: {problem}", where=f"{size} sequences")

@@ -15,6 +15,7 @@ from statewise.state import map_tensors
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from statewise.auditing._probe import Probe
     from statewise.auditing._subject import Subject
 
 _NEEDS = ("repeatable", "is_first")
@@ -41,18 +42,13 @@ class Reset:
         """What a right reset changes."""
         return gap(self.wanted, self.plain[0, self.place :])
 
-    @property
-    def is_ignored(self) -> bool:
-        """Whether the flag changes nothing at all."""
-        return gap(self.flagged, self.plain) == 0.0
-
 
 @check("SW115", "is-first-ignored", needs=(*_NEEDS, "steps"), after=("SW117",))
 def is_first_ignored(subject: Subject) -> Found:
     """A flag changes what comes after it.
 
     How:
-        One flag is set in the middle of one of several sequences; its outputs from there on must change.
+        One flag is set in the middle of one of several sequences; some output must change.
     Why:
         The state of one episode flows into the next, in each lane of every batch.
     Mend:
@@ -61,10 +57,8 @@ def is_first_ignored(subject: Subject) -> Found:
         isaac-sim/IsaacLab#3837
     """
     found = _reset_of(subject)
-    effect = gap(found.flagged[0, found.place :], found.plain[0, found.place :])
-    elsewhere = gap(found.flagged, found.plain)
     return must_matter(
-        subject, max(effect, elsewhere), control=found.control, size=size_of(found.plain), did="a flag", by="beginning anew there"
+        subject, gap(found.flagged, found.plain), control=found.control, size=size_of(found.plain), did="a flag", by="beginning anew there"
     )
 
 
@@ -83,7 +77,8 @@ def reset_at_another_step(subject: Subject) -> Found:
     """
     found = _reset_of(subject)
     apart = gap(found.flagged[0, found.place :], found.wanted)
-    before = gap(found.flagged[0, : found.place], found.plain[0, : found.place])
+    one_way = subject.lacks("one_way") is None  # where later steps are read too, what is before a flag ends there
+    before = gap(found.flagged[0, : found.place], found.plain[0, : found.place]) if one_way else 0.0
     return must_not_matter(
         subject, max(apart, before), control=found.control, size=size_of(found.plain), did="beginning by a flag and not alone",
         by="beginning anew there", where=f"step {found.place}",
@@ -144,7 +139,8 @@ def reset_by_multiplication(subject: Subject) -> Found:
     """Nothing of the old state survives a reset, not even NaN.
 
     How:
-        A window begins with a flag in every row, from a state of NaN; its outputs must be numbers.
+        A window begins with a flag in every row, from a state of NaN; its outputs must be numbers. Without flags they must not be, or
+        nothing is known.
     Why:
         0 times NaN is NaN: one overflow spoils a lane for ever. The gradient too flows on through the product.
     Mend:
@@ -158,6 +154,8 @@ def reset_by_multiplication(subject: Subject) -> Found:
     state = subject.ask(whole).state
     spoilt = map_tensors(lambda leaf: torch.full_like(leaf, torch.nan) if leaf.is_floating_point() else leaf, state)
     right = subject.ask(replace(whole, state=state, is_first=flags)).outputs
+    if _stays_finite(subject, replace(whole, state=spoilt, is_first=torch.zeros_like(flags))):
+        return Found(status="not_applicable", evidence="a state of NaN leaves numbers without any flag too")
     try:
         outputs = subject.ask(replace(whole, state=spoilt, is_first=flags)).outputs
     except Failed as problem:
@@ -167,6 +165,14 @@ def reset_by_multiplication(subject: Subject) -> Found:
     if not bool(outputs.isfinite().all()):
         return Found(status="warn", evidence="a state of NaN survives a reset in every row")
     return Found(status="pass", evidence="a reset in every row leaves nothing of a state of NaN", value=gap(outputs, right))
+
+
+def _stays_finite(subject: Subject, probe: Probe, place: int = 0) -> bool:
+    """Whether all outputs from a step on are numbers."""
+    try:
+        return bool(subject.ask(probe).outputs[:, place:].isfinite().all())
+    except Failed:
+        return False
 
 
 def _after_spoilt_steps(subject: Subject) -> Found:
@@ -179,6 +185,10 @@ def _after_spoilt_steps(subject: Subject) -> Found:
     flags[:, 0] = flags[:, place] = True
     x = whole.x.clone()
     x[:, :place] = torch.nan
+    unflagged = flags.clone()
+    unflagged[:, place] = False
+    if _stays_finite(subject, replace(whole, x=x, is_first=unflagged), place):
+        return Found(status="not_applicable", evidence="NaN in earlier steps leaves later numbers without a flag too")
     right, outputs = (subject.ask(replace(whole, x=each, is_first=flags)).outputs[:, place:] for each in (whole.x, x))
     if not bool(right.isfinite().all()):
         return Found(status="not_applicable", evidence="no numbers come from sound steps either")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._copies import own_numbers
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 _STEPS = 2
 _APART = re.compile(r"same device|expected device|different devices?|two devices|found .* device", re.IGNORECASE)
 """What torch says where tensors of two devices meet."""
+
+
+class _codes_beside_tables(TorchFunctionMode):  # noqa: N801  # read as `with _codes_beside_tables():`
+    """Codes are looked up where their table is, as everywhere but on the meta device, which lets them be anywhere."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call the function, or refuse to."""
+        del types
+        if getattr(function, "__name__", "") == "embedding":
+            devices = {each.device for each in (*args, *(kwargs or {}).values()) if isinstance(each, torch.Tensor)}
+            if len(devices) > 1:
+                raise RuntimeError("Expected all tensors to be on the same device, but the codes of an embedding are on another")
+        return function(*args, **(kwargs or {}))
 
 
 @check("SW120", "device-fixed", needs=("own_beginning",))
@@ -41,11 +55,12 @@ def device_fixed(subject: Subject) -> Found:
             return Found(status="not_applicable", evidence="the module reads several inputs")
         try:
             module = subject.original.moved(meta)
+            subject.door.reset(module)
             moved = replace(
                 batch, x=batch.x.to(meta), mask=batch.mask.to(meta), is_first=batch.is_first.to(meta), lengths=batch.lengths.to(lengths_at),
                 state=map_tensors(lambda leaf: leaf.to(meta), batch.state),
             )  # fmt: skip
-            with own_numbers(subject.seed), torch.no_grad():
+            with own_numbers(subject.seed), torch.no_grad(), _codes_beside_tables():
                 subject.original.num_calls += 1
                 subject.door.ask(module, moved)
         except Exception as problem:  # noqa: BLE001  # not everything can be asked there, and nothing need be

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,14 +13,13 @@ from statewise.auditing._cures import mask_turned, without_padding
 from statewise.auditing._findings import bad, must_not_matter
 from statewise.auditing._probe import spread
 from statewise.auditing._subject import gap, size_of
+from statewise.contracts import usual_mask
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from statewise.auditing._subject import Subject
 
-_NAMES = {"attention_mask": "valid", "key_padding_mask": "padding", "src_key_padding_mask": "padding"}
-"""What True means under names that mean the same wherever they are used: in Hugging Face's transformers, and in PyTorch."""
 _PLACES = {"valid": "real steps", "padding": "padding"}
 _MORE = 3
 """Steps of padding that are added."""
@@ -154,13 +152,11 @@ def _polarity(subject: Subject) -> Found:
 
 def _name_told(subject: Subject, found: Found) -> Found:
     """Return a mask that is read the other way round than its name says as something that is told, where nobody has declared it."""
-    names = [name for name in inspect.signature(subject.fresh().forward).parameters if name in _NAMES]
-    if found.status != "pass" or subject.sure.get("mask") in {None, "declared"} or len(names) != 1:
+    name, usual = usual_mask(subject.fresh()) or ("", None)
+    means = subject.contract.mask
+    if found.status != "pass" or subject.sure.get("mask") in {None, "declared"} or usual in {None, means}:
         return found
-    usual, means = _NAMES[names[0]], subject.contract.mask
-    if means == usual:
-        return found
-    evidence = f"{names[0]} is read with True at {_PLACES[str(means)]}; in other libraries that name has True at {_PLACES[usual]}"
+    evidence = f"{name} is read with True at {_PLACES[str(means)]}; in other libraries that name has True at {_PLACES[str(usual)]}"
     return replace(found, status="observed", evidence=evidence)
 
 

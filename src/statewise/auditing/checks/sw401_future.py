@@ -43,6 +43,6 @@ def future_seen(subject: Subject) -> Found:
         did="a later step",
         by="a step",
         what=f"outputs up to {ahead} step{'' if ahead == 1 else 's'} before it",
-        where=f"{ahead} steps ahead" if ahead else None,
+        where=f"{ahead} step{'s' * (ahead > 1)} ahead" if ahead else None,
     )  # fmt: skip
     return found if subject.contract.causal else observed(found)

@@ -81,8 +81,8 @@ def units_saturated(subject: Subject) -> Found:
     """
     module, shares = subject.fresh(), []
 
-    def keep(part: nn.Module, inputs: tuple[object, ...], _result: object) -> None:
-        x = getattr(inputs[0], "data", None)
+    def keep(part: nn.Module, inputs: tuple[object, ...], options: dict[str, object], _result: object) -> None:
+        x = getattr(inputs[0] if inputs else options.get("input"), "data", None)
         weight, bias = (getattr(part, name, getattr(part, f"{name}_l0", None)) for name in ("weight_ih", "bias_ih"))
         if isinstance(x, Tensor) and isinstance(weight, Tensor) and getattr(part, "nonlinearity", "tanh") == "tanh":
             sums = functional.linear(x, weight, bias if isinstance(bias, Tensor) else None)
@@ -90,7 +90,7 @@ def units_saturated(subject: Subject) -> Found:
             shares.append(float((sums.abs() > limit).double().mean()))
 
     recurrent = [part for part in module.modules() if isinstance(part, nn.RNNBase | nn.RNNCellBase)]
-    handles = [part.register_forward_hook(keep) for part in recurrent]
+    handles = [part.register_forward_hook(keep, with_kwargs=True) for part in recurrent]
     subject.ask(subject.whole, module)
     for handle in handles:
         handle.remove()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from statewise.auditing._check import Found, check
 from statewise.auditing._cures import dropout_off, randomness_off
 from statewise.auditing._findings import bad
-from statewise.auditing._layers import tensors_of
+from statewise.auditing._layers import state_given, tensors_of
 from statewise.auditing._randomness import without_dropout, without_randomness
 from statewise.auditing._subject import gap
 
@@ -61,8 +61,8 @@ def initial_state_random(subject: Subject) -> Found:
     """A sequence begins from the same state each time.
 
     How:
-        Where two identical calls differ they are made once more with zeros for every random tensor that has the number of sequences in its
-        shape and goes into a recurrent layer as its state.
+        Where two identical calls differ, the states are compared that the first recurrent layer of torch's is given. Where none is called,
+        and the module returns a state, the calls are made once more with zeros for every random tensor.
     Why:
         The first steps of every answer are noise.
     Mend:
@@ -72,24 +72,24 @@ def initial_state_random(subject: Subject) -> Found:
     """
     if not subject.is_random:
         return Found(status="pass", evidence="two calls with other random numbers give the same")
-    seen: list[list[Tensor]] = []
-    for offset in (0, 1):
-        module = subject.fresh()
-        given: list[Tensor] = []
-        handles = [
-            part.register_forward_pre_hook(lambda _, inputs, into=given: into.extend(tensors_of(inputs[1:2])))
-            for part in module.modules()
-            if isinstance(part, nn.RNNBase | nn.RNNCellBase)
-        ]
-        subject.ask(subject.probe, module, seed=subject.seed + offset)
-        for handle in handles:
-            handle.remove()
-        seen.append(given)
-    first = next(iter(zip(*seen, strict=False)), None)
-    begins_apart = first is not None and gap(*first) > 0.0
-    if begins_apart or _same_with_begins_from_zero(subject):
+    one, other = (_first_state(subject, subject.seed + offset) for offset in (0, 1))
+    if one is None or other is None:
+        begins_apart = _same_with_begins_from_zero(subject)
+    else:
+        begins_apart = any(gap(*pair) > 0.0 for pair in zip(one, other, strict=False))
+    if begins_apart:
         return bad(subject, "two identical calls begin from different states")
     return Found(status="pass", evidence="two calls begin from the same state (SW601)")
+
+
+def _first_state(subject: Subject, seed: int) -> list[Tensor] | None:
+    """Return what the first recurrent layer or cell of torch's begins from, empty where it is given nothing; None where none is called."""
+    module, seen = subject.fresh(), list[list[Tensor]]()
+    for part in module.modules():
+        if isinstance(part, nn.RNNBase | nn.RNNCellBase):
+            part.register_forward_pre_hook(lambda _, *given: seen.append(tensors_of(state_given(*given))), with_kwargs=True)
+    subject.ask(subject.probe, module, seed=seed)
+    return seen[0] if seen else None
 
 
 def _same_with_begins_from_zero(subject: Subject) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from statewise.auditing._subject import Subject
+    from statewise.contracts import Batch
 
 
 @check("SW603", "mode-changed", cure=mode_restored)
@@ -45,13 +46,14 @@ def input_changed_in_place(subject: Subject) -> Found:
     """A call leaves its inputs as they are.
 
     How:
-        What went in is compared with a copy after the call.
+        What went in, with other sequences' values for padding, is compared with a copy after the call.
     Why:
         The second epoch reads other data than the first, and whoever shares the tensor sees the change.
     Mend:
         Write x = x - mean, not x -= mean; masked_fill, not masked_fill_; clone() before assigning into a slice.
     """
-    batch, kept = subject.probe.batch(subject.dtype), subject.probe.batch(subject.dtype)
+    probe = subject.probe.padded_with(subject.filling)
+    batch, kept = probe.batch(subject.dtype), probe.batch(subject.dtype)
     module = subject.fresh()
     with own_numbers(subject.seed, subject.dtype), torch.no_grad():
         subject.original.num_calls += 1
@@ -59,15 +61,18 @@ def input_changed_in_place(subject: Subject) -> Found:
             subject.door.ask(module, batch)
         except Exception as problem:  # whatever a stranger's forward raises
             raise Failed(problem) from problem
-    pairs = {"x": (batch.x, kept.x), "lengths": (batch.lengths, kept.lengths), "mask": (batch.mask, kept.mask)}
-    changed = [
-        name
-        for name, (now, before) in pairs.items()
-        if isinstance(now, torch.Tensor) and isinstance(before, torch.Tensor) and not torch.equal(now, before)
-    ]
+    before = _inputs(kept)
+    changed = [name for name, now in _inputs(batch).items() if not torch.equal(now, before[name])]
     if changed:
         return bad(subject, f"a call changed {', '.join(changed)}", where=", ".join(changed))
-    return Found(status="pass", evidence="inputs, lengths and mask are as they were")
+    return Found(status="pass", evidence=f"{', '.join(before)} are as they were")
+
+
+def _inputs(batch: Batch) -> dict[str, torch.Tensor]:
+    """Return every tensor of a batch by name; the state is another check's."""
+    inputs = {"x": batch.x} if isinstance(batch.x, torch.Tensor) else batch.x
+    static = {} if batch.static is None else {"static": batch.static}
+    return {**inputs, **static, "lengths": batch.lengths, "mask": batch.mask, "is_first": batch.is_first}
 
 
 @check("SW607", "weights-changed", after=("SW113", "SW603"), cure=weights_restored)
@@ -75,7 +80,7 @@ def weights_changed(subject: Subject) -> Found:
     """A call in eval mode changes no weight and no buffer.
 
     How:
-        Every parameter and buffer is compared with a copy after a call in eval mode.
+        Every parameter, and every buffer that is saved, is compared with a copy after a call in eval mode.
     Why:
         The module drifts while it is evaluated or serves: no two answers come from the same weights.
     Mend:

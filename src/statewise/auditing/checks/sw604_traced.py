@@ -59,6 +59,8 @@ def traced_differs(subject: Subject) -> Found:
             except Exception as problem:  # noqa: BLE001  # what a frozen size leads to
                 return _held(subject, f"the traced module fails on {name}: {str(problem).splitlines()[-1][:120]}", where=name)
         subject.original.num_calls += 1
+        if found.shape != wanted.shape:
+            return _held(subject, f"the traced module gives {tuple(found.shape)} instead of {tuple(wanted.shape)} on {name}", where=name)
         apart = gap(found, wanted)
         size, control = max(size, size_of(wanted)), max(control, size_of(wanted))
         if apart > worst:

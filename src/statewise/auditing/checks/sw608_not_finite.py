@@ -43,10 +43,8 @@ def answers_not_finite(subject: Subject) -> Found:
         tried["of zeros"] = torch.zeros_like(whole.x)
     probes = {name: replace(whole, x=x, lengths=torch.full((whole.num_rows,), x.shape[1])) for name, x in tried.items()}
     for name, probe in {**probes, "padded": subject.probe}.items():
-        module = subject.original.fresh(torch.float32)
-        subject.door.reset(module)
         try:
-            outputs = subject.real(subject.call(module, probe, torch.float32, seed=subject.seed), probe)
+            outputs = subject.real(subject.call(subject.fresh(torch.float32), probe, torch.float32, seed=subject.seed), probe)
         except Failed:
             if name == "laid end to end":  # a module may read so many steps and no more
                 continue
