@@ -83,23 +83,16 @@ def copied(module: nn.Module) -> nn.Module:
 
 
 _ATOMS = frozenset({int, float, bool, str, bytes, complex, type(None), torch.dtype, torch.device})
-_CONTAINERS = (OrderedDict, dict, list, set)
 
 
 def _deep(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
-    """Return `copy.deepcopy(module, memo)`, in a third of the time: most of what a module holds are empty dicts of hooks."""
+    """Return `copy.deepcopy(module, memo)`, in a quarter of the time: most of what a module holds are empty dicts of hooks."""
     plain = [part for part in module.modules() if _is_plain(cast("Any", type(part)))]
     for part in plain:
         memo[id(part)] = type(part).__new__(type(part))
     for part in plain:
         held: Any = part.__getstate__()
-        state = {}
-        for name, value in held.items():
-            kind = type(value)
-            if kind in _CONTAINERS and not value and id(value) not in memo:
-                memo[id(value)] = kind()
-            state[name] = value if kind in _ATOMS else copy.deepcopy(value, memo)
-        memo[id(part)].__setstate__(state)
+        memo[id(part)].__setstate__({name: value if type(value) in _ATOMS else _copied_value(value, memo) for name, value in held.items()})
     return memo[id(module)] if id(module) in memo else copy.deepcopy(module, memo)
 
 
@@ -109,6 +102,27 @@ def _is_plain(kind: Any) -> bool:
     special = ("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
     own = [each for each in kind.__mro__ if each not in {object, nn.Module, nn.RNNBase}]
     return not any(name in vars(each) for name in (*special, "__slots__") for each in own)
+
+
+def _copied_value(value: Any, memo: dict[int, Any]) -> Any:
+    """Return `copy.deepcopy(value, memo)`; what modules hold most is copied here."""
+    kind, key = type(value), id(value)
+    if kind in _ATOMS or (kind is tuple and all(type(each) in _ATOMS for each in value)):
+        return value
+    if key not in memo:
+        if kind is dict or kind is OrderedDict:
+            memo[key] = made = kind()
+            for name, each in value.items():
+                own = name if type(name) in _ATOMS else copy.deepcopy(name, memo)
+                made[own] = each if type(each) in _ATOMS else _copied_value(each, memo)
+        elif kind is list:
+            memo[key] = copies = []
+            copies += [_copied_value(each, memo) for each in value]
+        elif kind is set and not value:
+            memo[key] = set()
+        else:
+            return copy.deepcopy(value, memo)
+    return memo[key]
 
 
 def _draw_zeros(module: nn.Module) -> tuple[str, ...]:
