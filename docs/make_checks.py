@@ -86,9 +86,9 @@ def pages() -> dict[str, str]:
 def page_of(check: Check) -> str:
     """Return the page of one check."""
     needs = needs_in_words(check)
-    causes = ", ".join(f"[{code}]({code}.md)" for code in check.after)
+    causes = ", ".join(f"[{code}]({code}.md)" for code in check.causes)
     more = [
-        f"**Explained by.** {EXPLAINED}: {causes}." if check.after else "",
+        f"**Explained by.** {EXPLAINED}: {causes}." if check.causes else "",
         f"**Seen in.** {_linked(check.seen_in)}." if check.seen_in else "",
     ]
     return PAGE.format(

@@ -31,8 +31,7 @@ def test_codes_are_told_apart_causes_are_checks_and_the_count_is_right() -> None
     codes = [each.code for each in all_checks()]
     assert len(set(codes)) == len(codes)
     for each in all_checks():
-        causes = {*each.after, *(cause for more in each.after_where.values() for cause in more)}
-        assert causes <= set(codes) - {each.code}, each.code
+        assert set(each.causes) <= set(codes) - {each.code}, each.code
     readme = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\b(\d+) checks", readme)) == {str(len(codes))}
 

@@ -86,6 +86,11 @@ class Check:
     after_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     of_failures: bool = False
 
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """The codes of everything that may be the cause of a finding of this check."""
+        return tuple(dict.fromkeys([*self.after, *(code for more in self.after_where.values() for code in more)]))
+
     def skipped(self, reason: str = "") -> Outcome:
         """Return the outcome of a check that was not run; without a reason it was not selected."""
         return Outcome(code=self.code, name=self.name, status="skipped", evidence=reason, why=self.why, fix=self.mend)

@@ -35,7 +35,7 @@ def page(check: Check) -> str:
         ("Why", check.why),
         ("Mend", check.mend),
         ("Needs", "; ".join(needs_in_words(check)) or "nothing"),
-        ("After", f"a finding of {', '.join(check.after)} may explain one of this check" if check.after else ""),
+        ("After", f"a finding of {', '.join(check.causes)} may explain one of this check" if check.causes else ""),
         ("Seen in", check.seen_in),
     )
     lines = [f"{check.code} {check.name}", ""]
