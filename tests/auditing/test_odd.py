@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 import statewise as sw
 from statewise.auditing import Audit, audit
 from statewise.contracts import Contract, adapt, resolved
-from statewise.errors import OptionError
+from statewise.errors import ContractError, OptionError
 
 LENGTHS = torch.tensor([5, 9, 3, 7, 12, 2])
 STEPS = int(LENGTHS.sum())
@@ -34,6 +34,20 @@ class Base(nn.Module):
         super().__init__()
         self.rnn = nn.GRU(3, 8, layers, batch_first=True, bidirectional=bidirectional)
         self.head = nn.Linear(8, 2)
+
+
+class Packed(nn.Module):
+    """A classifier of packed sequences."""
+
+    def __init__(self, inputs: int = 3, hidden: int = 8, outputs: int = 3) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(inputs, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, outputs)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        answer: Tensor = self.head(self.rnn(packed)[1][0][-1])
+        return answer
 
 
 class LastInputs(nn.Module):
@@ -283,3 +297,79 @@ def test_a_module_that_was_trained_in_groups_of_a_length_is_known_to_return_a_st
 def test_an_example_beside_data_is_refused() -> None:
     with pytest.raises(OptionError, match="example"):
         audit(Frozen(), numbers(), example=torch.zeros(2, 3, 3))
+
+
+def test_a_module_that_answers_no_call_is_told_once() -> None:
+    class Broken(Packed):
+        """Raises in every call."""
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG002  # as a contract reads it
+            raise RuntimeError("CUDA is not here")
+
+    found = audit(Broken(), numbers())
+    told = {(each.status, each.evidence) for each in found.outcomes if each.code != "SW114"}
+    assert told == {("error", "the module failed: RuntimeError: CUDA is not here")}
+    assert status_of(found, "SW114") == "not_applicable"
+    assert found.sure == {"takes": "read", "batch_first": "read", "padding": "read"}
+    assert found.contract.each is None
+
+
+def test_a_decision_need_not_change_with_the_last_step() -> None:
+    class Decides(Packed):
+        """Returns the class, and not the scores."""
+
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+            return super().forward(x, lengths).argmax(-1)
+
+    found = audit(Decides(), numbers())
+    assert not found.findings, str(found)
+    assert status_of(found, "SW303") == "not_applicable"
+
+
+def test_a_relu_is_not_saturated_by_large_inputs() -> None:
+    large = sw.Sequences(inputs=sw.Ragged(100 * numbers().parts["x"].values, LENGTHS))
+    assert status_of(audit(nn.RNN(3, 8, nonlinearity="relu", batch_first=True), large, fast=True), "SW504") == "not_applicable"
+    assert status_of(audit(nn.RNN(3, 8, batch_first=True), large, fast=True), "SW504") == "warn"
+
+
+def test_parameters_without_a_size_are_refused() -> None:
+    with pytest.raises(ContractError, match="first call"):
+        audit(nn.Sequential(nn.LazyLinear(3)), numbers())
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_mask_read_against_its_name_is_told(inverted: bool) -> None:  # noqa: FBT001  # pytest gives it by name
+    class Pooled(nn.Module):
+        """The mean over real steps, by a mask of a name that means True at real ones."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(3, 8, batch_first=True)
+
+        def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
+            mask = ~attention_mask if inverted else attention_mask
+            answer: Tensor = (self.rnn(x)[0] * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+            return answer
+
+    found = audit(Pooled(), numbers())
+    assert found.ok, str(found)
+    assert status_of(found, "SW306") == ("observed" if inverted else "pass")
+    declared = audit(Pooled(), numbers(), contract=Contract(mask="padding" if inverted else "valid"))
+    assert status_of(declared, "SW306") == "pass"
+
+
+def test_a_frozen_size_is_held_against_those_alone_that_are_exported() -> None:
+    class Divided(nn.Module):
+        """Divides by the number of steps, which Python takes."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(3, 8, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.rnn(x)[0].sum(1) / float(x.shape[1])  # type: ignore[no-any-return]
+
+    assert {
+        exported: status_of(audit(Divided(), numbers(), contract=Contract(exported=exported), fast=True), "SW604")
+        for exported in (None, False, True)
+    } == {None: "observed", False: "observed", True: "fail"}
