@@ -98,6 +98,13 @@ def call_odd(module, batch):
     return module(batch.x, batch.lengths, weather="fair")
 
 PROMISE = Contract(batch_first=True, order_matters=True)
+BATCH = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(0))
+
+def no_batch(size):
+    return BATCH[:size]
+
+def batch():
+    return BATCH
 
 class Lazy(Sound):
     def __init__(self):
@@ -254,6 +261,13 @@ def test_a_contract_and_a_call_are_taken_from_the_file(statewise: Any, models: P
     assert found.sure["order_matters"] == "declared"
 
 
+def test_an_example_is_taken_from_the_file(statewise: Any, models: Path) -> None:
+    for name in ("BATCH", "batch"):
+        ended = statewise("audit", f"{models}:Sound", "--example", f"{models}:{name}", "--fast")
+        assert ended.code == 0
+        assert "the example" in ended.out
+
+
 def test_nothing_that_could_be_judged_ends_with_3(statewise: Any, models: Path) -> None:
     ended = statewise("audit", f"{models}:Sound", "--select", "SW115")
     assert ended.code == 3
@@ -320,6 +334,9 @@ def test_data_of_ones_own_is_read_as_elsewhere(statewise: Any, models: Path, tmp
         (("models.py:Sound", "--call", "models.py:PROMISE"), "--call 'models.py:PROMISE'"),
         (("models.py:Sound", "--call", "models.py"), "--call 'models.py'"),
         (("models.py:Lazy",), "parameters"),
+        (("models.py:Sound", "--example", "models.py:no_batch"), "--example 'models.py:no_batch'"),
+        (("models.py:Sound", "--example", "models.py:PROMISE"), "example"),
+        (("models.py:Sound", "--example", "models.py:BATCH", "--data", "x.csv"), "--example"),
         (("models.py:Sound", "--key", "account"), "--key"),
         (("models.py:Sound", "--out", "a.txt"), "--out"),
         (("models.py:Sound", "--fail-on", "sometimes"), "fail-on"),

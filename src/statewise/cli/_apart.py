@@ -40,6 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     weights: str | None = None
     contract: str | None = None
     call: str | None = None
+    example: str | None = None
     data: str | None = None
     columns: Columns = Columns()
     select: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ def audit(
     weights: Path | None = None,
     contract: str | None = None,
     call: str | None = None,
+    example: str | None = None,
     data: Path | None = None,
     columns: Columns | None = None,
     select: _Codes = (),
@@ -50,6 +51,7 @@ def audit(
         weights: for a function: a state dict to load into the module, .safetensors or what torch.save wrote of one.
         contract: for a function: file.py:NAME of a statewise.Contract, what the module promises; read off and tried where not given.
         call: for a function: file.py:function(module, batch) that calls the module, for what a contract cannot say.
+        example: for a function: file.py:NAME of a batch as the module takes it, or of a function that makes one; instead of data.
         data: a file with sequences that the module reads; for a run, the sequence kept with it by default, else values are drawn.
         columns: which column means what; as in training where not given.
         select: codes, or beginnings of codes, of the checks to run; all by default.
@@ -62,7 +64,7 @@ def audit(
         output_format: text or json.
     """
     request = Request(
-        target=target or "", weights=None if weights is None else str(weights), contract=contract, call=call,
+        target=target or "", weights=None if weights is None else str(weights), contract=contract, call=call, example=example,
         data=None if data is None else str(data), columns=columns or Columns(), select=select, ignore=ignore, seed=seed, fast=fast,
     )  # fmt: skip
     _check(request, timeout)
@@ -97,9 +99,11 @@ def _check(request: Request, timeout: float) -> None:
         path = require_target(Path(target) if target else None, "audit", kinds)
         if not is_run(path):
             raise refuse(f"'{path}'", "a file", f"Name {kinds}.")
-        for option in ("weights", "contract", "call"):
+        for option in ("weights", "contract", "call", "example"):
             if getattr(request, option) is not None:
                 raise refuse(f"--{option}", "an option that means nothing for a run, which holds its own", "Leave it out.")
+    if request.data is not None and request.example is not None:
+        raise refuse("--example", "an example beside --data", "Give one: both say what a step is.")
     columns = list(request.columns.given())
     if request.data is None and columns:
         raise refuse(f"--{columns[0]}", "an option that means nothing without --data", "Name the file: --data FILE.")

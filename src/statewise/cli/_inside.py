@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import torch
@@ -42,6 +42,7 @@ class Subject(NamedTuple):
     data: Sequences | None
     contract: Contract | None = None
     call: Call | None = None
+    example: Any = None
 
 
 def main(folder: str) -> None:
@@ -57,8 +58,8 @@ def main(folder: str) -> None:
                 print(progress.done, progress.total, progress.code or FOLDING, file=told)
 
             found = audit(
-                subject.module, subject.data, contract=subject.contract, call=subject.call, select=request.select, ignore=request.ignore,
-                seed=request.seed, fast=request.fast, progress=tell,
+                subject.module, subject.data, example=subject.example, contract=subject.contract, call=subject.call, select=request.select,
+                ignore=request.ignore, seed=request.seed, fast=request.fast, progress=tell,
             )  # fmt: skip
         found.save(files.record)
     except StatewiseError as problem:
@@ -107,7 +108,7 @@ def _of_factory(request: Request) -> Subject:
     data = None if request.data is None else read(request.data, **request.columns.given())
     if data is not None:
         tell_notes(data)
-    return Subject(module, data, _contract(request.contract), _call(request.call))
+    return Subject(module, data, _contract(request.contract), _call(request.call), _example(request.example))
 
 
 def _contract(target: str | None) -> Contract | None:
@@ -139,6 +140,26 @@ def _call(target: str | None) -> Call | None:
         raise OptionError(asked=_ASKED, where=f"--call {target!r}", arrived=kind_of(found), hint=hint)
     call: Call = found
     return call
+
+
+def _example(target: str | None) -> Any:
+    """Return the batch that `--example` names, or that the function makes which it names; None where it names nothing.
+
+    Raises:
+        OptionError: it is not there, or the function raises.
+    """
+    if target is None:
+        return None
+    found = find_named(target, where=f"--example {target!r}", like="models.py:BATCH", asked=_ASKED)
+    if not callable(found):
+        return found
+    try:
+        return found()
+    except Exception as problem:  # whatever a stranger's function raises
+        arrived = f"it raised {type(problem).__name__}: {problem}"
+        raise OptionError(
+            asked=_ASKED, where=f"--example {target!r}", arrived=arrived, hint="Name a function without arguments."
+        ) from problem
 
 
 def _load_into(module: nn.Module, path: Path) -> None:
