@@ -93,6 +93,7 @@ _HEAD = (
     "Written by `make proving-ground`. Every defect was planted in several architectures before the check that meets it was written,",
     "as it occurs in tutorials and projects, with no weight scaled; its twin differs in a few lines and has none. Each is built anew in",
     "every draw: hidden sizes of 4, 8, 16 and 32, float32 and float64, other weights, other data of 1 to 40 steps.",
+    "One draw in eight is asked with probes of all three shapes, the others with `fast=True`, to save time.",
     "Defects of somebody who had not seen the checks are told apart, in the [blind round](blind-round.md).",
     "",
     "What a check does is told by",

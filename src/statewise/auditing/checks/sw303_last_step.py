@@ -25,9 +25,9 @@ def last_step_not_read(subject: Subject) -> Found:
     """The last real step of a sequence changes an answer.
 
     How:
-        The last real step of each sequence is replaced by others, up to 24 of them until an answer about it has changed, since a maximum
-        over time may well pass a step over, and with the weights in other orders; then the one before it likewise. It must be unread in
-        every sequence, or in the longest: a stride leaves out the last step of some lengths.
+        The last real step of each sequence is replaced by others, the one before it among them, a dozen or two of them until an answer
+        about it has changed, since a maximum over time may well pass a step over, and with the weights in other orders; then the one before
+        it likewise. It must be unread in every sequence, or in the longest: a stride leaves out the last step of some lengths.
     Why:
         The newest step is the one that matters most, and it is the one that is missing.
     Mend:
@@ -56,10 +56,11 @@ def _moved(subject: Subject, back: int) -> list[float]:
     probe, found = subject.probe, [0.0] * subject.probe.num_rows
     before = subject.ask(probe).outputs
     rows, at = torch.arange(probe.num_rows), probe.real_step(back)
-    others = torch.cat([subject.donor.x, subject.filling]).flatten(0, 1)
+    others = torch.cat([subject.donor.x, subject.filling, subject.whole.x, subject.other_whole.x]).flatten(0, 1)
+    given = [subject.donor.x[rows, at], probe.x[rows, probe.real_step(back + 1)]]  # of the step before it is known that it is read
     for number in range(min(_TRIES, len(others) // probe.num_rows)):
         x = probe.x.clone()
-        x[rows, at] = subject.donor.x[rows, at] if number == 0 else others[(number + rows * _TRIES) % len(others)]
+        x[rows, at] = given[number] if number < len(given) else others[(number + rows * _TRIES) % len(others)]
         after = subject.ask(probe.with_x(x)).outputs
         for row in rows.tolist():
             effect = gap(subject.row(after, probe, row), subject.row(before, probe, row))
