@@ -11,20 +11,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import statewise as sw
-from statewise.auditing import Audit, audit
+from statewise.auditing import audit
 from statewise.contracts import Contract, adapt, resolved
 from statewise.errors import ContractError, OptionError
-
-LENGTHS = torch.tensor([5, 9, 3, 7, 12, 2])
-STEPS = int(LENGTHS.sum())
-
-
-def numbers(**more: Any) -> sw.Sequences:
-    return sw.Sequences(inputs=sw.Ragged(torch.randn(STEPS, 3, generator=torch.Generator().manual_seed(0)), LENGTHS), **more)
-
-
-def status_of(found: Audit, code: str) -> str:
-    return next(each.status for each in found.outcomes if each.code == code)
+from tests.auditing._asked import LENGTHS, Packed, numbers, status_of
 
 
 class Base(nn.Module):
@@ -34,20 +24,6 @@ class Base(nn.Module):
         super().__init__()
         self.rnn = nn.GRU(3, 8, layers, batch_first=True, bidirectional=bidirectional)
         self.head = nn.Linear(8, 2)
-
-
-class Packed(nn.Module):
-    """A classifier of packed sequences."""
-
-    def __init__(self, inputs: int = 3, hidden: int = 8, outputs: int = 3) -> None:
-        super().__init__()
-        self.rnn = nn.LSTM(inputs, hidden, batch_first=True)
-        self.head = nn.Linear(hidden, outputs)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        answer: Tensor = self.head(self.rnn(packed)[1][0][-1])
-        return answer
 
 
 class LastInputs(nn.Module):

@@ -13,31 +13,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 import statewise as sw
 from proving_ground.cases import Correct, Sizes, all_correct
 from proving_ground.running import permitted
-from statewise.auditing import CUT_SHORT, Audit, Progress, all_checks, audit
+from statewise.auditing import CUT_SHORT, Progress, all_checks, audit
 from statewise.contracts import Contract
 from statewise.errors import AuditError, ContractError, DataError, OptionError
 from tests._unchecked import unchecked
-
-LENGTHS = torch.tensor([5, 9, 3, 7, 12, 2])
-STEPS = int(LENGTHS.sum())
-
-
-def numbers(size: int = 3) -> sw.Sequences:
-    return sw.Sequences(inputs=sw.Ragged(torch.randn(STEPS, size, generator=torch.Generator().manual_seed(0)), LENGTHS))
-
-
-class Packed(nn.Module):
-    """A classifier of packed sequences."""
-
-    def __init__(self, inputs: int = 3, hidden: int = 8, outputs: int = 3) -> None:
-        super().__init__()
-        self.rnn = nn.LSTM(inputs, hidden, batch_first=True)
-        self.head = nn.Linear(hidden, outputs)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        answer: Tensor = self.head(self.rnn(packed)[1][0][-1])
-        return answer
+from tests.auditing._asked import LENGTHS, STEPS, Packed, numbers, status_of
 
 
 class LastStep(nn.Module):
@@ -143,10 +123,6 @@ class RunningMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.cumsum(1) / torch.arange(1, x.shape[1] + 1, dtype=x.dtype, device=x.device)[:, None]
-
-
-def status_of(found: Audit, code: str) -> str:
-    return next(each.status for each in found.outcomes if each.code == code)
 
 
 @pytest.mark.parametrize(("kind", "says"), [(Raising, "no such thing"), (OnGPU, "cuda")])

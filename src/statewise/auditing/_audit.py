@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from statewise.sequences import Sequences
 
 CUT_SHORT = "the audit was cut short"
+"""What is said of a check that was selected and not come to."""
 _WORST_FIRST = ("fail", "error", "warn", "observed", "pass", "not_applicable")
 """Which of several probes' outcomes stands for all."""
 

@@ -78,7 +78,7 @@ def copied(module: nn.Module) -> nn.Module:
             asked=f"audit {type(module).__name__}",
             where="a copy of it, since the module itself is never called",
             arrived=f"{type(problem).__name__}: {problem}",
-            hint="Give a function that builds the module instead, whose modules can be made anew.",
+            hint="Take it out for the audit: a lock, an open file or a generator cannot be copied.",
         ) from problem
 
 

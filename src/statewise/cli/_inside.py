@@ -28,6 +28,8 @@ from statewise.runs import Run, RunFiles, find_named, load, make_from_factory, r
 from statewise.sequences import Sequences, read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from statewise.contracts import Call
 
 _ASKED = "statewise audit"
@@ -112,34 +114,31 @@ def _of_factory(request: Request) -> Subject:
 
 
 def _contract(target: str | None) -> Contract | None:
-    """Return the contract that `--contract` names, or None where it names none.
-
-    Raises:
-        OptionError: it is not there, or is something else.
-    """
-    if target is None:
-        return None
-    found = find_named(target, where=f"--contract {target!r}", like="models.py:CONTRACT", asked=_ASKED)
-    if not isinstance(found, Contract):
-        hint = "Name a contract: CONTRACT = statewise.Contract(takes=..., ...)."
-        raise OptionError(asked=_ASKED, where=f"--contract {target!r}", arrived=kind_of(found), hint=hint)
+    """Return the contract that `--contract` names, or None where it names none."""
+    hint = "Name a contract: CONTRACT = statewise.Contract(takes=..., ...)."
+    found: Contract | None = _named("--contract", target, "CONTRACT", lambda each: isinstance(each, Contract), hint)
     return found
 
 
 def _call(target: str | None) -> Call | None:
-    """Return the function that `--call` names, or None where it names none.
+    """Return the function that `--call` names, or None where it names none."""
+    hint = "Name a function: def call(module, batch): return module(batch.x, batch.lengths)."
+    found: Call | None = _named("--call", target, "call", lambda each: callable(each) and not isinstance(each, nn.Module | type), hint)
+    return found
+
+
+def _named(option: str, target: str | None, like: str, fits: Callable[[Any], bool], hint: str) -> Any:
+    """Return what an option names, or None where it names nothing.
 
     Raises:
-        OptionError: it is not there, or is no function.
+        OptionError: it is not there, or does not fit.
     """
     if target is None:
         return None
-    found = find_named(target, where=f"--call {target!r}", like="models.py:call", asked=_ASKED)
-    if not callable(found) or isinstance(found, nn.Module | type):
-        hint = "Name a function: def call(module, batch): return module(batch.x, batch.lengths)."
-        raise OptionError(asked=_ASKED, where=f"--call {target!r}", arrived=kind_of(found), hint=hint)
-    call: Call = found
-    return call
+    found = find_named(target, where=f"{option} {target!r}", like=f"models.py:{like}", asked=_ASKED)
+    if not fits(found):
+        raise OptionError(asked=_ASKED, where=f"{option} {target!r}", arrived=kind_of(found), hint=hint)
+    return found
 
 
 def _example(target: str | None) -> Any:
@@ -148,9 +147,7 @@ def _example(target: str | None) -> Any:
     Raises:
         OptionError: it is not there, or the function raises.
     """
-    if target is None:
-        return None
-    found = find_named(target, where=f"--example {target!r}", like="models.py:BATCH", asked=_ASKED)
+    found = _named("--example", target, "BATCH", lambda _: True, "")
     if not callable(found):
         return found
     try:
