@@ -27,6 +27,9 @@ FAMILIES = {
     "4": "Causality",
     "5": "Order, memory and gradients",
     "6": "Determinism and modes",
+    "7": "Data and leakage",
+    "8": "Metrics and evaluation",
+    "9": "Training history",
 }
 """What the first digit of a code stands for."""
 
@@ -85,7 +88,7 @@ def pages() -> dict[str, str]:
 
 def page_of(check: Check) -> str:
     """Return the page of one check."""
-    needs = needs_in_words(check)
+    needs, each_of = needs_in_words(check), {"module": "module", "data": "set of parts", "metric": "metric", "history": "history"}
     causes = ", ".join(f"[{code}]({code}.md)" for code in check.causes)
     more = [
         f"**Explained by.** {EXPLAINED}: {causes}." if check.causes else "",
@@ -93,7 +96,7 @@ def page_of(check: Check) -> str:
     ]
     return PAGE.format(
         code=check.code, name=check.name, promise=_safe(check.promise), how=_safe(check.how), why=_safe(check.why), mend=_safe(check.mend),
-        needs=f"{_capital('; '.join(needs))}." if needs else "Nothing: it is made on every module.",
+        needs=f"{_capital('; '.join(needs))}." if needs else f"Nothing: it is made on every {each_of[check.family]}.",
         more="".join(f"\n{part}\n" for part in more if part),
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""Is a module free of the silent bugs of hidden state, padding, batches and causality?"""
+"""Is a module free of silent bugs of state, padding, batches and causality; are data, metrics and trainings free of theirs?"""
 
 from statewise.auditing._audit import CUT_SHORT, Audit, Progress, audit, read_audit
-from statewise.auditing._check import Check, all_checks
+from statewise.auditing._check import Check, Family, all_checks, checks_of
 from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
@@ -16,6 +16,7 @@ __all__ = [
     "AuditRecord",
     "Check",
     "FailOn",
+    "Family",
     "Outcome",
     "Progress",
     "all_checks",
@@ -24,6 +25,7 @@ __all__ = [
     "audit",
     "brief",
     "by_reason",
+    "checks_of",
     "chosen",
     "consequences_of",
     "contract_of",

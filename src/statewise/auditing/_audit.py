@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from statewise.auditing._build import subjects_of
-from statewise.auditing._check import all_checks
+from statewise.auditing._check import Family, checks_of
 from statewise.auditing._folding import settled
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, plain_fields, read_record, weights_hash, write_record
@@ -41,15 +41,16 @@ _WORST_FIRST = ("fail", "error", "warn", "observed", "pass", "not_applicable")
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Audit:
-    """What all checks said about a module.
+    """What all checks said about a module, or about data, a metric or a history.
 
     Attributes:
-        name: of the module's class.
-        contract: what it promises, filled in.
+        name: of the module's class, or of what else was examined.
+        contract: what a module promises, filled in; empty for anything else.
         outcomes: one a check, by code.
-        num_calls: how often a copy of the module was called.
+        num_calls: how often a copy of the module, or the metric, was called.
+        examines: `"module"`, `"data"`, `"metric"` or `"history"`.
         sure: by field of the contract, how it came about: `"declared"`, `"read"`, `"tried"`, or `"guessed"` among equals.
-        sampled: what the probes are made of.
+        sampled: what the probes are made of, or what was looked at.
         weights: hash of the weights that were audited; empty where they are not known.
     """
 
@@ -57,6 +58,7 @@ class Audit:
     contract: Contract
     outcomes: tuple[Outcome, ...]
     num_calls: int
+    examines: Family = "module"
     sure: dict[str, str] = field(default_factory=dict)
     sampled: str = ""
     weights: str = ""
@@ -84,7 +86,7 @@ class Audit:
         """Return what is written to `audit.json`."""
         return AuditRecord(
             name=self.name, weights_sha256=self.weights, contract=plain_fields(self.contract), sure=self.sure, sampled=self.sampled,
-            num_calls=self.num_calls, outcomes=self.outcomes,
+            num_calls=self.num_calls, outcomes=self.outcomes, examines=self.examines,
         )  # fmt: skip
 
     @staticmethod
@@ -92,7 +94,7 @@ class Audit:
         """Return the audit of a record; functions of the contract are not in it."""
         return Audit(
             name=record.name, contract=contract_of(record.contract), outcomes=record.outcomes, num_calls=record.num_calls,
-            sure=record.sure, sampled=record.sampled, weights=record.weights_sha256,
+            sure=record.sure, sampled=record.sampled, weights=record.weights_sha256, examines=record.examines,
         )  # fmt: skip
 
     def save(self, path: Path | str) -> Path:
@@ -192,7 +194,7 @@ def audit(
             asked=f"audit {type(module).__name__}", where="its parameters", arrived="some get their size in the first call (lazy)",
             hint="Call it once on a batch, then audit it; on the command line, in the function that makes it.",
         )  # fmt: skip
-    checks = all_checks()
+    checks = checks_of("module")
     select, ignore = ((given,) if isinstance(given, str) else tuple(given) for given in (select, ignore))
     for given, name in ((select, "select"), (ignore, "ignore")):
         require_known(given, asked="audit a module", where=name)

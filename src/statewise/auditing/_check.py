@@ -1,6 +1,7 @@
-"""What is a check, and which are there? One file a check, or a family that measures together, in `checks`; a file that is added is found.
+"""What is a check, and which are there? One file a check, or a few that measure together, in `checks`; a file that is added is found.
 
-A check's docstring is its page: the promise in the first line, then `How`, `Why`, `Mend` and, where there is one, `Seen in`.
+A check's docstring is its page: the promise in the first line, then `How`, `Why`, `Mend` and, where there is one, `Seen in`. The first
+digit of its code says what it examines, and with it what its function is given: see `FAMILIES`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -24,11 +25,23 @@ from statewise.errors import StatewiseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from statewise.auditing._cures import Cure
     from statewise.auditing._outcome import Status
-    from statewise.auditing._subject import Subject
+
+Family: TypeAlias = Literal["module", "data", "metric", "history"]
+"""What an audit examines."""
+
+FAMILIES: dict[Family, str] = {"module": "123456", "data": "7", "metric": "8", "history": "9"}
+"""The first digits of the codes of the checks that examine it."""
 
 _SECTION = re.compile(r"^(How|Why|Mend|Seen in):$", re.MULTILINE)
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """What the checks of one family are given."""
+
+    def lacks(self, need: str) -> str | None:
+        """Return why something that a check needs is not there, or None where it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +72,15 @@ class Check:
     Attributes:
         code: such as `"SW301"`; never used again for another.
         name: in words joined by hyphens.
-        needs: what a module must have for it, as `Subject.lacks` names it.
-        run: the experiment.
-        promise: what holds for a module that passes.
+        needs: what must be there for it, as `Examined.lacks` names it.
+        run: the experiment, on what is examined.
+        promise: what holds for what passes.
         how: what is done.
         why: why it matters.
         mend: how it is mended.
         seen_in: public cases.
         after: codes of possible causes: where one of them is a finding, this one may be only its consequence.
-        cure: mends it from outside, on the probe; None where nothing does.
+        cure: mends it from outside, on what is examined, and returns that; None where nothing does.
         after_where: further possible causes, by what the finding is about (`Found.where`).
         of_failures: whether it looks for why a module fails, so that it is made where no call succeeds either.
     """
@@ -75,16 +88,21 @@ class Check:
     code: str
     name: str
     needs: tuple[str, ...]
-    run: Callable[[Subject], Found]
+    run: Callable[[Any], Found]
     promise: str
     how: str
     why: str
     mend: str
     seen_in: str = ""
     after: tuple[str, ...] = ()
-    cure: Cure | None = None
+    cure: Callable[[Any], Any] | None = None
     after_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     of_failures: bool = False
+
+    @property
+    def family(self) -> Family:
+        """What it examines."""
+        return next(family for family, digits in FAMILIES.items() if self.code[2] in digits)
 
     @property
     def causes(self) -> tuple[str, ...]:
@@ -97,9 +115,11 @@ class Check:
 
     def failed(self, problem: Failed | StatewiseError, asked: str = "") -> Outcome:
         """Return the outcome of a check whose question the module did not survive; `asked` says what it was asked."""
-        return _with(self.skipped(), Found(status="error", evidence=f"the module failed: {problem}{f' (asked: {asked})' if asked else ''}"))
+        return _with(
+            self.skipped(), Found(status="error", evidence=f"the {self.family} failed: {problem}{f' (asked: {asked})' if asked else ''}")
+        )
 
-    def outcome(self, subject: Subject) -> Outcome:
+    def outcome(self, subject: Examined) -> Outcome:
         """Run it; what it lacks makes it not applicable, and what is raised an error."""
         plain = msgspec.structs.replace(self.skipped(), status="not_applicable")
         try:
@@ -114,7 +134,7 @@ class Check:
         except Exception as problem:  # noqa: BLE001  # the other checks go on
             where = traceback.extract_tb(problem.__traceback__)[-1]
             said = f"{type(problem).__name__}: {problem} ({Path(where.filename).name}, line {where.lineno})"
-            return _with(plain, Found(status="error", evidence=f"a fault of statewise, not of the module, please report it: {said}"))
+            return _with(plain, Found(status="error", evidence=f"a fault of statewise, not of the {self.family}, please report it: {said}"))
 
 
 def check(
@@ -123,13 +143,13 @@ def check(
     *,
     needs: tuple[str, ...] = (),
     after: tuple[str, ...] = (),
-    cure: Cure | None = None,
+    cure: Callable[[Any], Any] | None = None,
     after_where: Mapping[str, tuple[str, ...]] | None = None,
     of_failures: bool = False,
-) -> Callable[[Callable[[Subject], Found]], Check]:
+) -> Callable[[Callable[[Any], Found]], Check]:
     """Make a check of a function, whose docstring becomes its page."""
 
-    def made(run: Callable[[Subject], Found]) -> Check:
+    def made(run: Callable[[Any], Found]) -> Check:
         promise, *rest = _SECTION.split(inspect.cleandoc(run.__doc__ or ""))
         told = {title: " ".join(text.split()) for title, text in zip(rest[::2], rest[1::2], strict=True)}
         return Check(
@@ -149,6 +169,11 @@ def all_checks() -> tuple[Check, ...]:
     files = [import_module(f"{checks.__name__}.{found.name}") for found in pkgutil.iter_modules(checks.__path__)]
     there = [each for file in files for each in vars(file).values() if isinstance(each, Check)]
     return tuple(sorted(there, key=lambda each: each.code))
+
+
+def checks_of(family: Family) -> tuple[Check, ...]:
+    """Return the checks that examine a module, data, a metric or a history, by code."""
+    return tuple(each for each in all_checks() if each.family == family)
 
 
 def _with(plain: Outcome, found: Found) -> Outcome:

@@ -16,15 +16,14 @@ from statewise.errors import StatewiseError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from statewise.auditing._check import Check
+    from statewise.auditing._check import Check, Examined
     from statewise.auditing._outcome import Outcome
-    from statewise.auditing._subject import Subject
 
 _BAD = frozenset({"fail", "warn"})
 _GOOD = frozenset({"pass", "observed"})
 
 
-def settled(checks: Sequence[Check], outcomes: Mapping[str, Outcome], asked: Mapping[str, Subject]) -> tuple[Outcome, ...]:
+def settled(checks: Sequence[Check], outcomes: Mapping[str, Outcome], asked: Mapping[str, Examined]) -> tuple[Outcome, ...]:
     """Return the outcomes, consequences with the code of their cause, and what a defect kept from being judged judged without it.
 
     Args:
@@ -59,7 +58,7 @@ def _chain(code: str, causes: Mapping[str, str]) -> set[str]:
     return found
 
 
-def _cause_of(check: Check, outcome: Outcome, bad: Mapping[str, Check], subject: Subject) -> str | None:
+def _cause_of(check: Check, outcome: Outcome, bad: Mapping[str, Check], subject: Examined) -> str | None:
     """Return the first possible cause without which the check passes."""
     for code in (*check.after, *check.after_where.get(outcome.where or "", ())):
         if code not in bad:
@@ -73,9 +72,11 @@ def _cause_of(check: Check, outcome: Outcome, bad: Mapping[str, Check], subject:
     return None
 
 
-def _judged_without(check: Check, outcome: Outcome, bad: Mapping[str, Check], subject: Subject) -> Outcome:
+def _judged_without(check: Check, outcome: Outcome, bad: Mapping[str, Check], subject: Examined) -> Outcome:
     """Return what the check says where a defect that kept it from being judged is mended; as it is where that does not help."""
-    if outcome.status != "error" and not (outcome.status == "not_applicable" and "repeatable" in check.needs and subject.is_random):
+    if outcome.status != "error" and not (
+        outcome.status == "not_applicable" and "repeatable" in check.needs and subject.lacks("repeatable") is not None
+    ):
         return outcome
     for code, cause in bad.items():
         mended = _mended(cause, subject)
@@ -87,7 +88,7 @@ def _judged_without(check: Check, outcome: Outcome, bad: Mapping[str, Check], su
     return outcome
 
 
-def _mended(cause: Check, subject: Subject) -> Subject | None:
+def _mended(cause: Check, subject: Examined) -> Examined | None:
     """Return the subject with the cause mended, which its own check confirms; None where it cannot be."""
     mended = None if cause.cure is None else cause.cure(subject)
     try:

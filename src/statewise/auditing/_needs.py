@@ -1,9 +1,9 @@
-"""What may a check need of a module? Each need in words, and what is said where it is not met."""
+"""What may a check need of what it examines? Each need in words, and what is said where it is not met."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -26,7 +26,7 @@ class Need:
 
     words: str
     without: str
-    is_met: Callable[[Subject], bool]
+    is_met: Callable[[Any], bool]
 
 
 def _has(*kinds: type[nn.Module]) -> Callable[[Subject], bool]:
@@ -51,7 +51,7 @@ def _carries_state(subject: Subject) -> bool:
     return bool(subject.contract.stateful) or (subject.door.takes_state and bool(subject.contract.returns_state))
 
 
-NEEDS = {
+_OF_MODULES = {
     "values": Need(
         "the outputs are floating point, and not decisions such as those of an argmax",
         "the outputs are whole numbers, which need not change with what they are about",
@@ -138,9 +138,14 @@ NEEDS = {
         _has(nn.RNNBase, nn.RNNCellBase),
     ),
 }
+_OF_DATA: dict[str, Need] = {}
+_OF_METRICS: dict[str, Need] = {}
+_OF_HISTORIES: dict[str, Need] = {}
+
+NEEDS = {**_OF_MODULES, **_OF_DATA, **_OF_METRICS, **_OF_HISTORIES}
 """By name, as checks give them."""
 
 
 def needs_in_words(check: Check) -> tuple[str, ...]:
-    """Return what a module must have for a check, in words."""
+    """Return what must be there for a check, in words."""
     return tuple(NEEDS[need].words for need in check.needs)

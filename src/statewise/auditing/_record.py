@@ -10,6 +10,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from statewise.auditing._check import Family
 from statewise.auditing._outcome import Outcome
 from statewise.contracts import Contract
 from statewise.errors import ContractError, RunError
@@ -26,7 +27,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         schema: version of this record.
-        name: of the module's class.
+        name: of the module's class, or of what else was examined.
+        examines: what that is.
         weights_sha256: hash of the weights that were audited; empty where they are not known.
         contract: the fields of the contract that were declared or found; a function cannot be written, and is left out.
         sure: by field of the contract, how it came about; functions included.
@@ -43,6 +45,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     sampled: str
     num_calls: int
     outcomes: tuple[Outcome, ...]
+    examines: Family = "module"
 
 
 def weights_hash(tensors: Mapping[str, Any]) -> str:

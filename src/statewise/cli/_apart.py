@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from statewise.auditing import CUT_SHORT, Audit, Check, Outcome, all_checks, chosen, encode, read_audit
+from statewise.auditing import CUT_SHORT, Audit, Check, Outcome, checks_of, chosen, encode, read_audit
 from statewise.cli._reading import Columns
 from statewise.contracts import Contract
 from statewise.errors import StatewiseError
@@ -171,7 +171,7 @@ def _unfinished(request: Request, files: Shared, why: str) -> Audit:
             return Outcome(code=check.code, name=check.name, status="error", evidence=f"before the first check {why}")
         return check.skipped()
 
-    outcomes = tuple(outcome(each) for each in all_checks())
+    outcomes = tuple(outcome(each) for each in checks_of("module"))
     return Audit(name=request.target, contract=Contract(), outcomes=outcomes, num_calls=0)
 
 
