@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from statewise.evaluation import Counts as Counts
     from statewise.evaluation import Estimate as Estimate
     from statewise.evaluation import Evaluation as Evaluation
+    from statewise.evaluation import EventRules as EventRules
     from statewise.evaluation import Predictions as Predictions
     from statewise.evaluation import evaluate as evaluate
     from statewise.evaluation import generate as generate
@@ -58,7 +59,7 @@ _NAMES = {
     "auditing": ("Audit", "Outcome", "audit", "read_audit"),
     "contracts": ("Contract",),
     "engine": ("Recurrent", "unroll"),
-    "evaluation": ("Counts", "Estimate", "Evaluation", "Predictions", "evaluate", "generate", "predict", "read_predictions"),
+    "evaluation": ("Counts", "Estimate", "Evaluation", "EventRules", "Predictions", "evaluate", "generate", "predict", "read_predictions"),
     "models": ("Model", "build"),
     "reporting": ("report",),
     "runs": ("Run", "load"),

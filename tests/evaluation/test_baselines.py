@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statewise.evaluation import predict, read_predictions
+from statewise.evaluation import predict, read_predictions, training_baseline
 from statewise.evaluation._baselines import naive_forecasts
 from statewise.models import build
 from statewise.sequences import Ragged, Sequences, read
@@ -104,4 +104,14 @@ def test_predictions_of_steps_carry_their_time_and_are_read_by_their_step(tmp_pa
     assert found.step is not None
     assert found.step.tolist() == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1]
     assert found.more["time"].astype(float).tolist() == made.more["time"].tolist()
-    assert found.notes == ()
+    assert [note for note in found.notes if "MASE" not in note] == []  # a bare model knows no change of training
+
+
+def test_the_change_of_a_series_is_learnt_inside_its_sequences() -> None:
+    """Two series by hand: 1, 3, 6 changes by 2 and 3, and 10, 10 by nothing; nowhere from one to the other."""
+    series = Sequences(inputs=Ragged(torch.zeros(5, 1), torch.tensor([3, 2])), targets=[1.0, 3.0, 6.0, 10.0, 10.0], task="forecast")
+    assert training_baseline(series, "forecast") == {"change": pytest.approx(5 / 3)}
+    seasonal = Sequences(inputs=series.inputs, targets=series.targets, task="forecast", season=2)
+    assert training_baseline(seasonal, "forecast") == {"change": pytest.approx(5.0)}
+    still = Sequences(inputs=Ragged(torch.zeros(2, 1), torch.tensor([2])), targets=[4.0, 4.0], task="forecast")
+    assert training_baseline(still, "forecast") == {}

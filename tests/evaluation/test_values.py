@@ -177,3 +177,23 @@ def test_a_constant_target_leaves_ratios_undefined_and_errors_told() -> None:
     assert np.isnan(found.metrics["skill"].value)
     assert np.isnan(found.metrics["r2"].value)
     assert found.metrics["mae"].value == pytest.approx(5 / 9)
+
+
+def test_mase_is_the_error_over_the_change_of_training() -> None:
+    """By hand: errors 1, 2, 3 of a series that changes by 4 a step in training; and over its own changes where that is not known."""
+    columns = {"step": [0, 1, 2], "ahead": [1, 1, 1], "target": [10.0, 14.0, 12.0], "prediction": [11.0, 12.0, 15.0]}
+    assert evaluate(Predictions.from_columns(columns | {"change": [4.0] * 3})).metrics["mase"].value == pytest.approx(2 / 4)
+    found = evaluate(Predictions.from_columns(columns))
+    assert found.metrics["mase"].value == pytest.approx(2 / 3)  # changes of 4 and 2
+    assert any("MASE divides by the change of these targets" in note for note in found.notes)
+
+
+def test_mase_of_a_season_divides_by_the_change_to_a_season_later() -> None:
+    columns = {"step": range(6), "ahead": [1] * 6, "target": [1.0, 5.0, 2.0, 7.0, 3.0, 9.0], "prediction": [2.0, 6.0, 3.0, 8.0, 4.0, 10.0]}
+    assert evaluate(Predictions.from_columns(columns, season=2)).metrics["mase"].value == pytest.approx(1 / 1.5)
+
+
+def test_mase_is_absent_where_the_series_never_changes_or_nothing_is_ahead() -> None:
+    columns = {"step": [0, 1, 2], "ahead": [1, 1, 1], "target": [4.0, 4.0, 4.0], "prediction": [4.5, 4.0, 4.0]}
+    assert "mase" not in evaluate(Predictions.from_columns(columns)).metrics
+    assert "mase" not in evaluate(values(np.arange(3.0), np.arange(3.0) + 0.5)).metrics

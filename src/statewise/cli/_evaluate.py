@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from statewise.cli._out import require_writable
+from statewise.cli._parts import Parts
 from statewise.cli._reading import Columns, read_for_run
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import FourCounts, counts_of, is_run, require_target
@@ -16,6 +17,7 @@ from statewise.evaluation import evaluate as evaluate_any
 from statewise.runs import RunFiles, load
 
 _THRESHOLD = 0.5
+_USUAL = Parts()
 _OF_PREDICTIONS = ("task", "season")
 """What can be said of a predictions file; its columns have fixed names."""
 
@@ -29,6 +31,7 @@ def evaluate(
     counts: FourCounts | None = None,
     positive: str | None = None,
     threshold: float = _THRESHOLD,
+    parts: Parts | None = None,
     out: Path | None = None,
     output_format: OutputFormat = "text",
 ) -> int:
@@ -41,11 +44,14 @@ def evaluate(
         counts: the four counts of a binary task, instead of a target.
         positive: the class that a binary task looks for.
         threshold: the score from which a row of a predictions file without predictions counts as positive.
+        parts: which parts of the rows, and which runs of steps, are told of.
         out: write the evaluation as JSON.
         output_format: text or json.
     """
     require_writable(out, (target, data), command="evaluate", writes="JSON", suffixes=(".json",))
-    evaluation = evaluate_target(target, data, columns or Columns(), counts, positive=positive, threshold=threshold, command="evaluate")
+    evaluation = evaluate_target(
+        target, data, columns or Columns(), counts, positive=positive, threshold=threshold, parts=parts or Parts(), command="evaluate"
+    )
     if out is not None:
         write_evaluation(evaluation, out)
     if output_format == "json":
@@ -77,19 +83,24 @@ def evaluate_target(
     *,
     positive: str | None,
     threshold: float = _THRESHOLD,
+    parts: Parts = _USUAL,
     command: str,
 ) -> Evaluation:
     """Return the evaluation of whatever was named on the command line."""
     four = counts_of(counts, target, command)
     if four is not None:
+        if parts.are_given:
+            arrived = "four counts, which have no parts"
+            raise OptionError(asked=f"statewise {command}", where="--by or --events", arrived=arrived, hint="Leave it out.")
         return evaluate_any(four, positive=positive)
     path = require_target(target, command, "a run directory or a predictions file")
     require_used(data, columns, threshold, is_run=is_run(path), command=command)
     if not is_run(path):
         predictions = read_predictions(path, task=columns.task, season=columns.season, positive=positive, threshold=threshold)
-        return evaluate_any(predictions, positive=positive)
-    if data is None and positive is None:
+        return evaluate_any(predictions, positive=positive, by=parts.slices, events=parts.rules)
+    if data is None and positive is None and not parts.are_given:
         return read_evaluation(RunFiles(path).evaluation)
     run = load(path)
     positive = positive or run.config.positive
-    return evaluate_any(run, None if data is None else read_for_run(run, data, columns), positive=positive)
+    read = None if data is None else read_for_run(run, data, columns)
+    return evaluate_any(run, read, positive=positive, by=parts.slices, events=parts.rules)

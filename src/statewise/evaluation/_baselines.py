@@ -24,7 +24,7 @@ _HALF = 0.5 + 1e-6
 """How many usual steps a time may be off, with some room for rounding."""
 
 Baseline: TypeAlias = dict[str, float | list[float]]
-"""What naive methods have learnt from the training part: `mean`, or the `unigram` probability of each class."""
+"""What naive methods have learnt in training: `mean`, the `unigram` probability of each class, or the usual `change` of a series."""
 
 
 def training_baseline(train: Sequences, task: Task) -> Baseline:
@@ -40,7 +40,21 @@ def training_baseline(train: Sequences, task: Task) -> Baseline:
         items = aligned(train, task)
         counts = torch.bincount(items.targets[items.weights > 0], minlength=train.num_classes or 0).double() + 1
         return {"unigram": (counts / counts.sum()).tolist()}
+    if task == "forecast":
+        change = _usual_change(train)
+        return {} if change is None else {"change": change}
     return {}
+
+
+def _usual_change(train: Sequences) -> float | None:
+    """Return the mean absolute change of the series from each step to the next, or to a season later: what MASE divides by."""
+    assert isinstance(train.targets, Tensor)
+    values, back = train.targets.double().numpy(), train.season or 1
+    rows = next(iter(train.parts.values())).rows.numpy()
+    inside = rows[back:] == rows[:-back]
+    changes = np.abs(values[back:] - values[:-back])[inside] if len(values) > back else np.zeros(0)
+    known = changes[np.isfinite(changes)]
+    return float(known.mean()) if len(known) and known.mean() > 0 else None
 
 
 def naive_answers(baseline: Mapping[str, float | Sequence[float]], actual: np.ndarray | None, num_rows: int) -> dict[str, np.ndarray]:

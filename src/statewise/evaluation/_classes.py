@@ -1,9 +1,10 @@
-"""How well are classes told apart? Counts in a confusion matrix, and the metrics of `_metrics` with the intervals of `_intervals`."""
+"""How well are classes told apart? Counts in a confusion matrix, the metrics of `_metrics`, and those of probabilities of `_scores`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from statewise.errors import DataError, OptionError, missing_extra
@@ -11,6 +12,8 @@ from statewise.evaluation._blocks import units_of
 from statewise.evaluation._intervals import Units, estimate_all, units_of_confusion, units_of_rows
 from statewise.evaluation._labels import choose_positive
 from statewise.evaluation._records import Confusion, Counts, Evaluation
+from statewise.evaluation._scores import score_metrics
+from statewise.evaluation._tally_metrics import averages, estimate_tallies, mcc
 from statewise.types import KnownTask
 
 if TYPE_CHECKING:
@@ -39,7 +42,8 @@ def evaluate_classes(predictions: Predictions, notes: tuple[str, ...], *, positi
     confusion = _count_confusion(predictions.predicted, actual, len(names))
     cut = units_of(predictions, (predictions.predicted != actual).astype(np.float64))
     units = units_of_rows(actual, predictions.predicted, cut.of_unit, len(names), cut.unit)
-    return _summarise(
+    scored = score_metrics(predictions, cut, chosen)
+    evaluation = _summarise(
         units,
         confusion,
         class_names=names,
@@ -47,8 +51,9 @@ def evaluate_classes(predictions: Predictions, notes: tuple[str, ...], *, positi
         task=predictions.task,
         source=predictions.source,
         num_sequences=len(set(predictions.key.tolist())),
-        notes=(*notes, *found, *cut.notes, *_notes_on_classes(names, confusion, chosen)),
+        notes=(*notes, *found, *cut.notes, *_notes_on_classes(names, confusion, chosen), *scored.notes),
     )
+    return msgspec.structs.replace(evaluation, metrics=evaluation.metrics | scored.metrics)
 
 
 def evaluate_counts(counts: Counts, *, positive: str | None) -> Evaluation:
@@ -121,12 +126,13 @@ def _summarise(
     support, total = confusion.sum(axis=1), int(confusion.sum())
     place = None if positive is None else class_names.index(positive)
     estimates = estimate_all(units, place)
+    metrics = estimates.metrics | {"mcc": estimate_tallies(units, mcc, scale="arctanh")}
     majority = int(support.argmax())
     num_positives = None if place is None else int(support[place])
     return Evaluation(
         task=task,
         source=source,
-        metrics=estimates.metrics,
+        metrics=metrics,
         per_class={
             name: {metric: estimates.per_class[metric][number] for metric in _SHOWN_PER_CLASS} for number, name in enumerate(class_names)
         },
@@ -142,6 +148,7 @@ def _summarise(
         chance=1 / len(class_names),
         num_positives=num_positives,
         prevalence=None if num_positives is None else num_positives / total,
+        averages=averages(units, metrics["accuracy"], metrics) if positive is None else {},
         notes=notes,
     )
 

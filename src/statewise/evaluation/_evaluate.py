@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from statewise.errors import DataError, OptionError, RunError, kind_of
+from statewise.evaluation._blocks import units_of
 from statewise.evaluation._classes import evaluate_classes, evaluate_counts
+from statewise.evaluation._events import events_of
+from statewise.evaluation._headline import by_sequence
 from statewise.evaluation._multilabel import evaluate_labels
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
-from statewise.evaluation._records import Counts, Evaluation, write_evaluation
-from statewise.evaluation._scored import scored_rows
+from statewise.evaluation._records import Counts, Evaluation, EventRules, write_evaluation
+from statewise.evaluation._scored import scored_rows, wrong_by
+from statewise.evaluation._slices import slices_of
 from statewise.evaluation._tokens import evaluate_tokens
 from statewise.evaluation._values import evaluate_values
 from statewise.runs import Run, RunFiles, count_seen, record_data
@@ -24,13 +28,22 @@ from statewise.tasks import TASKS
 from statewise.types import KnownTask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
     from statewise.sequences import Sequences
     from statewise.types import Task
 
 
-def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | None = None, *, positive: str | None = None) -> Evaluation:
+def evaluate(
+    subject: Predictions | Counts | Run | nn.Module,
+    data: Sequences | None = None,
+    *,
+    positive: str | None = None,
+    by: Sequence[str] | None = None,
+    events: EventRules | None = None,
+) -> Evaluation:
     """Return metrics with 95 % intervals, and what answering without looking would reach.
 
     Classes get a confusion matrix, values and next tokens their skill against naive methods, several labels a row each. Rows of
@@ -44,10 +57,14 @@ def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | 
         data: labelled sequences for a run or a model to be scored on.
         positive: the class that a binary task looks for. When absent: the one told before, of predictions or run; else the
             class named 1, true, yes, y, positive or pos; else the rarer one. For four counts, a name for their positives.
+        by: what parts of the rows are told of: `"length"`, `"position"`, `"since_reset"`, `"group"`, or columns of the predictions; when
+            absent the first four, as far as there are any.
+        events: of steps that have a label: whose runs are events, and when one is found. Those of a binary task's positive class are
+            told in any case.
 
     Raises:
         DataError: no rows, no targets, a single class, or a figure that is not finite.
-        OptionError: `positive` is no class, or there is nothing to predict.
+        OptionError: `positive` is no class, `by` no column, or there is nothing to predict.
         RunError: the run has no predictions in its directory.
         MissingExtraError: torchmetrics is not installed (four counts do without).
 
@@ -60,13 +77,14 @@ def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | 
     """
     if isinstance(subject, Counts):
         return evaluate_counts(subject, positive=positive)
+    by = (by,) if isinstance(by, str) else by
     if isinstance(subject, Predictions):
-        return _of_predictions(subject, positive)
+        return _of_predictions(subject, positive, by, events)
     told = subject.config.positive if positive is None and isinstance(subject, Run) else positive
     if data is None:
-        return _of_predictions(_predictions_of_run(subject, told), told)
+        return _of_predictions(_predictions_of_run(subject, told), told, by, events)
     predictions = predict(subject, data)
-    evaluation = _of_predictions(predictions, told)
+    evaluation = _of_predictions(predictions, told, by, events)
     if isinstance(subject, Run):
         evaluation, is_new = _compared(subject, data, evaluation)
         if is_new:
@@ -97,16 +115,27 @@ def _keep(run: Run, predictions: Predictions, evaluation: Evaluation) -> None:
         write_evaluation(evaluation, RunFiles(run.directory).evaluation)
 
 
-def _of_predictions(predictions: Predictions, positive: str | None) -> Evaluation:
+def _of_predictions(predictions: Predictions, positive: str | None, by: Sequence[str] | None, rules: EventRules | None) -> Evaluation:
     """Return the evaluation of predictions that have targets."""
     rows, found = scored_rows(predictions)
     notes = (*predictions.notes, *found)
     if rows.holds == "classes" and not TASKS[rows.task].ahead:
-        return evaluate_classes(rows, notes, positive=positive)
-    if positive is not None:
+        evaluation = evaluate_classes(rows, notes, positive=positive)
+    elif positive is not None:
         hint = "Leave it out: it is for a task of two classes."
         raise _error(OptionError, "positive", f"{positive!r}, for a task of {rows.holds} ({rows.task})", hint)
-    return {"classes": evaluate_tokens, "values": evaluate_values, "labels": evaluate_labels}[rows.holds](rows, notes)
+    else:
+        evaluation = {"classes": evaluate_tokens, "values": evaluate_values, "labels": evaluate_labels}[rows.holds](rows, notes)
+    if rules is not None and rows.task != "tag":
+        hint = "Leave it out: events are runs of steps that each have a label."
+        raise _error(OptionError, "events", f"rules for events, for the task {rows.task!r}", hint)
+    units = units_of(rows, wrong_by(rows))
+    return msgspec.structs.replace(
+        evaluation,
+        by_sequence=by_sequence(rows, units, evaluation.positive),
+        events=events_of(rows, units, evaluation.positive, rules),
+        slices=slices_of(rows, units, evaluation.positive, by),
+    )
 
 
 def _predictions_of_run(subject: Run | nn.Module, positive: str | None) -> Predictions:

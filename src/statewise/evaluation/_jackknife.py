@@ -30,20 +30,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Sums: TypeAlias = "Mapping[str, np.ndarray]"
-_Scale: TypeAlias = Literal["log", "log of 1 - x", "log of log", "logit"]
+Scale: TypeAlias = Literal["log", "log of 1 - x", "log of log", "logit", "arctanh", "linear"]
+"""Where a figure is about symmetric: log of errors, log of 1 - x of skills, logit of shares, arctanh of correlations, linear of times."""
 
-_FORWARD: dict[_Scale, Callable[[np.ndarray], np.ndarray]] = {
+UNDEFINED = "undefined: 0 of 0, or beyond all numbers"
+
+_FORWARD: dict[Scale, Callable[[np.ndarray], np.ndarray]] = {
     "log": np.log,
     "log of 1 - x": lambda x: np.log(1 - x),
     "log of log": lambda x: np.log(np.log(x)),
     "logit": lambda x: np.log(x / (1 - x)),
+    "arctanh": np.arctanh,
+    "linear": np.asarray,
 }
-_BACK: dict[_Scale, Callable[[float], float]] = {
+_BACK: dict[Scale, Callable[[float], float]] = {
     "log": math.exp,
     "log of 1 - x": lambda z: 1 - math.exp(z),
     "log of log": lambda z: math.exp(math.exp(z)),
     "logit": lambda z: (1 + math.tanh(z / 2)) / 2,
+    "arctanh": math.tanh,
+    "linear": float,
 }
+_CALLED: dict[Scale, str] = {"logit": "logit", "arctanh": "arctanh", "linear": "linear"}
 
 
 class Metric(NamedTuple):
@@ -59,7 +67,7 @@ class Metric(NamedTuple):
 
     name: str
     of: Callable[[Sums], np.ndarray]
-    scale: _Scale = "log"
+    scale: Scale = "log"
     is_share: bool = False
     rests_on: str = "rows"
 
@@ -103,25 +111,42 @@ def estimate(metric: Metric, sums: UnitSums) -> Estimate:
     resting = sums.parts[metric.rests_on] > 0
     num_units = int(resting.sum())
 
-    def found(low: float | None, high: float | None, method: str) -> Estimate:
-        return Estimate(value=value, low=low, high=high, units=num_units, method=method, is_share=metric.is_share)
-
     if math.isnan(value):
-        return found(None, None, "undefined: 0 of 0, or beyond all numbers")
-    if num_units < 2:
-        return found(None, None, f"no interval: it rests on one of the {sums.words}")
+        return Estimate(value=value, low=None, high=None, units=num_units, method=UNDEFINED, is_share=metric.is_share)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        centre = float(_FORWARD[metric.scale](np.asarray(value)))
-        left = _FORWARD[metric.scale](metric.of({name: total[name] - part[resting] for name, part in sums.parts.items()}))
-    if not (math.isfinite(centre) and np.isfinite(left).all()):
-        return found(None, None, f"no interval: without error, or all of it in one of the {sums.words}")
-    reach = _reach(left)
+        left = metric.of({name: total[name] - part[resting] for name, part in sums.parts.items()})
+    return estimate_left(value, left, scale=metric.scale, words=sums.words, is_share=metric.is_share)
+
+
+def estimate_left(value: float, left: np.ndarray, *, scale: Scale, words: str, is_share: bool) -> Estimate:
+    """Return a figure with its interval, from what it would be without each unit.
+
+    Args:
+        value: the figure, not NaN.
+        left: the figure without each of the units that it rests on: `[units]`; NaN where it would be undefined.
+        scale: on which the interval is made.
+        words: what the units are called.
+        is_share: how it is written.
+    """
+    num_units = len(left)
+
+    def found(low: float | None, high: float | None, method: str) -> Estimate:
+        return Estimate(value=value, low=low, high=high, units=num_units, method=method, is_share=is_share)
+
+    if num_units < 2:
+        return found(None, None, f"no interval: it rests on one of the {words}")
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        centre, without = float(_FORWARD[scale](np.asarray(value))), _FORWARD[scale](left)
+    if not (math.isfinite(centre) and np.isfinite(without).all()):
+        return found(None, None, f"no interval: without error, or all of it in one of the {words}")
+    reach = _reach(without)
+    if reach == 0:
+        return found(None, None, f"no interval: all {words} are alike")
     try:
-        ends = [_BACK[metric.scale](z) for z in (centre - reach, centre + reach)]
+        ends = [_BACK[scale](z) for z in (centre - reach, centre + reach)]
     except OverflowError:
-        return found(None, None, f"no interval: too few {sums.words}, which differ too much")
-    scale = "logit" if metric.scale == "logit" else "log"
-    return found(min(*ends, value), max(*ends, value), f"jackknife over {sums.words}, Student t on the {scale} scale")
+        return found(None, None, f"no interval: too few {words}, which differ too much")
+    return found(min(*ends, value), max(*ends, value), f"jackknife over {words}, Student t on the {_CALLED.get(scale, 'log')} scale")
 
 
 def _reach(left: np.ndarray) -> float:

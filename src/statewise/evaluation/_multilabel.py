@@ -15,7 +15,7 @@ import numpy as np
 from statewise.evaluation._blocks import units_of
 from statewise.evaluation._intervals import combined, estimate_all, units_of_rows
 from statewise.evaluation._jackknife import Metric, Sums, estimate, ratio, sums_over
-from statewise.evaluation._metrics import macro, overall, tally
+from statewise.evaluation._metrics import divide, macro, overall, tally
 from statewise.evaluation._records import Counts, Estimate, Evaluation
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def evaluate_labels(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
         num_scored=len(predictions),
         num_sequences=len(set(predictions.key.tolist())),
         chance=0.5,
+        averages=_micro(actual, predicted, metrics, units),
         label_counts={name: _counts(actual[:, at], predicted[:, at]) for at, name in enumerate(names)},
         notes=(*notes, *units.notes, *_notes(actual, predicted, names)),
     )
@@ -92,6 +93,19 @@ def _averages(actual: np.ndarray, predicted: np.ndarray, of_label: list[dict[str
         counted = [each[name] for each, some, every in occurs if some and not every]
         found[name] = whole if not counted or units.num_units < 2 else _wider(whole, counted, units)
     return found
+
+
+def _micro(actual: np.ndarray, predicted: np.ndarray, metrics: dict[str, Estimate], units: RowUnits) -> dict[str, dict[str, Estimate]]:
+    """Return precision, recall and f1 as means over labels, and of all labels counted together."""
+    counted = {"tp": actual & predicted, "actual": actual, "given": predicted}
+    columns = {name: column.sum(axis=1).astype(np.float64) for name, column in counted.items()} | {"rows": np.ones(len(actual))}
+    sums = sums_over(units.of_unit, columns, units.words)
+    micro = (
+        Metric("precision", ratio("tp", "given"), scale="logit", is_share=True),
+        Metric("recall", ratio("tp", "actual"), scale="logit", is_share=True),
+        Metric("f1", lambda each: 2 * divide(each["tp"], each["actual"] + each["given"]), scale="logit", is_share=True),
+    )
+    return {"macro": {each.name: metrics[each.name] for each in micro}, "micro": {each.name: estimate(each, sums) for each in micro}}
 
 
 def _mean_over_labels(name: str, num_labels: int) -> Callable[[Sums], np.ndarray]:

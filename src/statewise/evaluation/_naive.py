@@ -29,6 +29,38 @@ def naive_unigram(actual: np.ndarray, scored: np.ndarray) -> tuple[dict[str, np.
     return {"unigram": -np.log(frequencies[actual])}, [note]
 
 
+def naive_change(
+    key: np.ndarray, step: np.ndarray, ahead: np.ndarray, actual: np.ndarray, *, season: int | None
+) -> tuple[float | None, list[str]]:
+    """Return the mean absolute change of the series from a step to the next (or a season later), and what should be known about it.
+
+    Args:
+        key: the sequence of each row.
+        step: whole numbers, the steps at which the forecasts were made.
+        ahead: from 1.
+        actual: the targets, NaN where not known.
+        season: steps of a season; None for the next step.
+
+    Example:
+        >>> naive_change(np.array(["a"] * 3), np.arange(3), np.ones(3, dtype=np.int64), np.array([5.0, 6.0, 9.0]), season=None)[0]
+        2.0
+    """
+    of_key, _ = numbered(key)
+    known = np.isfinite(actual)
+    at = np.stack([of_key, step + ahead])[:, known]
+    places, row = np.unique(at, axis=1, return_index=True)
+    values, back = actual[known][row], season or 1
+    width = int(places[1].max(initial=0)) + back + 2
+    codes = places[0] * width + places[1]
+    earlier = np.searchsorted(codes, codes - back)
+    there = (codes[np.minimum(earlier, len(codes) - 1)] == codes - back) & (places[1] >= back) if len(codes) else np.zeros(0, dtype=bool)
+    changes = np.abs(values - values[np.minimum(earlier, max(len(codes) - 1, 0))])[there]
+    if not len(changes) or changes.mean() <= 0:
+        return None, []
+    note = "no column 'change': MASE divides by the change of these targets from a step to the next (training has its own)"
+    return float(changes.mean()), [note if season is None else note.replace("a step to the next", "a season to the next")]
+
+
 def naive_forecasts(
     key: np.ndarray, step: np.ndarray, ahead: np.ndarray, actual: np.ndarray, *, season: int | None
 ) -> tuple[dict[str, np.ndarray], list[str]]:

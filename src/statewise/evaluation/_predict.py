@@ -68,6 +68,9 @@ def predict(
     if "ahead" in fields and isinstance(data.targets, Tensor):
         naive = naive_forecasts(data, int(fields["ahead"].max(initial=1)))
         fields["baselines"] = {name: answers[rows, fields["ahead"] - 1] for name, answers in naive.items()}
+        change = model.config.baseline.get("change") if isinstance(model, Run) else None
+        if isinstance(change, (int, float)):
+            fields["change"] = np.full(len(rows), float(change))
     else:
         learnt = model.config.baseline if isinstance(model, Run) else {}
         given = {name: np.asarray(answers, dtype=np.float64)[rows] for name, answers in data.baselines.items()}

@@ -33,6 +33,7 @@ _KINDS: dict[str, Any] = {
     "probabilities": np.float64,
     "nll": np.float64,
     "history": np.int64,
+    "change": np.float64,
     "group": str,
     "weight": np.float64,
     "amount": np.float64,
@@ -70,6 +71,7 @@ class Predictions:
         split: the part of the data that a row comes from, text.
         length: number of steps of the sequence.
         history: how many steps of its stream came before this one.
+        change: forecasts: how much the series of the row usually changes from a step to the next, or to a season later, in training.
         more: further columns to slice by.
         positive: the class that a binary task looks for, where the user has told it.
         source: where the predictions came from.
@@ -105,6 +107,7 @@ class Predictions:
     split: np.ndarray | None = None
     length: np.ndarray | None = None
     history: np.ndarray | None = None
+    change: np.ndarray | None = None
     more: Mapping[str, np.ndarray] = field(default_factory=dict)
     positive: str | None = None
     source: str = "predictions in memory"
@@ -226,7 +229,7 @@ class Predictions:
         if self.probabilities is not None:
             found |= {f"p_{name}": self.probabilities[:, number] for number, name in enumerate(self.class_names)}
         found |= {"nll": self.nll} | {f"baseline_{name}": column for name, column in self.baselines.items()}
-        found |= {name: getattr(self, name) for name in ("score", "group", "weight", "amount", "split", "length", "history")}
+        found |= {name: getattr(self, name) for name in ("score", "group", "weight", "amount", "split", "length", "history", "change")}
         return {name: column for name, column in {**found, **self.more}.items() if column is not None}
 
     def _label_columns(self) -> dict[str, np.ndarray | None]:

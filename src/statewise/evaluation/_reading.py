@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from statewise.evaluation._columns import Columns
 
-_NUMBERS = ("weight", "amount", "length")
+_NUMBERS = ("weight", "amount", "length", "change")
 _KNOWN = ("key", "step", "ahead", "target", "prediction", "score", "nll", "group", "split", "history", *_NUMBERS)
 
 
@@ -54,8 +54,9 @@ def read_predictions(
 
     - values to `"regress"`: `target` and `prediction` are numbers, one of them with fractions (or `task` says so). A target may be
       missing. What naive methods answer stands in `baseline_<name>`; without any, the mean of the targets is one.
-    - `"forecast"`: likewise, and `ahead` (1 is the next step) beside `step` (or `time`), that at which the forecast was made. Without
-      baselines, the last known value (and with `season` that of a season ago) is read off the targets of earlier rows.
+    - `"forecast"`: likewise, and `ahead` (1 is the next step) beside `step` (or `time`), that at which the forecast was made; `change` is
+      the usual change of the series in training, which MASE divides by. Without baselines, the last known value (and with `season`
+      that of a season ago) is read off the targets of earlier rows, and so is the change.
     - `"next"`: `target` and `prediction` are tokens, `nll` is -log of the probability of the target, in nats. Without baselines, the
       frequencies of the targets are one.
     - `"multilabel"`: `target_<class>` is true or false, beside `p_<class>` or `prediction_<class>`.

@@ -20,6 +20,9 @@ SCHEMA = 1
 _LARGEST = 10**15
 """Up to here whole numbers and their sums are exact in double precision."""
 
+FEW_UNITS = 30
+"""A part of the rows with fewer independent units is marked: its figures say little."""
+
 Unit: TypeAlias = Literal["group", "sequence", "block", "count"]
 Average: TypeAlias = Literal["positive class", "macro", "none"]
 
@@ -124,6 +127,72 @@ class BaselineScore(msgspec.Struct, frozen=True, kw_only=True):
     model: dict[str, float] = {}
 
 
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """Some figures of a part of the rows.
+
+    Attributes:
+        by: what the rows were cut by: `"length"`, `"position"`, `"since_reset"`, `"group"`, or a column.
+        name: of the part.
+        num_scored: number of rows in it.
+        num_units: number of independent units in it.
+        metrics: its figures.
+        small: whether it has fewer than 30 units.
+    """
+
+    by: str
+    name: str
+    num_scored: int
+    num_units: int
+    metrics: dict[str, Estimate]
+    small: bool
+
+
+class EventRules(msgspec.Struct, frozen=True, kw_only=True):
+    """When is an event found? Any step of it that is answered right finds it, as far as these allow.
+
+    Args:
+        of: the classes whose runs are events; the positive class of a binary task where it is empty.
+        tolerance: steps before and after an event in which an answer still counts as its own.
+        min_length: shorter runs of answers are no alarm.
+
+    Raises:
+        OptionError: a tolerance below 0, or a length below 1.
+    """
+
+    of: tuple[str, ...] = ()
+    tolerance: int = 0
+    min_length: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what no run of steps can have."""
+        for name, least in (("tolerance", 0), ("min_length", 1)):
+            if getattr(self, name) < least:
+                hint = f"Give a number of steps, of {least} or more."
+                raise OptionError(asked="evaluate events", where=name, arrived=str(getattr(self, name)), hint=hint)
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """How well runs of steps of a class are found, whatever their length.
+
+    Attributes:
+        rules: when an event counts as found.
+        num_events: runs among the targets; `num_found` of them were found.
+        num_alarms: runs among the answers; `num_right` of them touch an event.
+        metrics: event_precision, event_recall, event_f1, delay (steps, or seconds where there is a `time`, from the beginning of an event
+            to its first right answer, 0 where it was expected), false_alarms (a thousand steps, or an hour).
+        per: what false alarms are counted per: `"1,000 steps"` or `"hour"`; `delay_in` is `"steps"` or `"seconds"`.
+    """
+
+    rules: EventRules
+    num_events: int
+    num_found: int
+    num_alarms: int
+    num_right: int
+    metrics: dict[str, Estimate]
+    per: str
+    delay_in: str
+
+
 class Points(msgspec.Struct, frozen=True, kw_only=True):
     """A few of many rows, evenly spaced, to be drawn: what was, what was predicted, and of forecasts how far ahead."""
 
@@ -143,9 +212,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         schema: version of this record.
         task: `"classify"`, `"tag"`, `"multilabel"`, `"regress"`, `"forecast"` or `"next"`.
         source: where the predictions came from.
-        metrics: classes: accuracy, balanced_accuracy, precision, recall, f1, specificity, negative_predictive_value. Several
-            labels: subset_accuracy, hamming_accuracy, balanced_accuracy, precision, recall, f1. Values: mse, rmse, mae, r2, skill.
-            Next: cross_entropy, bits, perplexity, accuracy, skill.
+        metrics: classes: accuracy, balanced_accuracy, precision, recall, f1, specificity, negative_predictive_value, mcc, and of
+            probabilities log_loss, brier, calibration_error, roc_auc, pr_auc. Several labels: subset_accuracy, hamming_accuracy,
+            balanced_accuracy, precision, recall, f1. Values: mse, rmse, mae, r2, skill, of forecasts mase. Next: cross_entropy, bits,
+            perplexity, accuracy, skill.
         per_class: precision, recall and f1 of each class or label.
         confusion: rows actual, columns predicted.
         positive: the class that a binary task looks for; None for several classes.
@@ -164,6 +234,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         by_ahead: of forecasts, rmse, mae and skill by how many steps ahead, and the rmse of the baseline.
         label_counts: the four counts of each label.
         points: some of the values, for a chart.
+        averages: precision, recall and f1 of several classes or labels: `"macro"`, `"micro"` and `"weighted"` averages.
+        by_sequence: figures in which each sequence counts once, however long; those of `metrics` count each row once.
+        events: of steps that have a label, how well runs of the positive class are found.
+        slices: figures of parts of the rows.
         notes: one line for each thing that should be known.
     """
 
@@ -189,6 +263,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     by_ahead: dict[int, dict[str, Estimate]] = {}
     label_counts: dict[str, Counts] = {}
     points: Points = Points()
+    averages: dict[str, dict[str, Estimate]] = {}
+    by_sequence: dict[str, Estimate] = {}
+    events: Events | None = None
+    slices: tuple[Slice, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -295,10 +373,7 @@ def read_evaluation(path: Path | str) -> Evaluation:
         if document.get("schema") != SCHEMA:
             hint = "Use the version that wrote it, or evaluate again."
             raise _unreadable(path, f"schema {document.get('schema')!r}, this version reads {SCHEMA}", hint)
-        tables = (document["metrics"], *document["per_class"].values(), *document.get("by_ahead", {}).values())
-        skills = [each["skill"] for each in document.get("baselines", {}).values()]
-        for estimate in [*skills, *(each for table in tables for each in table.values())]:
-            estimate["value"] = math.nan if estimate["value"] is None else estimate["value"]
+        _undefined_as_nan(document)
         return msgspec.convert(document, Evaluation, str_keys=True)
     except OSError as problem:
         raise _unreadable(
@@ -306,6 +381,18 @@ def read_evaluation(path: Path | str) -> Evaluation:
         ) from problem
     except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as problem:
         raise _unreadable(path, f"damaged ({problem})", "Evaluate again, or restore it from a copy.") from problem
+
+
+def _undefined_as_nan(part: Any) -> None:
+    """Put NaN in the place of null wherever a figure is undefined, which JSON has no word for."""
+    if isinstance(part, dict):
+        if {"value", "method"} <= part.keys() and part["value"] is None:
+            part["value"] = math.nan
+        for each in part.values():
+            _undefined_as_nan(each)
+    elif isinstance(part, list):
+        for each in part:
+            _undefined_as_nan(each)
 
 
 def _unreadable(path: Path | str, arrived: str, hint: str) -> RunError:

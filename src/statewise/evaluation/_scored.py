@@ -31,11 +31,23 @@ def scored_rows(predictions: Predictions) -> tuple[Predictions, tuple[str, ...]]
         raise _error(where, " and ".join(note.replace(" are not scored", "") for note in notes), "Evaluate rows with targets and weights.")
     if kept.all():
         return predictions, (*notes, *_notes(predictions))
-    chosen = _select(predictions, kept)
+    chosen = select_rows(predictions, kept)
     return chosen, (*notes, *_notes(chosen))
 
 
-def _select(predictions: Predictions, kept: np.ndarray) -> Predictions:
+def wrong_by(predictions: Predictions) -> np.ndarray:
+    """Return how wrong each row is, with its sign where it has one: float64 `[rows]`."""
+    actual, predicted = predictions.actual, predictions.predicted
+    assert actual is not None
+    if predictions.nll is not None and predictions.task == "next":
+        return predictions.nll
+    if predictions.holds == "values":
+        return np.asarray(predicted - actual, dtype=np.float64)
+    wrong = predicted != actual
+    return np.asarray(wrong.mean(axis=1) if wrong.ndim == 2 else wrong, dtype=np.float64)
+
+
+def select_rows(predictions: Predictions, kept: np.ndarray) -> Predictions:
     """Return some of the rows."""
     chosen: dict[str, Any] = {}
     for each in fields(predictions):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from statewise.evaluation._part_sections import part_tables
 from statewise.evaluation._records import amount, figure
+from statewise.evaluation._table import Table, metric_words
 
 if TYPE_CHECKING:
     from statewise.evaluation._records import Evaluation
@@ -15,27 +17,19 @@ if TYPE_CHECKING:
 MOST_ROWS = 15
 """No more classes, labels or horizons than this are listed."""
 
+_OF_A_CLASS = ("balanced_accuracy", "precision", "recall", "f1", "specificity", "negative_predictive_value")
 _COLUMNS = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "cross_entropy": "cross-entropy", "bits": "bits"}
-
-
-class Table(NamedTuple):
-    """A table of words and figures: the first column is of words."""
-
-    kind: Literal["baselines", "ahead", "labels"]
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def metric_name(evaluation: Evaluation, name: str) -> str:
     """Return a metric with what it is of."""
-    words = {"r2": "R2", "bits": "bits a token", "cross_entropy": "cross-entropy (nats)"}.get(name) or _COLUMNS.get(name)
-    if words is not None:
-        return words
-    words = name.replace("_", " ")
+    words = metric_words(name)
     if name == "skill" and evaluation.judged_baseline is not None:
         return f"skill against {evaluation.judged_baseline}"
-    if name in ("accuracy", "subset_accuracy", "hamming_accuracy", "perplexity", "skill"):
+    if name in ("roc_auc", "pr_auc", "brier", "calibration_error"):
+        several = {"brier": words, "calibration_error": f"{words} of the likeliest class"}.get(name, f"macro {words}")
+        return several if evaluation.positive is None else f"{words} of {evaluation.positive!r}"
+    if name not in _OF_A_CLASS:
         return words
     if name == "balanced_accuracy":
         return f"{words}, mean of labels" if evaluation.holds == "labels" else words
@@ -45,7 +39,7 @@ def metric_name(evaluation: Evaluation, name: str) -> str:
 def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
     """Return what the task adds to the metrics: errors beside those of naive methods, by how far ahead; figures by label."""
     made = (_against_baselines(evaluation), _by_ahead(evaluation), _by_label(evaluation))
-    return tuple(table for table in made if table is not None)
+    return (*(table for table in made if table is not None), *part_tables(evaluation))
 
 
 def baseline_says(evaluation: Evaluation) -> str:

@@ -16,15 +16,16 @@ from rich.text import Text
 
 from statewise.evaluation._records import Estimate, Evaluation, figure
 from statewise.evaluation._sections import MOST_ROWS as _MANY
-from statewise.evaluation._sections import Table as SectionTable
 from statewise.evaluation._sections import baseline_says, metric_name, tables_of
+from statewise.evaluation._table import Table as SectionTable
+from statewise.evaluation._table import metric_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rich.console import RenderableType
 
-_NAME_WIDTH = 20
+_NAME_WIDTH, _FIRST_WIDTH = 20, 24
 _AXES = "rows: actual, columns: predicted"
 _UNITS = {"group": "groups", "sequence": "sequences", "block": "blocks", "count": "cases"}
 
@@ -155,9 +156,9 @@ def _plain(section: SectionTable) -> Table:
     """Return a table of words and figures."""
     table = _table()
     for number, title in enumerate(section.header):
-        table.add_column(title, justify="right" if number else "left", no_wrap=bool(number), overflow="fold")
+        table.add_column(title, justify="right" if number else "left", no_wrap=True)
     for first, *others in section.rows:
-        table.add_row(Text(_shortened(first)), *others)
+        table.add_row(Text(_shortened(first, _FIRST_WIDTH)), *others)
     return table
 
 
@@ -165,7 +166,7 @@ def _methods(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return the method of the intervals, each with the metrics that it served."""
     served: dict[str, list[str]] = {}
     for name, each in evaluation.metrics.items():
-        served.setdefault(each.method, []).append(name.replace("_", " "))
+        served.setdefault(each.method, []).append(metric_words(name))
     return [("intervals", f"{', '.join(names)}: {method}") for method, names in served.items()]
 
 
@@ -239,9 +240,9 @@ def _marked(evaluation: Evaluation, name: str) -> str:
     return _shortened(name) + (" (positive)" if name == evaluation.positive else "")
 
 
-def _shortened(name: str) -> str:
+def _shortened(name: str, width: int = _NAME_WIDTH) -> str:
     """Return a label without its middle where it is long: labels often differ at their ends."""
-    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 10]}...{name[-7:]}"
+    return name if len(name) <= width else f"{name[: width - 10]}...{name[-7:]}"
 
 
 def _html_table(caption: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from statewise.evaluation._naive import naive_forecasts, naive_mean
+from statewise.evaluation._naive import naive_change, naive_forecasts, naive_mean
 
 if TYPE_CHECKING:
     from statewise.evaluation._columns import Columns
@@ -47,4 +47,9 @@ def read_values(table: Columns, key: np.ndarray, step: np.ndarray | None, scored
             fields["baselines"], notes = naive_forecasts(key, step, fields["ahead"], actual, season=season)
         else:
             fields["baselines"], notes = naive_mean(actual, scored)
+    if "ahead" in table and step is not None and actual is not None and "change" not in table:
+        known = np.where(scored, actual, np.nan)
+        change, told = naive_change(key, step, fields["ahead"], known, season=season)
+        if change is not None:
+            fields["change"], notes = np.full(len(table), change), [*notes, *told]
     return Read(fields, named, notes)

@@ -3,6 +3,8 @@
     mse, rmse, mae    mean of the squared errors, its root, mean of the absolute errors
     r2                1 - sum of squared errors / sum of squared distances of the targets from their own mean
     skill             1 - mse / mse of a baseline, on the rows for which the baseline has an answer
+    mase              of forecasts: mean of the absolute errors, each over the usual change of its series from a step to the next, or a
+                      season later, in training (Hyndman and Koehler 2006): below 1 it is less than one naive step is wrong by
 
 The baseline that is judged is the one with the lowest mse.
 """
@@ -48,6 +50,7 @@ SKILL = Metric(
     is_share=True,
     rests_on="naive rows",
 )
+MASE = Metric("mase", ratio("scaled", "changing"), rests_on="changing")
 
 
 def evaluate_values(predictions: Predictions, notes: tuple[str, ...]) -> Evaluation:
@@ -64,7 +67,7 @@ def evaluate_values(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
     units = units_of(predictions, predicted - actual)
     columns = _columns(actual, predicted)
     sums = sums_over(units.of_unit, columns, units.words)
-    metrics = {metric.name: estimate(metric, sums) for metric in (*ERRORS, R2)}
+    metrics = {metric.name: estimate(metric, sums) for metric in (*ERRORS, R2)} | _scaled(predictions, columns["absolute"], units)
     baselines = {name: _against(units, columns, actual, naive) for name, naive in predictions.baselines.items()}
     baselines = {name: each for name, each in baselines.items() if each.num_scored}
     judged = _best(predictions.baselines, baselines, actual)
@@ -105,6 +108,15 @@ def _columns(actual: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]
     """Return what is summed of each row; targets from their mean, so that their squares lose no digits."""
     error, target = predicted - actual, actual - actual.mean()
     return {"rows": np.ones(len(error)), "squared": error**2, "absolute": np.abs(error), "target": target, "target squared": target**2}
+
+
+def _scaled(predictions: Predictions, absolute: np.ndarray, units: RowUnits) -> dict[str, Estimate]:
+    """Return the mean absolute scaled error, where the usual change of the series is known."""
+    if predictions.change is None:
+        return {}
+    there = np.isfinite(predictions.change) & (predictions.change > 0)
+    scaled = np.where(there, absolute / np.where(there, predictions.change, 1.0), 0.0)
+    return {"mase": estimate(MASE, sums_over(units.of_unit, {"scaled": scaled, "changing": there.astype(np.float64)}, units.words))}
 
 
 def _against(units: RowUnits, columns: Mapping[str, np.ndarray], actual: np.ndarray, naive: np.ndarray) -> BaselineScore:

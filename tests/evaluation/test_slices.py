@@ -1,0 +1,112 @@
+"""Are rows cut as they should be, and is each part what the whole would be without the others?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from statewise.errors import OptionError
+from statewise.evaluation import Evaluation, Predictions, Slice, evaluate, read_evaluation, write_evaluation
+
+
+def _steps(seed: int = 0, sequences: int = 40) -> dict[str, np.ndarray]:
+    """Return labelled steps of sequences of 1 to 90 steps, in which the first four steps are guessed."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, 90, sequences)
+    step = np.concatenate([np.arange(length) for length in lengths])
+    target = random.integers(0, 2, len(step))
+    prediction = np.where((step < 4) & (random.random(len(step)) < 0.5), 1 - target, target)
+    key = np.repeat(np.arange(sequences), lengths)
+    return {"key": key, "step": step, "target": target, "prediction": prediction, "group": key % 5, "shop": np.array(list("uvw"))[key % 3]}
+
+
+def _by(evaluation: Evaluation, by: str) -> dict[str, Slice]:
+    return {each.name: each for each in evaluation.slices if each.by == by}
+
+
+def test_each_part_is_what_its_rows_alone_would_give() -> None:
+    columns = {name: column for name, column in _steps().items() if name != "group"}  # five groups would be cut into blocks
+    whole = evaluate(Predictions.from_columns(columns), by=["shop", "length", "position"])
+    assert {each.by for each in whole.slices} == {"shop", "length", "position"}
+    for name in "uvw":
+        rows = columns["shop"] == name
+        alone = evaluate(Predictions.from_columns({each: column[rows] for each, column in columns.items()}), positive="1", by=())
+        part = _by(whole, "shop")[name]
+        assert part.num_scored == rows.sum()
+        assert part.metrics["accuracy"] == alone.metrics["accuracy"]
+        assert part.metrics["recall"] == alone.metrics["recall"]
+    for by in ("shop", "length", "position"):
+        assert sum(each.num_scored for each in whole.slices if each.by == by) == len(columns["key"])
+
+
+def test_a_cold_start_is_seen_by_place_in_the_sequence() -> None:
+    found = _by(evaluate(Predictions.from_columns(_steps())), "position")
+    cold, warm = found["1 to 4"].metrics["accuracy"], found["5 to 16"].metrics["accuracy"]
+    assert cold.high is not None
+    assert cold.high < 0.85
+    assert warm.value == 1
+
+
+def test_a_group_has_its_sequences_as_units_and_few_are_marked() -> None:
+    found = _by(evaluate(Predictions.from_columns(_steps())), "group")
+    assert {each.num_units for each in found.values()} == {8}
+    assert all(each.small for each in found.values())
+    assert not any(
+        each.small
+        for each in evaluate(Predictions.from_columns(_steps() | {"group": _steps()["key"]}), by=["shop"]).slices
+        if each.num_units >= 30
+    )
+
+
+def test_numbers_are_cut_at_their_quartiles_and_few_different_ones_are_a_part_each() -> None:
+    columns = {"target": [0, 1] * 50, "prediction": [0, 1] * 50, "age": np.arange(100.0), "floor": [1, 2] * 50}
+    found = evaluate(Predictions.from_columns(columns), by=["age", "floor"])
+    assert [(each.name, each.num_scored) for each in found.slices if each.by == "age"] == [
+        ("0 to 24", 25), ("25 to 49", 25), ("50 to 74", 25), ("75 to 99", 25)
+    ]  # fmt: skip
+    assert [each.name for each in found.slices if each.by == "floor"] == ["1", "2"]
+
+
+def test_of_many_values_the_most_frequent_are_parts_and_the_rest_is_one() -> None:
+    words = [f"w{number % 40}" if number % 2 else f"v{number % 6}" for number in range(400)]
+    columns = {"target": [0, 1] * 200, "prediction": [0, 1] * 200, "word": words}
+    found = evaluate(Predictions.from_columns(columns), by=["word"]).slices
+    assert len(found) == 20
+    assert found[-1].name == "4 others"
+    assert sum(each.num_scored for each in found) == 400
+
+
+def test_values_that_are_not_known_are_in_no_part() -> None:
+    columns = {"target": [0, 1] * 10, "prediction": [0, 1] * 10, "age": [None, *range(19)]}
+    found = evaluate(Predictions.from_columns(columns), by=["age"]).slices
+    assert sum(each.num_scored for each in found) == 19
+
+
+def test_steps_since_a_reset_are_read_off_the_history() -> None:
+    columns = {"step": range(30), "target": [0, 1] * 15, "prediction": [0, 1] * 15, "history": [10 + step for step in range(30)]}
+    assert set(_by(evaluate(Predictions.from_columns(columns)), "since_reset")) == {"5 to 16", "17 to 40"}
+
+
+def test_a_column_that_is_not_there_is_refused_with_the_nearest() -> None:
+    with pytest.raises(OptionError, match="shop"):
+        evaluate(Predictions.from_columns(_steps()), by=["shpo"])
+
+
+def test_parts_of_values_tokens_and_labels_have_their_own_figures() -> None:
+    common = {"step": range(8), "key": [1] * 4 + [2] * 4, "kind": list("aabbaabb")}
+    values = Predictions.from_columns(common | {"target": np.arange(8) / 3, "prediction": np.arange(8) / 4}, task="regress")
+    tokens = Predictions.from_columns(common | {"target": list("xyxyxyxy"), "prediction": list("xxxxyyyy"), "nll": np.ones(8)})
+    labels = Predictions.from_columns(common | {"target_u": [0, 1] * 4, "p_u": np.linspace(0, 1, 8), "target_v": [1] * 8, "p_v": [0.9] * 8})
+    assert set(evaluate(values, by=["kind"]).slices[0].metrics) == {"rmse", "mae"}
+    assert set(evaluate(tokens, by=["kind"]).slices[0].metrics) == {"bits", "accuracy"}
+    assert set(evaluate(labels, by=["kind"]).slices[0].metrics) == {"subset_accuracy", "hamming_accuracy"}
+
+
+def test_parts_events_and_averages_come_back_from_json(tmp_path: object) -> None:
+    from pathlib import Path
+
+    path = Path(str(tmp_path)) / "evaluation.json"
+    evaluation = evaluate(Predictions.from_columns(_steps()), by=["shop", "group"])
+    write_evaluation(evaluation, path)
+    assert read_evaluation(path) == evaluation
+    assert evaluation.events is not None
