@@ -74,7 +74,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_real_run_is_reported_from_its_verdict_to_its_provenance(whole: Path) -> None:
     page = read_page(whole / "report.html")
     assert page.problems == []
-    assert page.order == ["verdict", "why", "data", "training", "metrics", "confusion", "classes", "inside", "audit", "provenance"]
+    assert page.order == ["verdict", "why", "data", "training", "metrics", "confusion", "classes", "parts", "inside", "audit", "provenance"]
     assert "GRU" in page.text["training"]
     assert "refitted" in page.text["training"]
     assert "Stages: input sequence" in page.text["inside"]

@@ -59,9 +59,9 @@ def page_of(directory: Path, task: str, evaluation: Evaluation | None, names: tu
     ("task", "names", "sections", "charts"),
     [
         ("regress", (), ["baselines", "values"], {"metrics", "values"}),
-        ("forecast", (), ["baselines", "values", "ahead"], {"metrics", "values", "ahead"}),
-        ("next", ("a", "b", "c", "d"), ["baselines"], {"metrics"}),
-        ("multilabel", ("0", "1", "2"), ["labels"], {"metrics"}),
+        ("forecast", (), ["baselines", "values", "ahead", "parts"], {"metrics", "values", "ahead"}),
+        ("next", ("a", "b", "c", "d"), ["baselines", "parts"], {"metrics"}),
+        ("multilabel", ("0", "1", "2"), ["labels", "parts"], {"metrics"}),
     ],
 )
 def test_each_task_has_its_own_sections_and_charts(

@@ -7,6 +7,7 @@ from statewise.evaluation._evaluate import evaluate
 from statewise.evaluation._generate import generate
 from statewise.evaluation._intervals import accuracy_over_units
 from statewise.evaluation._labels import match_class
+from statewise.evaluation._part_sections import part_tables
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._quantiles import student_quantile
@@ -26,6 +27,7 @@ from statewise.evaluation._records import (
     write_evaluation,
 )
 from statewise.evaluation._sections import baseline_says, tables_of
+from statewise.evaluation._table import Table, metric_words
 
 __all__ = [
     "BaselineScore",
@@ -38,12 +40,15 @@ __all__ = [
     "Points",
     "Predictions",
     "Slice",
+    "Table",
     "accuracy_over_units",
     "baseline_says",
     "evaluate",
     "figure",
     "generate",
     "match_class",
+    "metric_words",
+    "part_tables",
     "predict",
     "read_evaluation",
     "read_predictions",

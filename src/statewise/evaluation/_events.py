@@ -13,7 +13,6 @@ false_alarms       alarms that touch no event: a thousand steps, or an hour wher
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -201,6 +200,10 @@ def _rate(sums: UnitSums) -> Estimate:
 
 
 def _plain(found: Estimate) -> Estimate:
-    """Return a figure that has a size of its own; one below 0 is not."""
-    low = found.low if found.low is None or math.isnan(found.low) else max(found.low, 0.0)
-    return Estimate(value=found.value, low=low, high=found.high, units=found.units, method=found.method, is_share=False)
+    """Return a figure that has a size of its own: never below 0, and without an interval where all units are alike."""
+    low, high, method = found.low, found.high, found.method
+    if low is not None and low == high:
+        low, high, method = None, None, "no interval: all units are alike"
+    return Estimate(
+        value=found.value, low=None if low is None else max(low, 0.0), high=high, units=found.units, method=method, is_share=False
+    )

@@ -140,8 +140,6 @@ def estimate_left(value: float, left: np.ndarray, *, scale: Scale, words: str, i
     if not (math.isfinite(centre) and np.isfinite(without).all()):
         return found(None, None, f"no interval: without error, or all of it in one of the {words}")
     reach = _reach(without)
-    if reach == 0:
-        return found(None, None, f"no interval: all {words} are alike")
     try:
         ends = [_BACK[scale](z) for z in (centre - reach, centre + reach)]
     except OverflowError:

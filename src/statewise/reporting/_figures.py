@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 
 from statewise.evaluation import figure as share
-
-_LABELS = {"f1": "F1", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "bits": "bits a token"}
+from statewise.evaluation import metric_words
 
 
 def figure(value: float | None) -> str:
@@ -75,7 +74,7 @@ def metric_label(name: str) -> str:
         >>> metric_label("negative_predictive_value"), metric_label("f1"), metric_label("rmse"), metric_label("bits")
         ('negative predictive value', 'F1', 'RMSE', 'bits a token')
     """
-    return _LABELS.get(name) or name.replace("_", " ")
+    return "F1" if name == "f1" else metric_words(name)
 
 
 def short(name: str, limit: int = 40) -> str:

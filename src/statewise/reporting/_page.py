@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from statewise import __version__
+from statewise.evaluation import Table, part_tables
 from statewise.reporting._answer import Answer, Headline, Tile, answer_of, headline_of, judged_metrics, stale, tiles_of
 from statewise.reporting._audited import Audited, audited_of
 from statewise.reporting._drawing import chart_spec
@@ -57,6 +58,7 @@ class Page:
     confusion: Matrix | Missing | None
     classes: Classes | Missing | None
     scores: tuple[ScoreSection, ...]
+    parts: tuple[Table, ...]
     inside: Inside | Missing
     audit: Audited | Missing
     provenance: tuple[Group, ...]
@@ -68,11 +70,12 @@ def make_page(evidence: Evidence) -> Page:
     """Arrange all that a run has to show."""
     verdict, evaluation, narration = evidence.verdict, evidence.evaluation, evidence.narration
     scores = () if isinstance(evaluation, Missing) else sections_of(evaluation)
+    parts = () if isinstance(evaluation, Missing) else tuple(part_tables(evaluation))
     has_classes = _has_classes(evidence)
     return Page(
         name=evidence.run.directory.name if evidence.run.directory is not None else evidence.run.config.model_name,
         version=__version__,
-        sections=_sections(scores, has_classes=has_classes),
+        sections=_sections(scores, parts, has_classes=has_classes),
         headline=headline_of(evidence),
         tiles=tiles_of(evaluation) if not isinstance(evaluation, Missing) else (),
         why=verdict if isinstance(verdict, Missing) else answer_of(verdict),
@@ -83,6 +86,7 @@ def make_page(evidence: Evidence) -> Page:
         confusion=None if not has_classes else evaluation if isinstance(evaluation, Missing) else matrix_of(evaluation),
         classes=None if not has_classes else evaluation if isinstance(evaluation, Missing) else classes_of(evaluation),
         scores=scores,
+        parts=parts,
         inside=evidence.trace if isinstance(evidence.trace, Missing) else inside_of(evidence.trace),
         audit=evidence.audit if isinstance(evidence.audit, Missing) else audited_of(evidence.audit, evidence.run),
         provenance=provenance_of(evidence),
@@ -99,11 +103,11 @@ def _has_classes(evidence: Evidence) -> bool:
     return facts is None or (facts.holds == "classes" and not facts.ahead)
 
 
-def _sections(scores: tuple[ScoreSection, ...], *, has_classes: bool) -> tuple[tuple[str, str], ...]:
+def _sections(scores: tuple[ScoreSection, ...], parts: tuple[Table, ...], *, has_classes: bool) -> tuple[tuple[str, str], ...]:
     """Return the sections of the page by their ids, in order, as the navigation names them."""
     own = _OF_CLASSES if has_classes else tuple((each.id, each.short) for each in scores)
     place = [name for name, _ in _SECTIONS].index("metrics") + 1
-    return (*_SECTIONS[:place], *own, *_SECTIONS[place:])
+    return (*_SECTIONS[:place], *own, *([("parts", "Parts")] if parts else []), *_SECTIONS[place:])
 
 
 def draw(evidence: Evidence, *, palette: Palette = PAGE) -> dict[str, Any]:

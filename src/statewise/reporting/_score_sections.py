@@ -10,6 +10,7 @@ from statewise.evaluation import baseline_says, tables_of
 if TYPE_CHECKING:
     from statewise.evaluation import Evaluation
 
+_SHOWN = ("baselines", "ahead", "labels")
 _DIGITS = 280
 """Width in pixels beyond which a square chart of points tells no more."""
 
@@ -41,7 +42,7 @@ class ScoreSection:
 
 def sections_of(evaluation: Evaluation) -> tuple[ScoreSection, ...]:
     """Return the sections that follow the metrics."""
-    tables = {table.kind: table for table in tables_of(evaluation)}
+    tables = {table.kind: table for table in tables_of(evaluation) if table.kind in _SHOWN}
     found = []
     if "baselines" in tables:
         table = tables["baselines"]
