@@ -12,10 +12,10 @@ from scipy.stats import binomtest  # type: ignore[import-untyped]
 from statewise.evaluation import Evaluation
 from statewise.verdicts import Level, Policy, Reason, judge
 from statewise.verdicts._mistakes import _spanned
-from statewise.verdicts._policy import AlertRules, CostRules, Metric
+from statewise.verdicts._policy import AlertRules, CostRules
 from tests.verdicts.evidence import RARE_AND_GOOD, changed, of_counts, of_matrix, subjects
 
-LIMITS: dict[Metric, float] = {"recall": 0.8}
+LIMITS: dict[str, float] = {"recall": 0.8}
 
 
 def judged(evaluation: Evaluation, *, cost: CostRules | None = None, alerts: AlertRules | None = None) -> tuple[Level, Reason]:

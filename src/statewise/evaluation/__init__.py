@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statewise.evaluation._baselines import training_baseline
 from statewise.evaluation._evaluate import evaluate
+from statewise.evaluation._facts import FACTS, Facts, metric_words
 from statewise.evaluation._generate import generate
 from statewise.evaluation._intervals import accuracy_over_units
 from statewise.evaluation._labels import match_class
@@ -27,9 +28,10 @@ from statewise.evaluation._records import (
     write_evaluation,
 )
 from statewise.evaluation._sections import baseline_says, tables_of
-from statewise.evaluation._table import Table, metric_words
+from statewise.evaluation._table import Table
 
 __all__ = [
+    "FACTS",
     "BaselineScore",
     "Confusion",
     "Counts",
@@ -37,6 +39,7 @@ __all__ = [
     "Evaluation",
     "EventRules",
     "Events",
+    "Facts",
     "Points",
     "Predictions",
     "Slice",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from statewise.evaluation._table import Table, metric_words
+from statewise.evaluation._facts import FACTS, metric_words
+from statewise.evaluation._table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,6 @@ MOST_SLICES = 12
 
 _FIRST = {"classes": "accuracy", "values": "rmse", "labels": "subset_accuracy", "next": "bits"}
 _SECOND = {"classes": ("recall", "f1"), "values": ("mae",), "labels": ("hamming_accuracy",), "next": ("accuracy",)}
-_LOW_IS_GOOD = ("rmse", "bits")
 _TITLES = {
     "length": "By length of the sequence",
     "position": "By place in the sequence",
@@ -100,4 +100,4 @@ def _figures(part: Slice, first: str, second: str) -> tuple[str, str, str]:
 
 def _badness(part: Slice, first: str) -> float:
     value = part.metrics[first].value
-    return -value if first in _LOW_IS_GOOD else value
+    return -value if FACTS[first].lower_is_better else value

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from statewise.evaluation._facts import FACTS, metric_words
 from statewise.evaluation._part_sections import part_tables
 from statewise.evaluation._records import amount, figure
-from statewise.evaluation._table import Table, metric_words
+from statewise.evaluation._table import Table
 
 if TYPE_CHECKING:
     from statewise.evaluation._records import Evaluation
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 MOST_ROWS = 15
 """No more classes, labels or horizons than this are listed."""
 
-_OF_A_CLASS = ("balanced_accuracy", "precision", "recall", "f1", "specificity", "negative_predictive_value")
 _COLUMNS = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "cross_entropy": "cross-entropy", "bits": "bits"}
 
 
@@ -26,10 +26,10 @@ def metric_name(evaluation: Evaluation, name: str) -> str:
     words = metric_words(name)
     if name == "skill" and evaluation.judged_baseline is not None:
         return f"skill against {evaluation.judged_baseline}"
-    if name in ("roc_auc", "pr_auc", "brier", "calibration_error"):
+    if name in FACTS and FACTS[name].of == "probabilities" and name != "log_loss":
         several = {"brier": words, "calibration_error": f"{words} of the likeliest class"}.get(name, f"macro {words}")
         return several if evaluation.positive is None else f"{words} of {evaluation.positive!r}"
-    if name not in _OF_A_CLASS:
+    if name != "balanced_accuracy" and (name not in FACTS or FACTS[name].of != "a class"):
         return words
     if name == "balanced_accuracy":
         return f"{words}, mean of labels" if evaluation.holds == "labels" else words

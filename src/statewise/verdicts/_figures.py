@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from statewise.verdicts._policy import AT_MOST
+from statewise.evaluation import FACTS
 from statewise.verdicts._reasons import POINTS_TO, Findings, LimitKind, Reason, Standing, listed, percent, quoted, stand, standing_says
 from statewise.verdicts._skill import judge_skill, more, unit_words
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from statewise.evaluation import Estimate, Evaluation
-    from statewise.verdicts._policy import Metric, Policy
+    from statewise.verdicts._policy import Policy
 
-_DROPPED_WHEN_RARE: tuple[Metric, ...] = ("accuracy", "precision", "f1")
+_DROPPED_WHEN_RARE: tuple[str, ...] = ("accuracy", "precision", "f1")
 _OF_ALL_CASES = ("accuracy", "balanced_accuracy", "subset_accuracy", "hamming_accuracy")
 _NAMES: dict[str, str] = {"f1": "F1", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "bits": "bits a token"}
-_OF_CLASSES: tuple[Metric, ...] = (
-    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "specificity", "negative_predictive_value",
+_OF_CLASSES = (
+    "accuracy", "balanced_accuracy", "mcc", *(each for each, facts in FACTS.items() if facts.of in {"a class", "probabilities"}),
 )  # fmt: skip
-_OF_LABELS: tuple[Metric, ...] = ("balanced_accuracy", "precision", "recall", "f1")
+_OF_LABELS: tuple[str, ...] = ("balanced_accuracy", "precision", "recall", "f1")
 _SUFFICES = {
     "values": "no size of an error is good everywhere, so that skill suffices unless the policy limits mse, rmse, mae, r2 or skill",
     "classes": "skill suffices unless the policy limits bits, cross_entropy, perplexity or skill",
@@ -57,7 +57,7 @@ def judge_figures(evaluation: Evaluation, policy: Policy) -> Findings:
     return Findings(reasons=tuple(reasons), notes=tuple(notes))
 
 
-def _meant_for_classes(evaluation: Evaluation, policy: Policy) -> list[Metric]:
+def _meant_for_classes(evaluation: Evaluation, policy: Policy) -> list[str]:
     """Return the limits of a policy that have no meaning for another task than telling classes apart."""
     if evaluation.confusion.counts:
         return []
@@ -75,7 +75,7 @@ def is_rare(evaluation: Evaluation, policy: Policy) -> bool:
     return evaluation.prevalence is not None and evaluation.prevalence < policy.evidence.rare_positives_below
 
 
-def _dropped(evaluation: Evaluation, policy: Policy) -> list[Metric]:
+def _dropped(evaluation: Evaluation, policy: Policy) -> list[str]:
     return [metric for metric in policy.limits if is_rare(evaluation, policy) and metric in _DROPPED_WHEN_RARE]
 
 
@@ -98,7 +98,7 @@ def _of_many(count: int, of: int, what: str) -> str:
     return f"{count:,} of {of:,} {what} {'is' if count == 1 else 'are'}"
 
 
-def _limit(evaluation: Evaluation, policy: Policy, metric: Metric, limit: float) -> Reason:
+def _limit(evaluation: Evaluation, policy: Policy, metric: str, limit: float) -> Reason:
     subject = _subject(evaluation, metric)
     estimate = evaluation.metrics.get(metric)
     if estimate is None:
@@ -109,7 +109,7 @@ def _limit(evaluation: Evaluation, policy: Policy, metric: Metric, limit: float)
             do="Evaluate again with this version, or take the limit out of the policy.",
             limit=limit,
         )
-    kind: LimitKind = "at most" if metric in AT_MOST else "at least"
+    kind: LimitKind = "at most" if FACTS[metric].lower_is_better else "at least"
     standing = stand(estimate, limit, bounds=policy.bounds, kind=kind)
     words = [standing_says(standing, estimate, bounds=policy.bounds)]
     if standing != "met":
@@ -124,7 +124,7 @@ def _limit(evaluation: Evaluation, policy: Policy, metric: Metric, limit: float)
     )
 
 
-def _what_it_means(evaluation: Evaluation, metric: Metric, estimate: Estimate) -> Iterator[str]:
+def _what_it_means(evaluation: Evaluation, metric: str, estimate: Estimate) -> Iterator[str]:
     """Yield what a figure that is not good enough means in counts, and whether it lies in a bad band."""
     if evaluation.positive is None:
         yield from _worst_class(evaluation, metric)
@@ -180,7 +180,7 @@ def _against_the_majority(evaluation: Evaluation) -> str:
     )
 
 
-def _worst_class(evaluation: Evaluation, metric: Metric) -> Iterator[str]:
+def _worst_class(evaluation: Evaluation, metric: str) -> Iterator[str]:
     """Yield which class is worst: by this metric where it is known of each class, else by F1."""
     of = metric if metric in ("precision", "recall") else "f1"
     figures = {each: metrics[of].value for each, metrics in evaluation.per_class.items() if of in metrics}
@@ -190,7 +190,7 @@ def _worst_class(evaluation: Evaluation, metric: Metric) -> Iterator[str]:
         yield f"The worst {'label' if evaluation.holds == 'labels' else 'class'} is '{worst}', with {name(of)} {known[worst]:.3f}."
 
 
-def _what_to_do(evaluation: Evaluation, metric: Metric, estimate: Estimate, limit: float, standing: Standing) -> str:
+def _what_to_do(evaluation: Evaluation, metric: str, estimate: Estimate, limit: float, standing: Standing) -> str:
     if standing == "met":
         return ""
     if standing == "undefined":
@@ -253,7 +253,7 @@ def _count(subject: str, count: float, needed: int, do: str) -> Reason:
     )
 
 
-def _what_does_a_miss_cost(evaluation: Evaluation, dropped: list[Metric]) -> Reason:
+def _what_does_a_miss_cost(evaluation: Evaluation, dropped: list[str]) -> Reason:
     prevalence = evaluation.prevalence or 0.0
     words = listed(name(metric) for metric in dropped)
     says = [f"{percent(prevalence)} of the {evaluation.num_scored:,} tested are positive: limits made for balanced classes do not fit."]

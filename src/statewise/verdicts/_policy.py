@@ -9,27 +9,15 @@ import hashlib
 import math
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from statewise.errors import DataError, OptionError, nearest
+from statewise.evaluation import FACTS
 
-Metric: TypeAlias = Literal[
-    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "specificity", "negative_predictive_value",
-    "subset_accuracy", "hamming_accuracy",
-    "mse", "rmse", "mae", "r2", "skill",
-    "cross_entropy", "bits", "perplexity",
-]  # fmt: skip
 EvidenceName: TypeAlias = Literal["evaluation", "history", "audit"]
 SubjectKind: TypeAlias = Literal["run", "predictions", "counts"]
-
-METRICS: tuple[Metric, ...] = get_args(Metric)
-AT_MOST: tuple[Metric, ...] = ("mse", "rmse", "mae", "cross_entropy", "bits", "perplexity")
-"""Errors: their limit is the most that they may be."""
-
-_NO_LEAST: tuple[Metric, ...] = ("r2", "skill")
-"""Without a least value: a model may be worse than any baseline."""
 
 PRESETS = ("default", "lenient", "recall-first", "precision-first")
 _PRESETS_FOLDER = Path(__file__).parent / "presets"
@@ -113,7 +101,7 @@ class Policy(_Part, frozen=True, kw_only=True):
     name: str = "own"
     says: str = ""
     bounds: bool = True
-    limits: dict[Metric, float]
+    limits: dict[str, float]
     require: Require = Require()
     evidence: EvidenceRules = EvidenceRules()
     training: TrainingRules = TrainingRules()
@@ -130,6 +118,10 @@ class Policy(_Part, frozen=True, kw_only=True):
                 arrived="no limit, no cost and no alert budget, so that every model would pass",
                 hint='Name a limit, or begin with: extends = "default".',
             )
+        for metric in self.limits:
+            if metric not in FACTS:
+                asked, where = f"use policy '{self.name}'", f"table [limits], key {metric!r}"
+                raise OptionError(asked=asked, where=where, arrived="no metric has this name", hint=nearest(metric, FACTS))
         for where, value, lowest, highest in _ranges(self):
             if not lowest <= value <= highest:
                 raise OptionError(
@@ -248,9 +240,9 @@ def _check_keys(table: dict[str, Any], part: type[_Part], *, asked: str, where: 
             _check_keys(value, _TABLES[key], asked=asked, where=f"table [{key}], ")
     if part is Policy and isinstance(table.get("limits"), dict):
         for metric in table["limits"]:
-            if metric not in METRICS:
+            if metric not in FACTS:
                 raise OptionError(
-                    asked=asked, where=f"table [limits], key {metric!r}", arrived="no metric has this name", hint=nearest(metric, METRICS)
+                    asked=asked, where=f"table [limits], key {metric!r}", arrived="no metric has this name", hint=nearest(metric, FACTS)
                 )
 
 
@@ -300,4 +292,4 @@ def _ranges(policy: Policy) -> list[tuple[str, float, float, float]]:
 
 def _range_of(metric: str) -> tuple[float, float]:
     """Return the least and the greatest limit that a metric can have."""
-    return (0.0, math.inf) if metric in AT_MOST else (-math.inf if metric in _NO_LEAST else 0.0, 1.0)
+    return FACTS[metric].least, FACTS[metric].most
