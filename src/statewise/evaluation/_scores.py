@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 
 from statewise.evaluation._areas import pr_area, roc_area
@@ -112,7 +113,14 @@ def _of_rows(probabilities: np.ndarray, actual: np.ndarray, place: int | None, u
     sums = sums_over(units.of_unit, {"rows": ones, "nats": -np.log(right), "squared": np.maximum(squared, 0.0)}, units.words)
     figures = (Metric("log_loss", ratio("nats", "rows")), Metric("brier", ratio("squared", "rows")))
     found = {metric.name: estimate(metric, sums) for metric in figures}
+    found["brier"] = _at_most(found["brier"], 1.0 if place is not None else 2.0)
     return found | {"calibration_error": _calibration(said, came, units)}
+
+
+def _at_most(found: Estimate, most: float) -> Estimate:
+    """Return a figure whose interval ends where the figure must."""
+    high = None if found.high is None else min(found.high, most)
+    return msgspec.structs.replace(found, high=high)
 
 
 def _calibration(said: np.ndarray, came: np.ndarray, units: RowUnits) -> Estimate:
