@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from proving_ground.cases import Blind, Wild, all_blind, all_correct, all_defects, all_wild
-from proving_ground.running import BlindTally, Tally, WildTally, tally_blind, tally_correct, tally_defect, tally_wild
+from proving_ground.jobs import tallied, tallied_blind, tallied_wild
 from proving_ground.table import summary_of, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from proving_ground.running import BlindTally, Tally, WildTally
 
 _CASES_A_PROCESS = 12
 _APART = {"wild", "blind"}
@@ -48,16 +50,16 @@ def main() -> None:
     ) as pool:
         if not chosen or chosen - _APART:
             tallies = []
-            for tally in pool.map(_tallied, _planted(chosen, options.draws, options.correct_draws)):
+            for tally in pool.map(tallied, _planted(chosen, options.draws, options.correct_draws)):
                 tallies.append(tally)
                 _print(tally)
             print("\n".join(summary_of(tallies)))
             if options.write:
                 write(tallies)
         if not chosen or "wild" in chosen:
-            _wild(list(pool.map(partial(_tallied_wild, draws=options.wild_draws), range(len(all_wild())))))
+            _wild(list(pool.map(partial(tallied_wild, draws=options.wild_draws), range(len(all_wild())))))
         if not chosen or "blind" in chosen:
-            _blind(list(pool.map(partial(_tallied_blind, draws=options.wild_draws), range(len(all_blind())))))
+            _blind(list(pool.map(partial(tallied_blind, draws=options.wild_draws), range(len(all_blind())))))
 
 
 def _planted(chosen: set[str], defect_draws: int, correct_draws: int) -> Iterator[tuple[str, int, int, int]]:
@@ -69,22 +71,6 @@ def _planted(chosen: set[str], defect_draws: int, correct_draws: int) -> Iterato
     if not chosen or "correct" in chosen:
         for place in range(len(all_correct())):
             yield "correct", 0, place, correct_draws
-
-
-def _tallied(job: tuple[str, int, int, int]) -> Tally:
-    code, number, place, draws = job
-    if code == "correct":
-        return tally_correct(all_correct()[place], draws)
-    defect = all_defects()[number]
-    return tally_defect(defect, defect.variants[place], draws)
-
-
-def _tallied_wild(place: int, draws: int) -> WildTally:
-    return tally_wild(all_wild()[place], draws)
-
-
-def _tallied_blind(place: int, draws: int) -> BlindTally:
-    return tally_blind(all_blind()[place], draws)
 
 
 def _wild(tallies: list[WildTally]) -> None:

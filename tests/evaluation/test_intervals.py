@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
+from scipy.special import expit, logit  # type: ignore[import-untyped]
 
 from statewise.evaluation._intervals import (
     EXACT,
@@ -23,6 +24,7 @@ from statewise.evaluation._intervals import (
 from statewise.evaluation._metrics import METRICS, overall, per_class, tally
 from statewise.evaluation._records import Estimate
 from tests._unchecked import unchecked
+from tests.evaluation._left_out import ends
 
 
 def units_from(actual: np.ndarray, predicted: np.ndarray, of_unit: np.ndarray, classes: int) -> Units:
@@ -95,13 +97,17 @@ def test_the_jackknife_equals_one_written_as_a_loop() -> None:
     found = estimate_all(units_from(actual, predicted, of_unit, 2), 1).metrics["recall"]
     hits = (actual == 1) & (predicted == 1)
     left = np.array([hits[of_unit != unit].sum() / (actual[of_unit != unit] == 1).sum() for unit in range(10)])
-    error = math.sqrt(9 / 10 * ((left - left.mean()) ** 2).sum())
     value = hits.sum() / (actual == 1).sum()
-    reach = stats.t.ppf(0.975, 9) * error / (value * (1 - value))
-    ends = [1 / (1 + math.exp(-(math.log(value / (1 - value)) + side))) for side in (-reach, reach)]
     assert found.value == pytest.approx(value)
     assert found.units == 10
-    assert [found.low, found.high] == pytest.approx(ends)
+    assert [found.low, found.high] == pytest.approx(expit(ends(float(logit(value)), logit(left))))
+
+
+def test_all_errors_in_one_unit_leave_open_what_as_many_cases_would() -> None:
+    of_unit = np.repeat(np.arange(12), 5)
+    found = estimate_all(units_from(np.zeros(60, dtype=np.int64), (of_unit == 3).astype(np.int64), of_unit, 2), None).metrics["accuracy"]
+    assert (found.low, found.high) == pytest.approx(clopper_pearson(11.0, 12.0))
+    assert found.method == "exact for as many cases as there are groups"
 
 
 @settings(max_examples=20)

@@ -13,6 +13,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from statewise.evaluation._jackknife import Metric, UnitSums, estimate, ratio, sums_over
 from statewise.evaluation._tokens import CODE_LENGTHS
 from statewise.evaluation._values import SKILL
+from tests.evaluation._left_out import ends
 
 MSE = Metric("mse", ratio("squared", "rows"))
 
@@ -47,11 +48,24 @@ def test_a_skill_of_heavy_tailed_errors_is_covered_nine_times_in_ten_and_better_
 
 
 def test_units_of_the_same_size_give_students_interval_of_the_mean_where_errors_are_small_beside_it() -> None:
-    random = np.random.default_rng(1)
-    squared = 1 + 0.001 * random.uniform(-1, 1, 12)
-    found = estimate(MSE, sums_over(np.arange(12), {"rows": np.ones(12), "squared": squared}, "sequences"))
-    low, high = stats.t.interval(0.95, 11, loc=squared.mean(), scale=stats.sem(squared))
+    squared = 1 + 0.001 * np.tile([-1.0, 1.0], 8)
+    found = estimate(MSE, sums_over(np.arange(16), {"rows": np.ones(16), "squared": squared}, "sequences"))
+    low, high = stats.t.interval(0.95, 15, loc=squared.mean(), scale=stats.sem(squared))
     assert [found.low, found.high] == pytest.approx([low, high], abs=1e-6)
+
+
+@given(st.integers(0, 10**6), st.integers(3, 60), st.floats(0.1, 2))
+def test_an_interval_equals_one_written_as_a_loop(seed: int, num_units: int, spread: float) -> None:
+    squared = np.exp(spread * np.random.default_rng(seed).normal(size=num_units))
+    found = estimate(MSE, sums_over(np.arange(num_units), {"rows": np.ones(num_units), "squared": squared}, "sequences"))
+    left = np.array([np.log(np.delete(squared, unit).mean()) for unit in range(num_units)])
+    assert [found.low, found.high] == pytest.approx(np.exp(ends(math.log(squared.mean()), left)).tolist())
+
+
+def test_units_that_are_all_alike_have_no_interval_of_width_0() -> None:
+    found = estimate(MSE, sums_over(np.arange(9), {"rows": np.ones(9), "squared": np.full(9, 2.0)}, "sequences"))
+    assert (found.value, found.low, found.high) == (2.0, None, None)
+    assert found.method == "no interval: all sequences are alike, so that nothing tells how much others would differ"
 
 
 @given(st.integers(0, 10**6), st.floats(1e-3, 1e3))

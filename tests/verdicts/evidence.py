@@ -54,7 +54,8 @@ def of_forecast(*, advantage: float, num_steps: int = 3000, seed: int = 0) -> Ev
     series = np.cumsum(random.normal(size=num_steps + 2))
     step, ahead = np.repeat(np.arange(num_steps), 2), np.tile([1, 2], num_steps)
     actual, last = series[step + ahead], series[step]
-    predicted = actual + (1 - advantage) * (last - actual) * random.choice([-1.0, 1.0], len(actual))
+    size = (1 - advantage) * random.uniform(0.99, 1.01, len(actual))  # were all alike, nothing would tell how much others differ
+    predicted = actual + size * (last - actual) * random.choice([-1.0, 1.0], len(actual))
     columns = {"step": step, "ahead": ahead, "target": actual, "prediction": predicted}
     return evaluate(Predictions.from_columns(columns, source="forecasts.csv"))
 

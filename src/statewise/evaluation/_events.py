@@ -200,10 +200,6 @@ def _rate(sums: UnitSums) -> Estimate:
 
 
 def _plain(found: Estimate) -> Estimate:
-    """Return a figure that has a size of its own: never below 0, and without an interval where all units are alike."""
-    low, high, method = found.low, found.high, found.method
-    if low is not None and low == high:
-        low, high, method = None, None, "no interval: all units are alike"
-    return Estimate(
-        value=found.value, low=None if low is None else max(low, 0.0), high=high, units=found.units, method=method, is_share=False
-    )
+    """Return a figure that has a size of its own, and is never below 0."""
+    low = None if found.low is None else max(found.low, 0.0)
+    return Estimate(value=found.value, low=low, high=found.high, units=found.units, method=found.method, is_share=False)
