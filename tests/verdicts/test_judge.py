@@ -49,7 +49,7 @@ def test_a_run_directory_is_judged_by_its_evaluation_its_history_and_its_audit(t
         verdict = judge(given_as)
         assert (verdict.level, verdict.exit_code, verdict.reasons) == ("ready", 0, ())
         assert verdict.header == f"run '{folder}': figures, training and model examined; data was not examined"
-        assert verdict.not_required == ()
+        assert verdict.not_required == ("data",)
         assert verdict.examined[2] == "audit of Model: 2 checks, 1 passed, 1 did not apply"
 
 
@@ -58,7 +58,7 @@ def test_a_policy_may_do_without_an_audit_and_the_verdict_says_so(tmp_path: Path
     policy = msgspec.structs.replace(read_policy("default"), require=Require(run=("evaluation", "history")))
     verdict = judge(folder, policy=policy)
     assert "The audit was not required by this policy and did not run." in printed(verdict)
-    assert (verdict.level, verdict.not_required) == ("ready", ("audit",))
+    assert (verdict.level, verdict.not_required) == ("ready", ("audit", "data"))
     assert verdict.header == f"run '{folder}': figures and training examined; model and data were not examined"
 
 
@@ -169,7 +169,7 @@ def test_the_header_says_what_was_not_looked_at() -> None:
     assert judge(evaluation=evaluation, audit=audit).header == "figures and model only: training and data were not examined"
     assert judge(history=history).header == "training only: figures, model and data were not examined"
     assert judge(evaluation=evaluation, history=history, audit=audit).header == "figures, training and model only: data was not examined"
-    assert judge(evaluation=evaluation).not_required == ("history", "audit")
+    assert judge(evaluation=evaluation).not_required == ("history", "audit", "data")
 
 
 # Audits
@@ -353,3 +353,35 @@ def test_a_verdict_is_never_ready_with_evidence_removed(tmp_path: Path, policy: 
     for number, (some_evaluation, some_history) in enumerate(removals(evaluation, history, read_policy(policy))):
         verdict: Verdict = judge(run_directory(tmp_path / f"{number}", some_evaluation, some_history), policy=policy)
         assert verdict.level == "not_enough_evidence", (number, verdict)
+
+
+def test_an_audit_of_the_data_counts_where_it_is_given_and_is_required_where_the_policy_says_so() -> None:
+    of_data = replace(audit_of("fail"), examines="data", name="train and test")
+    verdict = judge(evaluation=GOOD, audit=of_data)
+    assert verdict.level == "not_ready"
+    assert verdict.header == "figures and data only: model and training were not examined"
+    needs_data = Policy(limits={"accuracy": 0.8}, require=Require(predictions=("evaluation", "data")))
+    assert judge(evaluation=GOOD, policy=needs_data).level == "not_enough_evidence"
+    passed = replace(audit_of("pass"), examines="data")
+    both = judge(evaluation=GOOD, audit=[passed, audit_of("pass")], policy=needs_data)
+    assert both.level == "ready"
+    assert {"audit", "audit of the data"} <= {reason.subject for reason in both.supports}
+
+
+def test_two_audits_of_one_kind_are_refused() -> None:
+    with pytest.raises(OptionError, match="one of each kind"):
+        judge(evaluation=GOOD, audit=[audit_of("pass"), audit_of("pass")])
+
+
+def test_a_check_that_the_policy_requires_must_have_passed() -> None:
+    code = audit_of("pass").outcomes[0].code
+    strict = Policy(limits={"accuracy": 0.8}, require=Require(checks=(code,)))
+    assert judge(evaluation=GOOD, audit=audit_of("pass"), policy=strict).level == "ready"
+    for status in ("not_applicable", "skipped", "error", "warn", "observed"):
+        verdict = judge(evaluation=GOOD, audit=audit_of(status), policy=strict)
+        assert verdict.level == "not_enough_evidence", status
+        assert f"check {code}" in {reason.subject for reason in verdict.reasons}
+    assert judge(evaluation=GOOD, audit=audit_of("fail"), policy=strict).level == "not_ready"
+    assert judge(evaluation=GOOD, policy=strict).level == "not_enough_evidence"
+    with pytest.raises(OptionError, match="SW999"):
+        Policy(limits={"accuracy": 0.8}, require=Require(checks=("SW999",)))

@@ -14,9 +14,9 @@ from statewise.errors import StatewiseError
 from statewise.evaluation import evaluate, predict, write_evaluation
 from statewise.models import Model
 from statewise.reporting import report
-from statewise.runs import RunFiles, add_to_provenance, keep_example, load, record_data
+from statewise.runs import RunFiles, add_to_provenance, keep_example, load, record_data, record_scoring, register_policy
 from statewise.tracing import trace
-from statewise.verdicts import Verdict, judge, write_verdict
+from statewise.verdicts import Verdict, judge, read_policy, write_verdict
 
 if TYPE_CHECKING:
     from statewise.auditing import Audit
@@ -37,7 +37,10 @@ def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
     files = RunFiles(run.directory)
     if test is not None:
         heading("Evaluation on the test part")
+        rules = read_policy(policy)
+        register_policy(run.directory, policy=rules.name, policy_sha256=rules.sha256)
         predictions = predict(run, test)
+        record_scoring(run.directory, record_data(test))
         predictions.save(files.predictions)
         run.evaluation = evaluate(predictions, positive=run.config.positive)
         write_evaluation(run.evaluation, files.evaluation)

@@ -23,7 +23,7 @@ from statewise.evaluation._scored import scored_rows, wrong_by
 from statewise.evaluation._slices import slices_of
 from statewise.evaluation._tokens import evaluate_tokens
 from statewise.evaluation._values import evaluate_values
-from statewise.runs import Run, RunFiles, count_seen, record_data
+from statewise.runs import Run, RunFiles, count_seen, record_data, record_scoring
 from statewise.tasks import TASKS
 from statewise.types import KnownTask
 
@@ -84,12 +84,21 @@ def evaluate(
     if data is None:
         return _of_predictions(_predictions_of_run(subject, told), told, by, events)
     predictions = predict(subject, data)
+    if isinstance(subject, Run):
+        _look(subject, data)
     evaluation = _of_predictions(predictions, told, by, events)
     if isinstance(subject, Run):
         evaluation, is_new = _compared(subject, data, evaluation)
         if is_new:
             _keep(subject, predictions, evaluation)
     return evaluation
+
+
+def _look(run: Run, data: Sequences) -> None:
+    """Write down that data is looked at, unless it is a part that the run was trained on."""
+    record = record_data(data)
+    if run.directory is not None and record.sha256 not in {each.sha256 for each in run.config.data.values()}:
+        record_scoring(run.directory, record)
 
 
 def _compared(run: Run, data: Sequences, evaluation: Evaluation) -> tuple[Evaluation, bool]:

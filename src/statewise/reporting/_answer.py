@@ -21,6 +21,7 @@ _LEVELS = {
 }
 _KINDS = {
     "audit": "audit: mistakes in state, padding, order and leakage; this policy does not require it",
+    "data": "audit of the data: mistakes in splits, leakage and labels; this policy does not require it",
     "history": "history: how the training went; this policy does not require it",
     "evaluation": "evaluation: how good the answers are; this policy does not require it",
 }

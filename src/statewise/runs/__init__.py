@@ -18,6 +18,7 @@ from statewise.runs._run import (
     save_weights,
     write_provenance,
 )
+from statewise.runs._scorings import Scorings, read_scorings, record_scoring, register_policy
 from statewise.runs._seen import SeenSequences, count_seen, write_seen
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Run",
     "RunConfig",
     "RunFiles",
+    "Scorings",
     "SeenSequences",
     "Started",
     "Update",
@@ -49,8 +51,11 @@ __all__ = [
     "read_document",
     "read_example",
     "read_history",
+    "read_scorings",
     "read_tensors",
     "record_data",
+    "record_scoring",
+    "register_policy",
     "save_weights",
     "write_document",
     "write_provenance",

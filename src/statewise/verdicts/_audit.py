@@ -1,27 +1,67 @@
-"""What does an audit say for or against a module? A failed check decides; an audit of other weights, or one cut short, is no evidence."""
+"""What does an audit say for or against a model? A failed check decides; an audit of other weights, or one cut short, is no evidence.
+
+Besides that of the module there may be audits of the data, of a metric or of the training. A policy can name checks that must have passed.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statewise.auditing import Audit, by_reason, consequences_of, counted, judged, listed_codes, read_audit, weights_hash
+from statewise.auditing import Audit, Family, by_reason, consequences_of, counted, judged, listed_codes, read_audit, weights_hash
 from statewise.errors import StatewiseError
 from statewise.runs import Run, RunFiles, read_tensors
 from statewise.verdicts._reasons import Findings, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from statewise.auditing import Outcome
+_SUBJECTS: dict[Family, str] = {
+    "module": "audit",
+    "data": "audit of the data",
+    "metric": "audit of the metric",
+    "history": "audit of the training",
+}
 
-def of_run(directory: Path | None) -> Audit | None:
-    """Return the audit that a run directory holds, or None.
+
+def audits_of_run(directory: Path | None) -> dict[Family, Audit]:
+    """Return the audits that a run directory holds, by what they examine.
 
     Raises:
-        RunError: it is damaged.
+        RunError: one is damaged.
     """
-    path = None if directory is None else RunFiles(directory).audit
-    return read_audit(path) if path is not None and path.is_file() else None
+    if directory is None:
+        return {}
+    paths: dict[Family, Path] = {"module": RunFiles(directory).audit, "data": RunFiles(directory).data_audit}
+    return {family: read_audit(path) for family, path in paths.items() if path.is_file()}
+
+
+def judge_required_checks(audits: Iterable[Audit], codes: Sequence[str]) -> Findings:
+    """Hold audits against the checks that a policy requires: each must have passed. One that failed has its reason already."""
+    outcomes = [each for audit in audits for each in audit.outcomes]
+    reasons = []
+    for code in codes:
+        of_it = [each for each in outcomes if each.code.startswith(code)]
+        open_ones = [each for each in of_it if each.status not in {"pass", "fail"}]
+        if not of_it or open_ones:
+            how = "no audit has made it" if not of_it else "; ".join(f"{each.code} {_ended(each)}" for each in open_ones[:3])
+            do = (
+                f"Make it: statewise explain {code} tells what it needs."
+                if of_it
+                else "Give the audit that makes it: audit=, or in the run."
+            )
+            says = f"The policy requires the check {code} to pass, and {how}."
+            reasons.append(Reason(subject=f"check {code}", points_to="not_enough_evidence", says=says, do=do))
+        elif all(each.status == "pass" for each in of_it):
+            reasons.append(Reason(subject=f"check {code}", points_to="ready", says="Required by the policy, and passed."))
+    return Findings(reasons=tuple(reasons))
+
+
+def _ended(outcome: Outcome) -> str:
+    words = {"not_applicable": "did not apply", "skipped": "was not run", "error": "ended in an error", "warn": "warns"}
+    because = f" ({outcome.evidence})" if outcome.evidence else ""
+    return f"{words.get(outcome.status, f'is {outcome.status}')}{because}"
 
 
 def weights_of(run: Run | None, directory: Path | None) -> str | None:
@@ -61,7 +101,7 @@ def judge_audit(audit: Audit, *, required: bool, source: str, weights: str | Non
         return Findings(reasons=(*failed, *unknown), notes=notes)
     passed = counted(num_judged - len(warned), "check")
     says = f"{passed} passed, {len(warned)} warned, none failed."
-    return Findings(reasons=(Reason(subject="audit", points_to="ready", says=says),), notes=notes)
+    return Findings(reasons=(Reason(subject=_SUBJECTS[audit.examines], points_to="ready", says=says),), notes=notes)
 
 
 def told(audit: Audit) -> str:
@@ -91,14 +131,19 @@ def _unknown(audit: Audit, source: str) -> Iterator[Reason]:
         first, of_it = by_reason(errors)[0]
         says = f"{counted(len(errors), 'check')} of the audit ended in an error, {listed_codes(of_it)}: {first}."
         do = f"See that the module can be called as its contract says, and audit it again. {_again(source)}"
-        yield Reason(subject="audit", points_to="not_enough_evidence", says=says, do=do)
+        yield Reason(subject=_SUBJECTS[audit.examines], points_to="not_enough_evidence", says=says, do=do)
     elif skipped:
         says = f"{counted(len(skipped), 'check')} of the audit {'was' if len(skipped) == 1 else 'were'} not run ({listed_codes(skipped)})."
-        yield Reason(subject="audit", points_to="not_enough_evidence", says=says, do=f"{_again(source)} Leave out --select and --ignore.")
+        yield Reason(
+            subject=_SUBJECTS[audit.examines],
+            points_to="not_enough_evidence",
+            says=says,
+            do=f"{_again(source)} Leave out --select and --ignore.",
+        )
     elif not judged(audit.outcomes):
         says = "No check of the audit could be judged."
         do = f"Give the audit data, or say in a contract what the module promises. {_again(source)}"
-        yield Reason(subject="audit", points_to="not_enough_evidence", says=says, do=do)
+        yield Reason(subject=_SUBJECTS[audit.examines], points_to="not_enough_evidence", says=says, do=do)
 
 
 def _again(source: str) -> str:

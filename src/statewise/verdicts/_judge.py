@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from statewise.auditing import Audit
+from statewise.auditing import Audit, Family
 from statewise.errors import OptionError, RunError
 from statewise.evaluation import Evaluation, read_evaluation
-from statewise.runs import Epoch, History, Run, RunFiles, Update, read_history
-from statewise.verdicts._audit import judge_audit, of_run, told, weights_of
+from statewise.runs import Epoch, History, Run, RunFiles, Update, read_history, read_scorings
+from statewise.verdicts._audit import audits_of_run, judge_audit, judge_required_checks, told, weights_of
 from statewise.verdicts._figures import judge_figures
+from statewise.verdicts._looks import notes_on_looks
 from statewise.verdicts._mistakes import judge_mistakes
 from statewise.verdicts._policy import EvidenceName, Policy, SubjectKind, checked, read_policy
 from statewise.verdicts._reasons import ORDER, Findings, Reason, listed
@@ -30,7 +31,7 @@ def judge(
     *,
     evaluation: Evaluation | None = None,
     history: History | None = None,
-    audit: Audit | None = None,
+    audit: Audit | Sequence[Audit] | None = None,
     policy: Policy | str | Path = "default",
 ) -> Verdict:
     """Say whether a model is fit for production under a policy, and why.
@@ -44,7 +45,8 @@ def judge(
         run: a run or its directory, of which the evaluation, the history and the audit are read; None to judge figures alone.
         evaluation: what `evaluate` returned; takes the place of the run's.
         history: records of a training; takes the place of the run's.
-        audit: what `audit` returned; takes the place of the run's. No audit is run here.
+        audit: what `audit` returned, and `audit_data` and the like: one, or several of different things; each takes the place of the
+            run's. No audit is run here.
         policy: a policy, the name of a preset (`default`, `lenient`, `recall-first`, `precision-first`), or a TOML file.
 
     Raises:
@@ -59,7 +61,7 @@ def judge(
         ('not_ready', 1, "recall of 'positive'")
     """
     rules = checked(policy) if isinstance(policy, Policy) else read_policy(policy)
-    evidence = _gather(run, evaluation, history, audit)
+    evidence = _gather(run, evaluation, history, _by_family(audit))
     required = rules.require.of(evidence.kind)
     found = [Findings(reasons=tuple(_absent(evidence, required)))]
     if evidence.history is not None:
@@ -67,8 +69,10 @@ def judge(
         found.append(judge_training(evidence.history, rules, required="history" in required, task=task))
     if evidence.evaluation is not None:
         found += [judge_figures(evidence.evaluation, rules), judge_mistakes(evidence.evaluation, rules)]
-    if evidence.audit is not None:
-        found.append(judge_audit(evidence.audit, required="audit" in required, source=evidence.source, weights=evidence.weights))
+    for family, each in evidence.audits.items():
+        weights = evidence.weights if family == "module" else None
+        found.append(judge_audit(each, required=_AUDITS.get(family) in required, source=evidence.source, weights=weights))
+    found.append(judge_required_checks(evidence.audits.values(), rules.require.checks))
     reasons = [reason for each in found for reason in each.reasons]
     against = sorted((reason for reason in reasons if reason.points_to != "ready"), key=lambda reason: ORDER.index(reason.points_to))
     return Verdict(
@@ -80,8 +84,12 @@ def judge(
         policy_hash=rules.sha256,
         examined=tuple(_examined(evidence)),
         not_required=tuple(each for each in evidence.missing if each not in required),
-        notes=tuple(note for each in found for note in each.notes),
+        notes=(*(note for each in found for note in each.notes), *_looks(evidence.directory, rules)),
     )
+
+
+def _looks(directory: Path | None, rules: Policy) -> tuple[str, ...]:
+    return () if directory is None else tuple(notes_on_looks(read_scorings(directory), rules))
 
 
 class _Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,22 +97,23 @@ class _Evidence(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     evaluation: Evaluation | None
     history: History | None
-    audit: Audit | None
+    audits: dict[Family, Audit]
     weights: str | None = None
     directory: Path | None = None
 
     @property
     def missing(self) -> list[EvidenceName]:
         """The kinds of evidence that are not there."""
-        given: dict[EvidenceName, object] = {"evaluation": self.evaluation, "history": self.history, "audit": self.audit}
+        given: dict[EvidenceName, object] = {"evaluation": self.evaluation, "history": self.history}
+        given |= {name: self.audits.get(family) for family, name in _AUDITS.items()}
         return [name for name, value in given.items() if value is None]
 
 
 def _gather(
-    run: Run | str | PathLike[str] | None, evaluation: Evaluation | None, history: History | None, audit: Audit | None
+    run: Run | str | PathLike[str] | None, evaluation: Evaluation | None, history: History | None, audits: dict[Family, Audit]
 ) -> _Evidence:
     """Read what the run holds and was not given, and say what is judged."""
-    if run is None and evaluation is None and history is None and audit is None:
+    if run is None and evaluation is None and history is None and not audits:
         raise OptionError(
             asked="judge",
             where="the arguments",
@@ -114,12 +123,12 @@ def _gather(
     if run is None:
         kind: SubjectKind = "counts" if evaluation is not None and evaluation.unit == "count" else "predictions"
         source = evaluation.source if evaluation is not None else "what was given"
-        return _Evidence(kind=kind, source=source, evaluation=evaluation, history=_if_any(history), audit=audit)
+        return _Evidence(kind=kind, source=source, evaluation=evaluation, history=_if_any(history), audits=audits)
     if isinstance(run, Run):
         directory = run.directory
         evaluation = evaluation or run.evaluation
         history = history or run.history
-        audit = audit or run.audit
+        audits = audits if run.audit is None or "module" in audits else {"module": run.audit, **audits}
     else:
         directory = _existing(Path(run))
     files = None if directory is None else RunFiles(directory)
@@ -127,11 +136,11 @@ def _gather(
         evaluation = read_evaluation(files.evaluation)
     if history is None and files is not None and files.history.is_file():
         history = read_history(files.history)
-    audit = audit or of_run(directory)
-    weights = None if audit is None else weights_of(run if isinstance(run, Run) else None, directory)
+    audits = audits_of_run(directory) | audits
+    weights = None if "module" not in audits else weights_of(run if isinstance(run, Run) else None, directory)
     source = f"run '{directory}'" if directory is not None else "a run in memory"
     return _Evidence(
-        kind="run", source=source, evaluation=evaluation, history=_if_any(history), audit=audit, weights=weights, directory=directory
+        kind="run", source=source, evaluation=evaluation, history=_if_any(history), audits=audits, weights=weights, directory=directory
     )  # fmt: skip
 
 
@@ -151,10 +160,28 @@ def _if_any(history: History | None) -> History | None:
     return history if history is not None and any(isinstance(record, Epoch | Update) for record in history.records) else None
 
 
+def _by_family(audit: Audit | Sequence[Audit] | None) -> dict[Family, Audit]:
+    """Return audits by what they examine.
+
+    Raises:
+        OptionError: two are of one kind.
+    """
+    given = () if audit is None else (audit,) if isinstance(audit, Audit) else tuple(audit)
+    found = {each.examines: each for each in given}
+    if len(found) < len(given):
+        arrived = f"{len(given)} audits, of {listed(found)} alone"
+        raise OptionError(asked="judge", where="audit", arrived=arrived, hint="Give one of each kind: of the module, of the data, ...")
+    return found
+
+
+_AUDITS: dict[Family, EvidenceName] = {"module": "audit", "data": "data"}
+"""What the audits that a policy can require are called there."""
+
 _HOW_TO_HAVE: dict[EvidenceName, str] = {
     "evaluation": "Evaluate the model on data that it was not trained on: statewise evaluate.",
     "history": "Judge the run directory that training wrote, with its history.jsonl.",
     "audit": "Audit the model: statewise audit RUN, in Python audit=statewise.audit(module, data).",
+    "data": "Audit the data: in Python audit=statewise.audit_data(train, valid, test), and give it to judge.",
 }
 
 
@@ -175,13 +202,20 @@ def _header(evidence: _Evidence) -> str:
     """Return the first line: what was looked at, and what was not."""
     looked_at = [
         what
-        for what, given in (("figures", evidence.evaluation), ("training", evidence.history), ("model", evidence.audit))
+        for what, given in (
+            ("figures", evidence.evaluation),
+            ("training", evidence.history),
+            ("model", evidence.audits.get("module")),
+            ("data", evidence.audits.get("data")),
+        )
         if given is not None
     ]
-    unseen = [what for what in ("figures", "model", "training") if what not in looked_at] + ["data"]
-    were = f"{listed(unseen)} {'were' if len(unseen) > 1 else 'was'} not examined"
+    unseen = [what for what in ("figures", "model", "training", "data") if what not in looked_at]
+    were = f"{listed(unseen)} {'were' if len(unseen) > 1 else 'was'} not examined" if unseen else ""
+    if evidence.kind == "run" and not looked_at:
+        return f"{evidence.source}: nothing was examined"
     if evidence.kind == "run":
-        return f"{evidence.source}: {listed(looked_at)} examined; {were}" if looked_at else f"{evidence.source}: nothing was examined"
+        return f"{evidence.source}: {listed(looked_at)} examined{'; ' if were else ''}{were}"
     return f"{listed(looked_at)} only: {were}"
 
 
@@ -198,6 +232,5 @@ def _examined(evidence: _Evidence) -> list[str]:
             f"history: {len(evidence.history.epochs())} epochs, {len(evidence.history.updates())} updates"
             + (f", and {len(refit)} epochs of refit" if (refit := evidence.history.epochs("refit")) else "")
         )
-    if evidence.audit is not None:
-        lines.append(f"audit of {evidence.audit.name}: {told(evidence.audit)}")
+    lines += [f"audit of {each.name}: {told(each)}" for each in evidence.audits.values()]
     return lines

@@ -13,10 +13,12 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from statewise.auditing import require_known
 from statewise.errors import DataError, OptionError, nearest
 from statewise.evaluation import FACTS
 
-EvidenceName: TypeAlias = Literal["evaluation", "history", "audit"]
+EvidenceName: TypeAlias = Literal["evaluation", "history", "audit", "data"]
+"""Figures, the training, the audit of the module, the audit of the data."""
 SubjectKind: TypeAlias = Literal["run", "predictions", "counts"]
 
 PRESETS = ("default", "lenient", "recall-first", "precision-first")
@@ -30,11 +32,12 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Require(_Part, frozen=True, kw_only=True):
-    """The evidence that must be there, by what is judged."""
+    """The evidence that must be there, by what is judged, and the checks (codes, or beginnings of codes) that must have passed."""
 
     run: tuple[EvidenceName, ...] = ("evaluation", "history", "audit")
     predictions: tuple[EvidenceName, ...] = ("evaluation",)
     counts: tuple[EvidenceName, ...] = ("evaluation",)
+    checks: tuple[str, ...] = ()
 
     def of(self, kind: SubjectKind) -> tuple[EvidenceName, ...]:
         """Return what is required of one kind of subject."""
@@ -122,6 +125,8 @@ class Policy(_Part, frozen=True, kw_only=True):
             if metric not in FACTS:
                 asked, where = f"use policy '{self.name}'", f"table [limits], key {metric!r}"
                 raise OptionError(asked=asked, where=where, arrived="no metric has this name", hint=nearest(metric, FACTS))
+        for code in self.require.checks:
+            require_known((code,), asked=f"use policy '{self.name}'", where="table [require], key 'checks'", family=None)
         for where, value, lowest, highest in _ranges(self):
             if not lowest <= value <= highest:
                 raise OptionError(

@@ -70,6 +70,8 @@ def more(evaluation: Evaluation, estimate: Estimate | None = None, limit: float 
         return f"Test on more {words}."
     end = estimate.low if estimate.value > limit else estimate.high
     times = ((estimate.value - end) / (estimate.value - limit)) ** 2
+    if times < 1.05:
+        return f"Test on more {words}: hardly more would settle it, if the figure stays."
     told = "more than 100" if times > 100 else f"about {times:.1f}".removesuffix(".0")
     return f"Test on more {words}: {told} times as many would settle it, if the figure stays."
 

@@ -30,6 +30,7 @@ _HEADINGS: dict[Level, str] = {
 # Figures are read (and searched for) as one piece: "98.0 %", "88 of 100" and "not ready" are never broken over two lines.
 _ONE_PIECE = re.compile(r"(?<=\d) (?=%|of [\d,]+)|(?<=\d of) (?=\d)|(?<=to) (?=[\d.<>]+\d)|(?<=\d) (?=to [\d.])|(?<=recall) (?=\d)")
 _DID_NOT = {"audit": "did not run"}
+_NAMES = {"data": "audit of the data"}
 _NO_BREAK = "\u00a0"
 
 
@@ -78,7 +79,10 @@ def figures(reason: Reason) -> str:
 def remarks(verdict: Verdict) -> list[str]:
     """Return what was examined, what was not and need not be, and what decided nothing."""
     lines = [f"Examined: {line}." for line in verdict.examined]
-    lines += [f"The {name} was not required by this policy and {_DID_NOT.get(name, 'was not given')}." for name in verdict.not_required]
+    lines += [
+        f"The {_NAMES.get(name, name)} was not required by this policy and {_DID_NOT.get(name, 'was not given')}."
+        for name in verdict.not_required
+    ]
     return [*lines, *verdict.notes, f"Policy {verdict.policy}, SHA-256 {verdict.policy_hash[:12]}."]
 
 
