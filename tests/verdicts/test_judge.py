@@ -360,7 +360,7 @@ def test_an_audit_of_the_data_counts_where_it_is_given_and_is_required_where_the
     verdict = judge(evaluation=GOOD, audit=of_data)
     assert verdict.level == "not_ready"
     assert verdict.header == "figures and data only: model and training were not examined"
-    needs_data = Policy(limits={"accuracy": 0.8}, require=Require(predictions=("evaluation", "data")))
+    needs_data = Policy(limits={"accuracy": 0.8}, require=Require(counts=("evaluation", "data")))
     assert judge(evaluation=GOOD, policy=needs_data).level == "not_enough_evidence"
     passed = replace(audit_of("pass"), examines="data")
     both = judge(evaluation=GOOD, audit=[passed, audit_of("pass")], policy=needs_data)
