@@ -6,12 +6,15 @@ import lzma
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 from statewise.cli import main
 from statewise.evaluation import Evaluation, read_evaluation
 from statewise.runs import RunFiles, load
 from statewise.verdicts import judge
+from stories import tutorial
 from stories.__main__ import tell
 from stories.compression import NGram, ngram_bits, xz_bits
 from stories.prepare import prepare
@@ -174,3 +177,19 @@ def test_xz_is_charged_for_what_the_held_out_text_adds() -> None:
     (split,) = xz_bits(train, test, block=10)
     assert split.sum() == pytest.approx(bits.sum()), "blocks sum up to the whole"
     assert len(set(split.tolist())) > 1
+
+
+def test_the_tutorial_is_held_against_an_hour_ago_and_has_no_skill_where_nothing_can_be_foreseen() -> None:
+    """Dust that walks at random: nothing but its last value tells of the next one."""
+    random = np.random.default_rng(0)
+    dust = np.abs(100 + np.cumsum(random.normal(0, 5, 900)))
+    columns = {name: random.random(900) for name in ("dew_point", "temperature", "pressure", "wind_speed", "snow", "rain")}
+    columns["pm2.5"] = np.where(np.arange(900) < 24, np.nan, dust)
+    table = pl.DataFrame({"pm2.5": columns.pop("pm2.5"), **columns, "wind_direction": random.choice(["NW", "SE"], 900)}).fill_nan(None)
+    read = tutorial.hours(table)
+    assert read.shape == (876, 8)
+    evaluation = tutorial.told(read, cut=400, epochs=3, seed=0)
+    assert evaluation.baselines["persistence"].figures["rmse"] == pytest.approx(np.sqrt(np.mean(np.diff(read[400:, 0]) ** 2)))
+    assert evaluation.unit == "block"
+    assert evaluation.num_scored == 475
+    assert "skill" in {reason.subject for reason in judge(evaluation=evaluation).reasons}

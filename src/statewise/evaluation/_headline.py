@@ -48,7 +48,7 @@ def headline(predictions: Predictions, units: RowUnits, positive: str | None) ->
 
 
 def by_sequence(predictions: Predictions, units: RowUnits, positive: str | None) -> dict[str, Estimate]:
-    """Return the figures in which each sequence counts once, however long; nothing where each has one row."""
+    """Return the figures in which each sequence counts once, however long; nothing where each has one row, or there is only one."""
     weights = sequence_weights(predictions)
     if weights is None:
         return {}
@@ -62,7 +62,7 @@ def by_sequence(predictions: Predictions, units: RowUnits, positive: str | None)
 
 
 def sequence_weights(predictions: Predictions) -> np.ndarray | None:
-    """Return 1 / (number of rows of its sequence) for each row, or None where each sequence has one row.
+    """Return 1 / (number of rows of its sequence) for each row, or None where each sequence has one row, or there is only one.
 
     Example:
         >>> from statewise.evaluation import Predictions
@@ -71,7 +71,7 @@ def sequence_weights(predictions: Predictions) -> np.ndarray | None:
         [0.5, 0.5, 1.0]
     """
     of_key, keys = numbered(predictions.key)
-    if len(keys) == len(of_key):
+    if len(keys) in (1, len(of_key)):
         return None
     weights: np.ndarray = 1 / np.bincount(of_key)[of_key]
     return weights
