@@ -1,6 +1,6 @@
-"""Does the LSTM of the most copied forecasting tutorial beat "as an hour ago"? `python -m stories.tutorial` runs its protocol and judges it.
+"""Does the LSTM of the most copied forecasting tutorial beat "as an hour ago"? `python -m stories.tutorial` runs its protocol, and judges.
 
-The protocol, as it is told: fine dust of Beijing, missing values as 0, the first day left out; the first year trains, the other four are the
+The protocol, as it is told: fine dust of Beijing, missing values as 0, the first day left out; the first year trains, the others are the
 test. The model reads the eight columns of one hour, each scaled by its range over ALL years, and says the dust of the next: an LSTM with 50
 units, absolute error, Adam, batches of 72 hours, 50 epochs. The tutorial tells an RMSE of 26.496; "as an hour ago" has 26.559 under it.
 """
