@@ -1,6 +1,7 @@
 """Is a module free of silent bugs of state, padding, batches and causality; are data, metrics and trainings free of theirs?"""
 
 from statewise.auditing._audit import CUT_SHORT, Audit, Progress, audit, read_audit
+from statewise.auditing._audit_data import audit_data
 from statewise.auditing._check import Check, Family, all_checks, checks_of
 from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
@@ -23,6 +24,7 @@ __all__ = [
     "answer",
     "as_python",
     "audit",
+    "audit_data",
     "brief",
     "by_reason",
     "checks_of",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statewise.auditing._check import Check
+    from statewise.auditing._parts import Parts
     from statewise.auditing._subject import Subject
 
 
@@ -138,7 +139,45 @@ _OF_MODULES = {
         _has(nn.RNNBase, nn.RNNCellBase),
     ),
 }
-_OF_DATA: dict[str, Need] = {}
+
+
+def _has_times(parts: Parts) -> bool:
+    return all(part.times is not None for part in parts.all.values())
+
+
+_OF_DATA = {
+    "other_part": Need("there is a part beside the training part", "only a training part was given", lambda parts: bool(parts.others)),
+    "three_parts": Need(
+        "there are a validation and a test part", "no validation and test part were given", lambda parts: len(parts.others) > 1
+    ),
+    "groups": Need(
+        "sequences have groups, or keys that are no mere numbers, in every part",
+        "the sequences have neither groups nor keys of their own, so that nobody can be met again",
+        lambda parts: parts.entities("training") is not None,
+    ),
+    "times": Need("the steps of every part have times", "the steps have no times", _has_times),
+    "own_times": Need("the steps of the training part have times", "the steps have no times", lambda parts: parts.train.times is not None),
+    "measures": Need(
+        "some input holds numbers", "no input holds numbers", lambda parts: any(part.is_floating_point() for part in parts.numbers)
+    ),
+    "codes_in": Need("some input is categorical", "no input is categorical", lambda parts: bool(parts.train.categories)),
+    "targets": Need("the training part has targets", "there are no targets", lambda parts: parts.train.targets is not None),
+    "labels": Need(
+        "there is one class a sequence, in every part",
+        "there is not one class a sequence",
+        lambda parts: all(part.each == "sequence" and part.holds == "classes" for part in parts.all.values()),
+    ),
+    "one_target": Need(
+        "there is one class or number a sequence",
+        "there is not one class or number a sequence",
+        lambda parts: parts.train.each == "sequence" and parts.train.holds in {"classes", "values"},
+    ),
+    "made_features": Need(
+        "make_features= was given: the function that makes the features of raw sequences",
+        "the function that makes the features was not given (make_features=)",
+        lambda parts: parts.make_features is not None,
+    ),
+}
 _OF_METRICS: dict[str, Need] = {}
 _OF_HISTORIES: dict[str, Need] = {}
 

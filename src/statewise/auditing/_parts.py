@@ -1,0 +1,165 @@
+"""What are the checks of data given? The parts of a data set, and what is known of how a model was made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+
+from statewise.auditing._content import Content, bits_of, content_of
+from statewise.auditing._needs import NEEDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from statewise.auditing._fitted import Fitted
+    from statewise.sequences import Sequences
+
+_T = TypeVar("_T")
+_MEASURED = 200
+"""Different numbers from which on a feature counts as measured, and a repeat of it as no habit of a language."""
+_LOOKED_AT = 50_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Training, validation and test part.
+
+    Attributes:
+        train: the training part.
+        others: the parts after it by name, `"validation"` and `"test"`, where there are some; a part without a step is left out.
+        fitted: the statistics that a model scales its inputs by, by input.
+        vocabulary: the entries that a model knows, by categorical input.
+        is_stated: whether the vocabulary was given, or that of a run, and not what the data were read with.
+        score: the accuracy that a model reaches on the last part.
+        make_features: what made the features of the raw parts.
+        raw: the training part before that.
+        seed: of draws, where there is too much to look at.
+    """
+
+    train: Sequences
+    others: Mapping[str, Sequences]
+    fitted: Mapping[str, Fitted] = field(default_factory=dict)
+    vocabulary: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    is_stated: bool = False
+    score: float | None = None
+    make_features: Callable[[Sequences], Sequences] | None = None
+    raw: Sequences | None = None
+    seed: int = 0
+    _known: dict[str, Any] = field(default_factory=dict)
+
+    def lacks(self, need: str) -> str | None:
+        """Return why something that a check needs is not there, or None where it is."""
+        return None if NEEDS[need].is_met(self) else NEEDS[need].without
+
+    def once(self, name: str, make: Callable[[], _T]) -> _T:
+        """Return what is computed once and read by several checks."""
+        if name not in self._known:
+            self._known[name] = make()
+        found: _T = self._known[name]
+        return found
+
+    @property
+    def last(self) -> str:
+        """The name of the part that is scored last."""
+        return list(self.others)[-1]
+
+    @property
+    def all(self) -> dict[str, Sequences]:
+        """Every part by name, the training part first."""
+        return {"training": self.train, **self.others}
+
+    def fresh(self, name: str) -> Sequences:
+        """Return what is new in a part: without the steps or sequences of weight 0, which only warm a state up; all of the training."""
+        data = self.all[name]
+        if name == "training" or data.weights is None:
+            return data
+        return self.once(f"fresh {name}", lambda: _weighed(data))
+
+    def content(self, name: str) -> Content:
+        """Return the marks of what is new in a part."""
+        return self.once(f"content {name}", lambda: content_of(self.fresh(name)))
+
+    def bits(self, name: str) -> NDArray[np.float64]:
+        """Return how many bits each new step of a part carries."""
+        found = self.once("bits", lambda: bits_of([self.content(each) for each in self.all]))
+        return found[list(self.all).index(name)]
+
+    @property
+    def numbers(self) -> list[torch.Tensor]:
+        """The training part's inputs that hold numbers."""
+        return list(numbers_of(self.train).values())
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether some feature holds measured numbers, and not only codes and small counts, of which like ones occur by themselves."""
+        return self.once("is measured", lambda: any(_is_measured(numbers) for numbers in numbers_of(self.train).values()))
+
+    def entities(self, name: str) -> NDArray[np.str_] | None:
+        """Return whom each new sequence of a part is about: its group, or its key where all parts have keys that are no mere numbers."""
+        parts = self.all.values()
+        data = self.fresh(name)
+        if all(part.groups is not None for part in parts):
+            return np.array(data.groups, dtype=str)
+        if _are_mere_numbers([key for part in parts for key in part.keys or ()]):
+            return None
+        return np.array(data.keys, dtype=str)
+
+    def without(self, rows: Mapping[str, NDArray[np.bool_]]) -> Parts | None:
+        """Return the parts without some sequences of the fresh later ones; None where a part would be empty."""
+        others = {name: self.fresh(name) for name in self.others}
+        for name, gone in rows.items():
+            if bool(gone.all()):
+                return None
+            others[name] = others[name].select(torch.from_numpy(~gone))
+        return replace(self, others=others, _known={})
+
+
+def numbers_of(data: Sequences) -> dict[str, torch.Tensor]:
+    """Return the inputs that hold numbers, `[steps, feature]`, by name."""
+    parts = {name: part.values for name, part in data.parts.items() if name not in data.categories}
+    return {name: each.reshape(len(each), -1) for name, each in parts.items() if each.dtype.is_floating_point}
+
+
+def names_of(data: Sequences) -> list[str]:
+    """Return the names of all features that hold numbers, in the order of `columns_of`."""
+    named = []
+    for name, values in numbers_of(data).items():
+        titles = data.feature_names_of(name)
+        width = values.shape[1]
+        plain = [f"feature {place + 1}" if name == "x" else f"{name} {place + 1}" for place in range(width)]
+        named += list(titles) if titles is not None and len(titles) == width else plain
+    return named
+
+
+def columns_of(data: Sequences) -> NDArray[np.float64]:
+    """Return all features that hold numbers side by side, `[steps, features]`, in float64."""
+    blocks = [values.detach().cpu().to(torch.float64).numpy() for values in numbers_of(data).values()]
+    return np.concatenate(blocks, axis=1) if blocks else np.zeros((data.num_steps, 0))
+
+
+def _is_measured(values: torch.Tensor) -> bool:
+    """Whether a column has many different values that are no whole numbers, as counts, codes and places are."""
+    table = values[:_LOOKED_AT].detach().cpu().numpy()
+    fractions = [column[np.isfinite(column) & (column != np.round(column))] for column in table.T]
+    return any(len(np.unique(column)) >= _MEASURED for column in fractions)
+
+
+def _are_mere_numbers(keys: Sequence[str]) -> bool:
+    """Whether keys may be the places of the sequences in their files: whole numbers that are not larger than there are sequences."""
+    return all(key.isdecimal() and int(key) <= len(keys) for key in keys)
+
+
+def _weighed(data: Sequences) -> Sequences:
+    """Return the steps or sequences whose weight is not 0; all of them where that is none."""
+    weights = torch.as_tensor(data.weights)
+    if not bool((weights > 0).any()):
+        return data
+    if not data.weighs_steps:
+        return data.select(weights > 0)
+    kept = data.select_steps(weights > 0)
+    return kept.select(kept.lengths > 0)

@@ -1,0 +1,108 @@
+"""Which sequences stand in two parts? Those that are equal step by step, as far as chance and habit do not explain it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from statewise.auditing._chance import LIMIT, at_least
+from statewise.auditing._content import enough_bits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from statewise.auditing._outcome import Status
+    from statewise.auditing._parts import Parts
+
+_RARE = 2
+"""A sequence that stands more often than this in the training part is a common one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twins:
+    """What one part shares with another.
+
+    Attributes:
+        all: which sequences of the part have an equal one in the other.
+        telling: those of them that carry enough bits not to be equal by chance.
+        rare: those of them of which the other part has one or two.
+        num_repeated: sequences of the other part that carry enough bits and stand there more than once.
+        num_rarely_repeated: sequences of the other part that stand there twice.
+        num_others: sequences of the other part.
+    """
+
+    all: NDArray[np.bool_]
+    telling: NDArray[np.bool_]
+    rare: NDArray[np.bool_]
+    num_repeated: int
+    num_rarely_repeated: int
+    num_others: int
+
+    @property
+    def share(self) -> float:
+        """The share of the part's sequences that has a telling equal."""
+        return float(self.telling.mean())
+
+    @property
+    def share_within(self) -> float:
+        """The share of the other part's sequences that has a telling equal there."""
+        return self.num_repeated / max(self.num_others, 1)
+
+    def judged(self, *, is_measured: bool) -> tuple[Status, str]:
+        """Return the status and, for what is none of these twins' fault, what explains them.
+
+        Measured numbers are not equal by themselves: one pair is a copy. Where the other part repeats itself about as often, the set
+        does, and it is a warning. Codes may repeat by habit, as phrases do: they must be more than the other part has of its own.
+        """
+        found, of = int(self.telling.sum()), len(self.telling)
+        rare, within = int(self.rare.sum()), (self.num_rarely_repeated + 1) / max(self.num_others, 1)
+        if at_least(rare, of, within) < LIMIT:
+            return "fail", ""
+        if not found:
+            return "pass", ""
+        if not is_measured:
+            more = at_least(found, of, (self.num_repeated + 1) / max(self.num_others, 1)) < LIMIT
+            return ("fail", "") if more else ("observed", "as sequences of codes repeat by habit")
+        return ("warn", "the set repeats itself") if self.share_within >= self.share / 2 else ("fail", "")
+
+
+def twins_of(subject: Parts, name: str, among: str = "training") -> Twins:
+    """Return what a part shares with another, measured once."""
+    return subject.once(f"twins {name} {among}", lambda: _twins(subject, name, among))
+
+
+def _twins(subject: Parts, name: str, among: str) -> Twins:
+    own, other = subject.content(name), subject.content(among)
+    enough = enough_bits(len(own.marks) * len(other.marks))
+    telling, of_other = (_sums(subject, part) >= enough for part in (name, among))
+    known, places, counts = np.unique(other.marks, return_inverse=True, return_counts=True)
+    where = np.minimum(np.searchsorted(known, own.marks), len(known) - 1)
+    there = known[where] == own.marks
+    times = counts[places]
+    return Twins(
+        all=there,
+        telling=there & telling,
+        rare=there & (counts[where] <= _RARE),
+        num_repeated=int(((times > 1) & of_other).sum()),
+        num_rarely_repeated=int((times == _RARE).sum()),
+        num_others=len(other.marks),
+    )
+
+
+def _sums(subject: Parts, name: str) -> NDArray[np.float64]:
+    """Return the bits of each sequence of a part."""
+    offsets = subject.content(name).offsets
+    total = np.concatenate([[0.0], np.cumsum(subject.bits(name))])
+    return np.asarray(total[offsets[1:]] - total[offsets[:-1]])
+
+
+def share_told(found: int, of: int, name: str) -> str:
+    """Return how many of a part's sequences, in words.
+
+    Example:
+        >>> share_told(3, 200, "test")
+        '3 of 200 sequences of the test part (1.5%)'
+    """
+    return f"{found:,} of {of:,} sequences of the {name} part ({found / max(of, 1):.1%})"
