@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from statewise.contracts import Contract as Contract
     from statewise.engine import Recurrent as Recurrent
     from statewise.engine import unroll as unroll
+    from statewise.evaluation import Comparison as Comparison
     from statewise.evaluation import Counts as Counts
     from statewise.evaluation import Estimate as Estimate
     from statewise.evaluation import Evaluation as Evaluation
     from statewise.evaluation import EventRules as EventRules
     from statewise.evaluation import Predictions as Predictions
+    from statewise.evaluation import compare as compare
     from statewise.evaluation import evaluate as evaluate
     from statewise.evaluation import generate as generate
     from statewise.evaluation import predict as predict
@@ -60,7 +62,19 @@ _NAMES = {
     "auditing": ("Audit", "Outcome", "audit", "audit_data", "read_audit"),
     "contracts": ("Contract",),
     "engine": ("Recurrent", "unroll"),
-    "evaluation": ("Counts", "Estimate", "Evaluation", "EventRules", "Predictions", "evaluate", "generate", "predict", "read_predictions"),
+    "evaluation": (
+        "Comparison",
+        "Counts",
+        "Estimate",
+        "Evaluation",
+        "EventRules",
+        "Predictions",
+        "compare",
+        "evaluate",
+        "generate",
+        "predict",
+        "read_predictions",
+    ),
     "models": ("Model", "build"),
     "reporting": ("report",),
     "runs": ("Run", "load"),

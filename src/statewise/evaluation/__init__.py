@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from statewise.evaluation._baselines import training_baseline
-from statewise.evaluation._evaluate import evaluate
+from statewise.evaluation._compare import compare
+from statewise.evaluation._comparison import Comparison, Difference, Side, write_comparison
+from statewise.evaluation._evaluate import evaluate, predictions_of_run
 from statewise.evaluation._facts import FACTS, Facts, metric_words
 from statewise.evaluation._generate import generate
 from statewise.evaluation._intervals import accuracy_over_units
@@ -33,8 +35,10 @@ from statewise.evaluation._table import Table
 __all__ = [
     "FACTS",
     "BaselineScore",
+    "Comparison",
     "Confusion",
     "Counts",
+    "Difference",
     "Estimate",
     "Evaluation",
     "EventRules",
@@ -42,10 +46,12 @@ __all__ = [
     "Facts",
     "Points",
     "Predictions",
+    "Side",
     "Slice",
     "Table",
     "accuracy_over_units",
     "baseline_says",
+    "compare",
     "evaluate",
     "figure",
     "generate",
@@ -53,10 +59,12 @@ __all__ = [
     "metric_words",
     "part_tables",
     "predict",
+    "predictions_of_run",
     "read_evaluation",
     "read_predictions",
     "student_quantile",
     "tables_of",
     "training_baseline",
+    "write_comparison",
     "write_evaluation",
 ]

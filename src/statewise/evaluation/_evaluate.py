@@ -82,7 +82,7 @@ def evaluate(
         return _of_predictions(subject, positive, by, events)
     told = subject.config.positive if positive is None and isinstance(subject, Run) else positive
     if data is None:
-        return _of_predictions(_predictions_of_run(subject, told), told, by, events)
+        return _of_predictions(predictions_of_run(subject, told), told, by, events)
     predictions = predict(subject, data)
     if isinstance(subject, Run):
         _look(subject, data)
@@ -147,15 +147,16 @@ def _of_predictions(predictions: Predictions, positive: str | None, by: Sequence
     )
 
 
-def _predictions_of_run(subject: Run | nn.Module, positive: str | None) -> Predictions:
+def predictions_of_run(subject: Run | nn.Module, positive: str | None, *, asked: str = "evaluate") -> Predictions:
     """Return the predictions that a run left in its directory."""
     if not isinstance(subject, Run):
         hint = "Give labelled data too: evaluate(model, data); or predictions, a run or sw.Counts(tp=, fn=, fp=, tn=)."
-        raise _error(OptionError, "the first argument", f"{kind_of(subject)} without data", hint)
+        raise OptionError(asked=asked, where="what is scored", arrived=f"{kind_of(subject)} without data", hint=hint)
     path = None if subject.directory is None else RunFiles(subject.directory).predictions
     if path is None or not path.is_file():
         arrived = "it is kept in memory" if path is None else f"no {path.name} in '{subject.directory}'"
-        raise _error(RunError, "the run's predictions", arrived, "Give the data to score: evaluate(run, test), or --data FILE.")
+        hint = "Give the data to score: evaluate(run, test), or --data FILE."
+        raise RunError(asked=asked, where="the run's predictions", arrived=arrived, hint=hint)
     names = subject.config.class_names
     return read_predictions(path, task=_task(subject.config.task), positive=positive, class_names=names or None)
 
@@ -164,5 +165,5 @@ def _task(task: Task) -> KnownTask | None:
     return None if task == "other" else task
 
 
-def _error(kind: type[DataError | OptionError | RunError], where: str, arrived: str, hint: str) -> Exception:
+def _error(kind: type[DataError | OptionError], where: str, arrived: str, hint: str) -> Exception:
     return kind(asked="evaluate", where=where, arrived=arrived, hint=hint)

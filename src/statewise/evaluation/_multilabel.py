@@ -14,7 +14,7 @@ import numpy as np
 
 from statewise.evaluation._blocks import units_of
 from statewise.evaluation._intervals import combined, estimate_all, units_of_rows
-from statewise.evaluation._jackknife import Metric, Sums, estimate, ratio, sums_over
+from statewise.evaluation._jackknife import Metric, Sums, UnitSums, estimate, ratio, sums_over
 from statewise.evaluation._metrics import divide, macro, overall, tally
 from statewise.evaluation._records import Counts, Estimate, Evaluation
 
@@ -80,19 +80,24 @@ def _share(metric: Metric, right: np.ndarray, units: RowUnits) -> Estimate:
 
 def _averages(actual: np.ndarray, predicted: np.ndarray, of_label: list[dict[str, Estimate]], units: RowUnits) -> dict[str, Estimate]:
     """Return the mean of each figure over labels: the wider, at each end, of the jackknife and of the labels' intervals combined."""
-    columns = {"rows": np.ones(len(actual))}
-    for at in range(actual.shape[1]):
-        cells = {"tp": actual & predicted, "fn": actual & ~predicted, "fp": ~actual & predicted, "tn": ~actual & ~predicted}
-        columns |= {f"{name} {at}": cell[:, at].astype(float) for name, cell in cells.items()}
-    sums = sums_over(units.of_unit, columns, units.words)
     found = {}
-    for name in OF_LABELS:
-        whole = estimate(Metric(name, _mean_over_labels(name, actual.shape[1]), scale="logit", is_share=True), sums)
+    for metric, sums in label_sums(actual, predicted, units):
+        name, whole = metric.name, estimate(metric, sums)
         always = np.asarray(actual.all(axis=0)).tolist() if name == "balanced_accuracy" else [False] * len(of_label)
         occurs = zip(of_label, np.asarray(actual.any(axis=0)).tolist(), always, strict=True)
         counted = [each[name] for each, some, every in occurs if some and not every]
         found[name] = whole if not counted or units.num_units < 2 else _wider(whole, counted, units)
     return found
+
+
+def label_sums(actual: np.ndarray, predicted: np.ndarray, units: RowUnits) -> list[tuple[Metric, UnitSums]]:
+    """Return the mean of each figure over labels, each with the sums of each unit that it is made of."""
+    columns = {"rows": np.ones(len(actual))}
+    cells = {"tp": actual & predicted, "fn": actual & ~predicted, "fp": ~actual & predicted, "tn": ~actual & ~predicted}
+    for at in range(actual.shape[1]):
+        columns |= {f"{name} {at}": cell[:, at].astype(float) for name, cell in cells.items()}
+    sums = sums_over(units.of_unit, columns, units.words)
+    return [(Metric(name, _mean_over_labels(name, actual.shape[1]), scale="logit", is_share=True), sums) for name in OF_LABELS]
 
 
 def _micro(actual: np.ndarray, predicted: np.ndarray, metrics: dict[str, Estimate], units: RowUnits) -> dict[str, dict[str, Estimate]]:

@@ -22,12 +22,12 @@ import numpy as np
 
 from statewise.evaluation._areas import pr_area, roc_area
 from statewise.evaluation._intervals import clopper_pearson
-from statewise.evaluation._jackknife import UNDEFINED, Metric, Sums, estimate, estimate_left, ratio, sums_over
+from statewise.evaluation._jackknife import UNDEFINED, Metric, Sums, UnitSums, estimate, estimate_left, ratio, sums_over
 from statewise.evaluation._metrics import divide
 from statewise.evaluation._records import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from statewise.evaluation._blocks import RowUnits
     from statewise.evaluation._predictions import Predictions
@@ -38,6 +38,7 @@ MOST_CLASSES = 100
 """With more, no areas: each class is ranked for itself."""
 
 _SMALLEST = float(np.finfo(np.float64).eps)
+AREAS = {"roc_auc": roc_area, "pr_auc": pr_area}
 _OFF = 1e-3
 """By how much the probabilities of a row may miss the sum of 1 before it is told."""
 
@@ -63,7 +64,7 @@ def score_metrics(predictions: Predictions, units: RowUnits, positive: str | Non
         >>> evaluate(Predictions.from_columns(columns)).metrics["roc_auc"].value
         0.75
     """
-    found = _probabilities(predictions)
+    found = probabilities_of(predictions)
     if found is None:
         return Scored({}, [])
     probabilities, notes = found
@@ -78,12 +79,12 @@ def score_metrics(predictions: Predictions, units: RowUnits, positive: str | Non
     if len(predictions.class_names) > MOST_CLASSES:
         return Scored(metrics, [*notes, f"more than {MOST_CLASSES} classes: no areas under curves"])
     classes = [place] if place is not None else range(len(predictions.class_names))
-    for name, area in (("roc_auc", roc_area), ("pr_auc", pr_area)):
+    for name, area in AREAS.items():
         metrics[name] = _area(area, probabilities, actual, classes, units)
     return Scored(metrics, notes)
 
 
-def _probabilities(predictions: Predictions) -> tuple[np.ndarray, list[str]] | None:
+def probabilities_of(predictions: Predictions) -> tuple[np.ndarray, list[str]] | None:
     """Return the probability of each class `[rows, classes]`, each row with the sum 1."""
     if predictions.probabilities is not None:
         total = predictions.probabilities.sum(axis=1)
@@ -101,6 +102,19 @@ def _probabilities(predictions: Predictions) -> tuple[np.ndarray, list[str]] | N
 
 def _of_rows(probabilities: np.ndarray, actual: np.ndarray, place: int | None, units: RowUnits) -> dict[str, Estimate]:
     """Return the figures that are means over rows, and the calibration error."""
+    found = {metric.name: estimate(metric, sums) for metric, sums in score_sums(probabilities, actual, place, units)}
+    return found | {"brier": _at_most(found["brier"], 1.0 if place is not None else 2.0)}
+
+
+def score_sums(probabilities: np.ndarray, actual: np.ndarray, place: int | None, units: RowUnits) -> list[tuple[Metric, UnitSums]]:
+    """Return log loss, Brier score and calibration error, each with the sums of each unit that it is made of.
+
+    Args:
+        probabilities: of each class, `[rows, classes]`.
+        actual: class numbers `[rows]`.
+        place: the number of the positive class of a binary task.
+        units: the unit of each row.
+    """
     rows = np.arange(len(actual))
     right = np.clip(probabilities[rows, actual], _SMALLEST, 1.0)
     if place is None:
@@ -112,9 +126,7 @@ def _of_rows(probabilities: np.ndarray, actual: np.ndarray, place: int | None, u
     ones = np.ones(len(actual))
     sums = sums_over(units.of_unit, {"rows": ones, "nats": -np.log(right), "squared": np.maximum(squared, 0.0)}, units.words)
     figures = (Metric("log_loss", ratio("nats", "rows")), Metric("brier", ratio("squared", "rows")))
-    found = {metric.name: estimate(metric, sums) for metric in figures}
-    found["brier"] = _at_most(found["brier"], 1.0 if place is not None else 2.0)
-    return found | {"calibration_error": _calibration(said, came, units)}
+    return [*((metric, sums) for metric in figures), _calibration(said, came, units)]
 
 
 def _at_most(found: Estimate, most: float) -> Estimate:
@@ -123,7 +135,7 @@ def _at_most(found: Estimate, most: float) -> Estimate:
     return msgspec.structs.replace(found, high=high)
 
 
-def _calibration(said: np.ndarray, came: np.ndarray, units: RowUnits) -> Estimate:
+def _calibration(said: np.ndarray, came: np.ndarray, units: RowUnits) -> tuple[Metric, UnitSums]:
     """Return the expected calibration error, of bins of equal width."""
     bins = np.minimum((said * NUM_BINS).astype(np.int64), NUM_BINS - 1)
     columns = {f"gap {number}": np.where(bins == number, came - said, 0.0) for number in np.unique(bins).tolist()}
@@ -133,7 +145,7 @@ def _calibration(said: np.ndarray, came: np.ndarray, units: RowUnits) -> Estimat
         return divide(gaps, sums["rows"])
 
     sums = sums_over(units.of_unit, columns | {"rows": np.ones(len(said))}, units.words)
-    return estimate(Metric("calibration_error", error, scale="logit", is_share=True), sums)
+    return Metric("calibration_error", error, scale="logit", is_share=True), sums
 
 
 def _area(
@@ -143,15 +155,28 @@ def _area(
     classes: list[int] | range,
     units: RowUnits,
 ) -> Estimate:
-    """Return the mean area over the classes that occur, and not in every row."""
-    made = [area(probabilities[:, place], actual == place, units.of_unit) for place in classes if 0 < (actual == place).sum() < len(actual)]
-    if not made:
+    """Return the mean area with its interval."""
+    made = mean_area(area, probabilities, actual, classes, units.of_unit)
+    if made is None:
         return Estimate(value=math.nan, low=None, high=None, units=0, method=UNDEFINED)
-    value = float(np.mean([figure for figure, _ in made]))
+    value, left = made
     if value >= 1:
         return _without_error(actual, classes, units)
-    left = np.mean([each for _, each in made], axis=0)
     return estimate_left(value, left, scale="logit", words=units.words, is_share=True)
+
+
+def mean_area(
+    area: Callable[..., tuple[float, np.ndarray]],
+    probabilities: np.ndarray,
+    actual: np.ndarray,
+    classes: Iterable[int],
+    of_unit: np.ndarray,
+) -> tuple[float, np.ndarray] | None:
+    """Return the mean area over the classes that occur, and not in every row, and what it would be without each unit."""
+    made = [area(probabilities[:, place], actual == place, of_unit) for place in classes if 0 < (actual == place).sum() < len(actual)]
+    if not made:
+        return None
+    return float(np.mean([figure for figure, _ in made])), np.mean([each for _, each in made], axis=0)
 
 
 def _without_error(actual: np.ndarray, classes: list[int] | range, units: RowUnits) -> Estimate:

@@ -14,6 +14,7 @@ from statewise.evaluation._table import Table
 
 if TYPE_CHECKING:
     from statewise.evaluation._records import Evaluation
+    from statewise.tasks import Holds
 
 MOST_ROWS = 15
 """No more classes, labels or horizons than this are listed."""
@@ -23,17 +24,27 @@ _COLUMNS = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "cross_entropy": "cross-
 
 def metric_name(evaluation: Evaluation, name: str) -> str:
     """Return a metric with what it is of."""
-    words = metric_words(name)
     if name == "skill" and evaluation.judged_baseline is not None:
         return f"skill against {evaluation.judged_baseline}"
+    return metric_of(name, positive=evaluation.positive, holds=evaluation.holds)
+
+
+def metric_of(name: str, *, positive: str | None, holds: Holds) -> str:
+    """Return a metric with what it is of: the positive class, or the mean over classes or labels.
+
+    Example:
+        >>> metric_of("recall", positive="yes", holds="classes"), metric_of("recall", positive=None, holds="classes")
+        ("recall of 'yes'", 'macro recall')
+    """
+    words = metric_words(name)
     if name in FACTS and FACTS[name].of == "probabilities" and name != "log_loss":
         several = {"brier": words, "calibration_error": f"{words} of the likeliest class"}.get(name, f"macro {words}")
-        return several if evaluation.positive is None else f"{words} of {evaluation.positive!r}"
+        return several if positive is None else f"{words} of {positive!r}"
     if name != "balanced_accuracy" and (name not in FACTS or FACTS[name].of != "a class"):
         return words
     if name == "balanced_accuracy":
-        return f"{words}, mean of labels" if evaluation.holds == "labels" else words
-    return f"macro {words}" if evaluation.positive is None else f"{words} of {evaluation.positive!r}"
+        return f"{words}, mean of labels" if holds == "labels" else words
+    return f"macro {words}" if positive is None else f"{words} of {positive!r}"
 
 
 def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
