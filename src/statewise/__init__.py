@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from statewise.contracts import Contract as Contract
     from statewise.engine import Recurrent as Recurrent
     from statewise.engine import unroll as unroll
+    from statewise.evaluation import Cost as Cost
     from statewise.evaluation import Counts as Counts
     from statewise.evaluation import Estimate as Estimate
     from statewise.evaluation import Evaluation as Evaluation
     from statewise.evaluation import Predictions as Predictions
+    from statewise.evaluation import Threshold as Threshold
+    from statewise.evaluation import choose_threshold as choose_threshold
     from statewise.evaluation import evaluate as evaluate
     from statewise.evaluation import generate as generate
     from statewise.evaluation import predict as predict
@@ -58,7 +61,10 @@ _NAMES = {
     "auditing": ("Audit", "Outcome", "audit", "read_audit"),
     "contracts": ("Contract",),
     "engine": ("Recurrent", "unroll"),
-    "evaluation": ("Counts", "Estimate", "Evaluation", "Predictions", "evaluate", "generate", "predict", "read_predictions"),
+    "evaluation": (
+        *("Cost", "Counts", "Estimate", "Evaluation", "Predictions", "Threshold"),
+        *("choose_threshold", "evaluate", "generate", "predict", "read_predictions"),
+    ),
     "models": ("Model", "build"),
     "reporting": ("report",),
     "runs": ("Run", "load"),

@@ -18,22 +18,29 @@ from statewise.evaluation._records import (
     Estimate,
     Evaluation,
     Points,
+    Threshold,
     figure,
     read_evaluation,
     write_evaluation,
 )
 from statewise.evaluation._sections import baseline_says, tables_of
+from statewise.evaluation._threshold import choose_threshold
+from statewise.evaluation._trade_off import Cost, TradeOff
 
 __all__ = [
     "BaselineScore",
     "Confusion",
+    "Cost",
     "Counts",
     "Estimate",
     "Evaluation",
     "Points",
     "Predictions",
+    "Threshold",
+    "TradeOff",
     "accuracy_over_units",
     "baseline_says",
+    "choose_threshold",
     "evaluate",
     "figure",
     "generate",

@@ -11,13 +11,16 @@ import msgspec
 
 from statewise.errors import DataError, OptionError, RunError, kind_of
 from statewise.evaluation._classes import evaluate_classes, evaluate_counts
+from statewise.evaluation._decision import with_trade_off
 from statewise.evaluation._multilabel import evaluate_labels
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
-from statewise.evaluation._records import Counts, Evaluation, write_evaluation
+from statewise.evaluation._records import Counts, Evaluation, Threshold, write_evaluation
 from statewise.evaluation._scored import scored_rows
+from statewise.evaluation._threshold import called_from
 from statewise.evaluation._tokens import evaluate_tokens
+from statewise.evaluation._trade_off import Cost
 from statewise.evaluation._values import evaluate_values
 from statewise.runs import Run, RunFiles, count_seen, record_data
 from statewise.tasks import TASKS
@@ -30,7 +33,14 @@ if TYPE_CHECKING:
     from statewise.types import Task
 
 
-def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | None = None, *, positive: str | None = None) -> Evaluation:
+def evaluate(
+    subject: Predictions | Counts | Run | nn.Module,
+    data: Sequences | None = None,
+    *,
+    positive: str | None = None,
+    threshold: Threshold | float | None = None,
+    cost: Cost | None = None,
+) -> Evaluation:
     """Return metrics with 95 % intervals, and what answering without looking would reach.
 
     Classes get a confusion matrix, values and next tokens their skill against naive methods, several labels a row each. Rows of
@@ -44,10 +54,12 @@ def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | 
         data: labelled sequences for a run or a model to be scored on.
         positive: the class that a binary task looks for. When absent: the one told before, of predictions or run; else the
             class named 1, true, yes, y, positive or pos; else the rarer one. For four counts, a name for their positives.
+        threshold: the score from which a row counts as positive, such as `choose_threshold` returns; that of the predictions by default.
+        cost: what mistakes cost, to be told with an interval; that of a chosen threshold by default.
 
     Raises:
         DataError: no rows, no targets, a single class, or a figure that is not finite.
-        OptionError: `positive` is no class, or there is nothing to predict.
+        OptionError: `positive` is no class, there is nothing to predict, or a threshold or cost for other than two classes with scores.
         RunError: the run has no predictions in its directory.
         MissingExtraError: torchmetrics is not installed (four counts do without).
 
@@ -59,14 +71,18 @@ def evaluate(subject: Predictions | Counts | Run | nn.Module, data: Sequences | 
         ('negative', 0.99)
     """
     if isinstance(subject, Counts):
+        if threshold is not None or cost is not None:
+            name = "cost" if threshold is None else "threshold"
+            raise _error(OptionError, name, "beside four counts", "Give predictions with scores; costs of counts are judged by a policy.")
         return evaluate_counts(subject, positive=positive)
     if isinstance(subject, Predictions):
-        return _of_predictions(subject, positive)
+        return _of_predictions(subject, positive, threshold, cost)
     told = subject.config.positive if positive is None and isinstance(subject, Run) else positive
     if data is None:
-        return _of_predictions(_predictions_of_run(subject, told), told)
+        return _of_predictions(_predictions_of_run(subject, told), told, threshold, cost)
     predictions = predict(subject, data)
-    evaluation = _of_predictions(predictions, told)
+    predictions = predictions if threshold is None else called_from(predictions, threshold, positive=told)
+    evaluation = _of_predictions(predictions, told, None, cost)
     if isinstance(subject, Run):
         evaluation, is_new = _compared(subject, data, evaluation)
         if is_new:
@@ -97,12 +113,19 @@ def _keep(run: Run, predictions: Predictions, evaluation: Evaluation) -> None:
         write_evaluation(evaluation, RunFiles(run.directory).evaluation)
 
 
-def _of_predictions(predictions: Predictions, positive: str | None) -> Evaluation:
+def _of_predictions(
+    predictions: Predictions, positive: str | None, threshold: Threshold | float | None = None, cost: Cost | None = None
+) -> Evaluation:
     """Return the evaluation of predictions that have targets."""
     rows, found = scored_rows(predictions)
-    notes = (*predictions.notes, *found)
+    rows = rows if threshold is None else called_from(rows, threshold, positive=positive)
+    notes = (*rows.notes, *found)
     if rows.holds == "classes" and not TASKS[rows.task].ahead:
-        return evaluate_classes(rows, notes, positive=positive)
+        positive = rows.threshold.positive if positive is None and isinstance(rows.threshold, Threshold) else positive
+        evaluation = evaluate_classes(rows, notes, positive=positive)
+        return with_trade_off(evaluation, rows, cost=cost)
+    if cost is not None:
+        raise _error(OptionError, "cost", f"for a task of {rows.holds} ({rows.task})", "Leave it out: it is for a task of two classes.")
     if positive is not None:
         hint = "Leave it out: it is for a task of two classes."
         raise _error(OptionError, "positive", f"{positive!r}, for a task of {rows.holds} ({rows.task})", hint)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from statewise.errors import OptionError, RunError
+from statewise.evaluation._trade_off import Cost, TradeOff
 from statewise.files import write_atomically
 from statewise.tasks import TASKS, Holds
 from statewise.types import KnownTask
@@ -132,6 +133,40 @@ class Points(msgspec.Struct, frozen=True, kw_only=True):
     ahead: tuple[int, ...] = ()
 
 
+class Threshold(msgspec.Struct, frozen=True, kw_only=True):
+    """The score from which a row counts as positive, as `choose_threshold` chose it, and on what.
+
+    Attributes:
+        value: the threshold; above 1 where nothing is called positive.
+        positive: the class that the score is the probability of.
+        why: what it was chosen by, in words.
+        expected: precision, recall, false_positive_rate, alerts and costs on the rows it was chosen on, with intervals. It was
+            chosen to look good there, so that others will see a little worse.
+        cost: what mistakes cost, where that was told; per_day whether alerts a day were.
+        source: where these rows came from; `num_scored` is their number.
+        sha256: hash of them; `sample` holds the fingerprints of up to 256, so that the same rows are known again.
+    """
+
+    value: float
+    positive: str
+    why: str
+    expected: dict[str, Estimate]
+    cost: Cost | None = None
+    per_day: bool = False
+    source: str
+    num_scored: int
+    sha256: str
+    sample: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Return the threshold and why it is this one."""
+        return f"{'above 1' if self.value > 1 else f'{self.value:.4g}'} for {self.positive!r}: {self.why}, chosen on {self.source}"
+
+    def __repr__(self) -> str:
+        """Return the same, in brackets."""
+        return f"Threshold({self})"
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """How good the answers are, how sure that is, and what answering without looking would have reached.
 
@@ -164,6 +199,12 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         by_ahead: of forecasts, rmse, mae and skill by how many steps ahead, and the rmse of the baseline.
         label_counts: the four counts of each label.
         points: some of the values, for a chart.
+        threshold: of two classes, the score from which rows counted as positive, where that is known; `chosen` is how it was chosen,
+            where `choose_threshold` did.
+        trade_off: of two classes with scores, what each threshold gives.
+        cost: what mistakes cost, where that was told.
+        mistakes: where a threshold was chosen or a cost told: false_positive_rate, alerts_per_thousand, alerts_per_day,
+            cost_per_case, cost_per_case_at_half (at the threshold 0.5) and saving, the share of the latter that is saved.
         notes: one line for each thing that should be known.
     """
 
@@ -189,6 +230,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     by_ahead: dict[int, dict[str, Estimate]] = {}
     label_counts: dict[str, Counts] = {}
     points: Points = Points()
+    threshold: float | None = None
+    chosen: Threshold | None = None
+    trade_off: TradeOff | None = None
+    cost: Cost | None = None
+    mistakes: dict[str, Estimate] = {}
     notes: tuple[str, ...] = ()
 
     @property
@@ -296,6 +342,7 @@ def read_evaluation(path: Path | str) -> Evaluation:
             hint = "Use the version that wrote it, or evaluate again."
             raise _unreadable(path, f"schema {document.get('schema')!r}, this version reads {SCHEMA}", hint)
         tables = (document["metrics"], *document["per_class"].values(), *document.get("by_ahead", {}).values())
+        tables += (document.get("mistakes", {}), (document.get("chosen") or {}).get("expected", {}))
         skills = [each["skill"] for each in document.get("baselines", {}).values()]
         for estimate in [*skills, *(each for table in tables for each in table.values())]:
             estimate["value"] = math.nan if estimate["value"] is None else estimate["value"]
