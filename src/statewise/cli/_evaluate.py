@@ -10,6 +10,7 @@ from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns, read_for_run
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import FourCounts, counts_of, is_run, require_target
+from statewise.cli._threshold import ThresholdOptions, choose_for
 from statewise.errors import OptionError
 from statewise.evaluation import Evaluation, read_evaluation, read_predictions, write_evaluation
 from statewise.evaluation import evaluate as evaluate_any
@@ -29,6 +30,7 @@ def evaluate(
     counts: FourCounts | None = None,
     positive: str | None = None,
     threshold: float = _THRESHOLD,
+    choose: ThresholdOptions | None = None,
     out: Path | None = None,
     output_format: OutputFormat = "text",
 ) -> int:
@@ -41,11 +43,15 @@ def evaluate(
         counts: the four counts of a binary task, instead of a target.
         positive: the class that a binary task looks for.
         threshold: the score from which a row of a predictions file without predictions counts as positive.
+        choose: by what the threshold is chosen, on validation rows, instead.
         out: write the evaluation as JSON.
         output_format: text or json.
     """
-    require_writable(out, (target, data), command="evaluate", writes="JSON", suffixes=(".json",))
-    evaluation = evaluate_target(target, data, columns or Columns(), counts, positive=positive, threshold=threshold, command="evaluate")
+    choose = choose or ThresholdOptions()
+    require_writable(out, (target, data, choose.valid), command="evaluate", writes="JSON", suffixes=(".json",))
+    evaluation = evaluate_target(
+        target, data, columns or Columns(), counts, positive=positive, threshold=threshold, choose=choose, command="evaluate"
+    )
     if out is not None:
         write_evaluation(evaluation, out)
     if output_format == "json":
@@ -77,19 +83,25 @@ def evaluate_target(
     *,
     positive: str | None,
     threshold: float = _THRESHOLD,
+    choose: ThresholdOptions | None = None,
     command: str,
 ) -> Evaluation:
     """Return the evaluation of whatever was named on the command line."""
     four = counts_of(counts, target, command)
+    choose = choose or ThresholdOptions()
     if four is not None:
+        choose.refuse(command, why="an option that means nothing for four counts")
         return evaluate_any(four, positive=positive)
     path = require_target(target, command, "a run directory or a predictions file")
     require_used(data, columns, threshold, is_run=is_run(path), command=command)
+    if threshold != _THRESHOLD:
+        choose.refuse(command, why="beside --threshold, which says it already")
+    chosen = choose_for(path, choose, columns, positive=positive, command=command)
     if not is_run(path):
         predictions = read_predictions(path, task=columns.task, season=columns.season, positive=positive, threshold=threshold)
-        return evaluate_any(predictions, positive=positive)
-    if data is None and positive is None:
+        return evaluate_any(predictions, positive=positive, threshold=chosen)
+    if data is None and positive is None and chosen is None:
         return read_evaluation(RunFiles(path).evaluation)
     run = load(path)
     positive = positive or run.config.positive
-    return evaluate_any(run, None if data is None else read_for_run(run, data, columns), positive=positive)
+    return evaluate_any(run, None if data is None else read_for_run(run, data, columns), positive=positive, threshold=chosen)

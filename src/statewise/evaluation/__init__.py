@@ -26,6 +26,7 @@ from statewise.evaluation._records import (
 from statewise.evaluation._sections import baseline_says, tables_of
 from statewise.evaluation._threshold import choose_threshold
 from statewise.evaluation._trade_off import Cost, TradeOff
+from statewise.evaluation._trade_off_table import saving_says, threshold_lines, written
 
 __all__ = [
     "BaselineScore",
@@ -48,8 +49,11 @@ __all__ = [
     "predict",
     "read_evaluation",
     "read_predictions",
+    "saving_says",
     "student_quantile",
     "tables_of",
+    "threshold_lines",
     "training_baseline",
     "write_evaluation",
+    "written",
 ]

@@ -267,7 +267,8 @@ def _hashed(column: np.ndarray) -> np.ndarray:
 
     codes, different = numbered(column)
     words = b"".join(hashlib.blake2b(str(each).encode(), digest_size=8).digest() for each in different)
-    return np.frombuffer(words, dtype=np.uint64)[codes]
+    found: np.ndarray = np.frombuffer(words, dtype=np.uint64)[codes]
+    return found
 
 
 def _mix(values: np.ndarray) -> np.ndarray:

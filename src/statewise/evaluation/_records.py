@@ -145,6 +145,7 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True):
         cost: what mistakes cost, where that was told; per_day whether alerts a day were.
         source: where these rows came from; `num_scored` is their number.
         sha256: hash of them; `sample` holds the fingerprints of up to 256, so that the same rows are known again.
+        overlap: the share of them that are among the rows it was applied to: anything but 0 makes what is told there too good.
     """
 
     value: float
@@ -157,6 +158,7 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True):
     num_scored: int
     sha256: str
     sample: tuple[int, ...]
+    overlap: float = 0.0
 
     def __str__(self) -> str:
         """Return the threshold and why it is this one."""

@@ -126,14 +126,13 @@ def choose_threshold(
 
 
 def called_from(predictions: Predictions, threshold: Threshold | float, *, positive: str | None = None) -> Predictions:
-    """Return rows called positive from a threshold on, with notes on how it was chosen, also where that was on these rows.
+    """Return rows called positive from a threshold on, with a note where it was chosen on these rows.
 
     Raises:
         OptionError: not two classes, a threshold outside 0 to 1, or one that was chosen for another class.
         DataError: there are no scores.
     """
     asked = "apply a threshold"
-    told = isinstance(threshold, Threshold)
     value = threshold.value if isinstance(threshold, Threshold) else float(threshold)
     if not 0 <= value <= NEVER:
         raise OptionError(asked=asked, where="threshold", arrived=f"{value:g}", hint="A probability is from 0 to 1.")
@@ -145,12 +144,15 @@ def called_from(predictions: Predictions, threshold: Threshold | float, *, posit
                 asked=asked, where="positive", arrived=f"{wanted!r}, and the threshold is for {threshold.positive!r}", hint=hint
             )
         positive = threshold.positive
+        threshold = msgspec.structs.replace(threshold, overlap=_overlap(predictions, threshold))
     score, chosen = positive_scores(predictions, positive=positive, asked=asked)
     place = predictions.class_names.index(chosen)
     notes = tuple(note for note in predictions.notes if not note.endswith("(threshold)"))
-    notes += _notes(predictions, threshold) if isinstance(threshold, Threshold) else ()
+    positive = predictions.positive
+    if isinstance(threshold, Threshold):
+        notes, positive = (*notes, *_notes(threshold)), chosen
     predicted = np.where(score >= value, place, 1 - place)
-    return replace(predictions, predicted=predicted, positive=chosen if told else predictions.positive, threshold=threshold, notes=notes)
+    return replace(predictions, predicted=predicted, positive=positive, threshold=threshold, notes=notes)
 
 
 def _require_both(rows: Predictions, scored: Scored) -> None:
@@ -215,21 +217,23 @@ def _unreachable(rows: Predictions, curve: Curve, bounds: Bounds) -> DataError:
     return DataError(asked=_ASKED, where=f"the thresholds of {rows.source}", arrived=arrived, hint="Ask for less, or train a better model.")
 
 
-def _notes(predictions: Predictions, threshold: Threshold) -> tuple[str, ...]:
-    """Return how the threshold was chosen, and whether that was on these rows."""
-    notes = [f"the threshold was chosen on {threshold.num_scored:,} rows of {threshold.source}: {threshold.why}"]
+def _overlap(predictions: Predictions, threshold: Threshold) -> float:
+    """Return the share of the rows that a threshold was chosen on that are among these, from a sample of them."""
     if predictions.actual is None:
-        return tuple(notes)
+        return 0.0
     rows, _ = scored_rows(predictions)
     prints = np.sort(fingerprints_of(rows, scored_of(rows, positive=threshold.positive, asked="apply a threshold")))
-    sample = np.array(threshold.sample, dtype=np.uint64)
-    again = float(np.isin(sample, prints).mean()) if len(sample) else 0.0
     if hashlib.sha256(prints.tobytes()).hexdigest() == threshold.sha256:
-        notes.append("the threshold was chosen on these very rows: what is told of them is too good, and says nothing of others")
-    elif again > 0:
-        about = "all" if again == 1 else f"about {100 * again:.0f} %"
-        notes.append(f"{about} of the rows that the threshold was chosen on are among these: what is told is too good")
-    return tuple(notes)
+        return 1.0
+    return float(np.isin(np.array(threshold.sample, dtype=np.uint64), prints).mean())
+
+
+def _notes(threshold: Threshold) -> tuple[str, ...]:
+    """Return what should be known where a threshold was chosen on some of the rows that it is applied to."""
+    if not threshold.overlap:
+        return ()
+    about = "all" if threshold.overlap == 1 else f"about {100 * threshold.overlap:.1f} %"
+    return (f"{about} of the rows that the threshold was chosen on are among these: what is told of it is too good",)
 
 
 def _refused(where: str, arrived: str, hint: str) -> OptionError:

@@ -15,6 +15,7 @@ from statewise.verdicts._audit import judge_audit, of_run, told, weights_of
 from statewise.verdicts._figures import judge_figures
 from statewise.verdicts._mistakes import judge_mistakes
 from statewise.verdicts._policy import EvidenceName, Policy, SubjectKind, checked, read_policy
+from statewise.verdicts._prevalence import at_prevalence
 from statewise.verdicts._reasons import ORDER, Findings, Reason, listed
 from statewise.verdicts._skill import unit_words
 from statewise.verdicts._training import judge_training
@@ -66,7 +67,8 @@ def judge(
         task = None if evidence.evaluation is None else evidence.evaluation.task
         found.append(judge_training(evidence.history, rules, required="history" in required, task=task))
     if evidence.evaluation is not None:
-        found += [judge_figures(evidence.evaluation, rules), judge_mistakes(evidence.evaluation, rules)]
+        figures, told_of_share = at_prevalence(evidence.evaluation, rules)
+        found += [judge_figures(figures, rules), judge_mistakes(figures, rules), Findings(notes=told_of_share)]
     if evidence.audit is not None:
         found.append(judge_audit(evidence.audit, required="audit" in required, source=evidence.source, weights=evidence.weights))
     reasons = [reason for each in found for reason in each.reasons]
