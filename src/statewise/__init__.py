@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from statewise.engine import Recurrent as Recurrent
     from statewise.engine import unroll as unroll
     from statewise.evaluation import Comparison as Comparison
+    from statewise.evaluation import Cost as Cost
     from statewise.evaluation import Counts as Counts
     from statewise.evaluation import Estimate as Estimate
     from statewise.evaluation import Evaluation as Evaluation
     from statewise.evaluation import EventRules as EventRules
     from statewise.evaluation import Predictions as Predictions
+    from statewise.evaluation import Threshold as Threshold
+    from statewise.evaluation import choose_threshold as choose_threshold
     from statewise.evaluation import compare as compare
     from statewise.evaluation import evaluate as evaluate
     from statewise.evaluation import generate as generate
@@ -63,17 +66,8 @@ _NAMES = {
     "contracts": ("Contract",),
     "engine": ("Recurrent", "unroll"),
     "evaluation": (
-        "Comparison",
-        "Counts",
-        "Estimate",
-        "Evaluation",
-        "EventRules",
-        "Predictions",
-        "compare",
-        "evaluate",
-        "generate",
-        "predict",
-        "read_predictions",
+        *("Comparison", "Cost", "Counts", "Estimate", "Evaluation", "EventRules", "Predictions", "Threshold"),
+        *("choose_threshold", "compare", "evaluate", "generate", "predict", "read_predictions"),
     ),
     "models": ("Model", "build"),
     "reporting": ("report",),

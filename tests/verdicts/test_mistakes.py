@@ -11,7 +11,7 @@ from scipy.stats import binomtest  # type: ignore[import-untyped]
 
 from statewise.evaluation import Evaluation
 from statewise.verdicts import Level, Policy, Reason, judge
-from statewise.verdicts._mistakes import _spanned
+from statewise.verdicts._mistakes import spanned
 from statewise.verdicts._policy import AlertRules, CostRules
 from tests.verdicts.evidence import RARE_AND_GOOD, changed, of_counts, of_matrix, subjects
 
@@ -85,7 +85,7 @@ def test_the_interval_of_a_cost_covers_at_least_as_often_as_it_says() -> None:
             hits = int(random.binomial(size, rate))
             interval = binomtest(hits, size).proportion_ci(0.95)
             evaluation = changed(evaluation, metric, hits / size, float(interval.low), float(interval.high))
-        found = _spanned(evaluation, lambda r, s: share * (1 - r) * 20 + (1 - share) * (1 - s) * 3)
+        found = spanned(evaluation, lambda r, s: share * (1 - r) * 20 + (1 - share) * (1 - s) * 3)
         assert found.low is not None
         assert found.high is not None
         held += found.low <= truth <= found.high

@@ -11,6 +11,7 @@ from statewise.cli._parts import Parts
 from statewise.cli._reading import Columns, read_for_run
 from statewise.cli._show import OutputFormat, say, show
 from statewise.cli._target import FourCounts, counts_of, is_run, require_target
+from statewise.cli._threshold import ThresholdOptions, choose_for
 from statewise.errors import OptionError
 from statewise.evaluation import Evaluation, read_evaluation, read_predictions, write_evaluation
 from statewise.evaluation import evaluate as evaluate_any
@@ -32,6 +33,7 @@ def evaluate(
     positive: str | None = None,
     threshold: float = _THRESHOLD,
     parts: Parts | None = None,
+    choose: ThresholdOptions | None = None,
     out: Path | None = None,
     output_format: OutputFormat = "text",
 ) -> int:
@@ -45,12 +47,22 @@ def evaluate(
         positive: the class that a binary task looks for.
         threshold: the score from which a row of a predictions file without predictions counts as positive.
         parts: which parts of the rows, and which runs of steps, are told of.
+        choose: by what the threshold is chosen, on validation rows, instead.
         out: write the evaluation as JSON.
         output_format: text or json.
     """
-    require_writable(out, (target, data), command="evaluate", writes="JSON", suffixes=(".json",))
+    choose = choose or ThresholdOptions()
+    require_writable(out, (target, data, choose.valid), command="evaluate", writes="JSON", suffixes=(".json",))
     evaluation = evaluate_target(
-        target, data, columns or Columns(), counts, positive=positive, threshold=threshold, parts=parts or Parts(), command="evaluate"
+        target,
+        data,
+        columns or Columns(),
+        counts,
+        positive=positive,
+        threshold=threshold,
+        parts=parts or Parts(),
+        choose=choose,
+        command="evaluate",
     )
     if out is not None:
         write_evaluation(evaluation, out)
@@ -84,23 +96,29 @@ def evaluate_target(
     positive: str | None,
     threshold: float = _THRESHOLD,
     parts: Parts = _USUAL,
+    choose: ThresholdOptions | None = None,
     command: str,
 ) -> Evaluation:
     """Return the evaluation of whatever was named on the command line."""
     four = counts_of(counts, target, command)
+    choose = choose or ThresholdOptions()
     if four is not None:
         if parts.are_given:
             arrived = "four counts, which have no parts"
             raise OptionError(asked=f"statewise {command}", where="--by or --events", arrived=arrived, hint="Leave it out.")
+        choose.refuse(command, why="an option that means nothing for four counts")
         return evaluate_any(four, positive=positive)
     path = require_target(target, command, "a run directory or a predictions file")
     require_used(data, columns, threshold, is_run=is_run(path), command=command)
+    if threshold != _THRESHOLD:
+        choose.refuse(command, why="beside --threshold, which says it already")
+    chosen = choose_for(path, choose, columns, positive=positive, command=command)
     if not is_run(path):
         predictions = read_predictions(path, task=columns.task, season=columns.season, positive=positive, threshold=threshold)
-        return evaluate_any(predictions, positive=positive, by=parts.slices, events=parts.rules)
-    if data is None and positive is None and not parts.are_given:
+        return evaluate_any(predictions, positive=positive, by=parts.slices, events=parts.rules, threshold=chosen)
+    if data is None and positive is None and chosen is None and not parts.are_given:
         return read_evaluation(RunFiles(path).evaluation)
     run = load(path)
     positive = positive or run.config.positive
     read = None if data is None else read_for_run(run, data, columns)
-    return evaluate_any(run, read, positive=positive, by=parts.slices, events=parts.rules)
+    return evaluate_any(run, read, positive=positive, by=parts.slices, events=parts.rules, threshold=chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,11 +16,13 @@ from statewise.evaluation import evaluate, predict, write_evaluation
 from statewise.models import Model
 from statewise.reporting import report
 from statewise.runs import RunFiles, add_to_provenance, keep_example, load, record_data, record_scoring, register_policy
+from statewise.tasks import TASKS
 from statewise.tracing import trace
-from statewise.verdicts import Verdict, judge, read_policy, write_verdict
+from statewise.verdicts import Verdict, choose_by_policy, judge, read_policy, write_verdict
 
 if TYPE_CHECKING:
     from statewise.auditing import Audit
+    from statewise.evaluation import Threshold
     from statewise.runs import Run
     from statewise.sequences import Sequences
 
@@ -28,19 +31,22 @@ _LONGEST = 200
 """Steps of the sequence that is looked into; of a longer one the first."""
 
 
-def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
+def finish(run: Run, valid: Sequences, test: Sequences | None, *, policy: str) -> Verdict:
     """Score the test part once, look inside, audit, judge, and write the report.
 
-    Without a test part nothing is scored, and the verdict says that the evidence is missing.
+    Of two classes the predictions for the validation part are kept, and where the policy says what mistakes cost, they choose the
+    threshold. Without a test part nothing is scored, and the verdict says that the evidence is missing.
     """
     assert run.directory is not None
     files = RunFiles(run.directory)
+    threshold = _threshold(run, valid, policy)
     if test is not None:
         heading("Evaluation on the test part")
         rules = read_policy(policy)
         register_policy(run.directory, policy=rules.name, policy_sha256=rules.sha256)
         predictions = predict(run, test)
         record_scoring(run.directory, record_data(test))
+        predictions = predictions if threshold is None else predictions.at(threshold)
         predictions.save(files.predictions)
         run.evaluation = evaluate(predictions, positive=run.config.positive)
         write_evaluation(run.evaluation, files.evaluation)
@@ -60,6 +66,24 @@ def finish(run: Run, test: Sequences | None, *, policy: str) -> Verdict:
     path = report(run)
     say(f"Report: {path}\nRun:    {run.directory}")
     return verdict
+
+
+def _threshold(run: Run, valid: Sequences, policy: str) -> Threshold | None:
+    """Keep the predictions for the validation part, and return the threshold that the policy's costs and budgets choose on them.
+
+    A model that was refitted on the validation part too has nothing to choose on.
+    """
+    assert run.directory is not None
+    facts = TASKS.get(run.config.task)
+    if len(run.config.class_names) != 2 or facts is None or facts.holds != "classes" or facts.ahead or run.config.options.get("refit"):
+        return None
+    predictions = replace(predict(run, valid), positive=run.config.positive)
+    predictions.save(RunFiles(run.directory).validation)
+    try:
+        return choose_by_policy(read_policy(policy), predictions)
+    except StatewiseError as problem:
+        say(f"No threshold could be chosen by the policy, so that it stays at 0.5: {problem}\n")
+        return None
 
 
 def _audit(run: Run, example: Sequences | None) -> None:

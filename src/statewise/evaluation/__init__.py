@@ -25,18 +25,23 @@ from statewise.evaluation._records import (
     Events,
     Points,
     Slice,
+    Threshold,
     figure,
     read_evaluation,
     write_evaluation,
 )
 from statewise.evaluation._sections import baseline_says, tables_of
 from statewise.evaluation._table import Table
+from statewise.evaluation._threshold import choose_threshold
+from statewise.evaluation._trade_off import Cost, TradeOff
+from statewise.evaluation._trade_off_table import saving_says, threshold_lines, written
 
 __all__ = [
     "FACTS",
     "BaselineScore",
     "Comparison",
     "Confusion",
+    "Cost",
     "Counts",
     "Difference",
     "Estimate",
@@ -49,8 +54,11 @@ __all__ = [
     "Side",
     "Slice",
     "Table",
+    "Threshold",
+    "TradeOff",
     "accuracy_over_units",
     "baseline_says",
+    "choose_threshold",
     "compare",
     "evaluate",
     "figure",
@@ -62,9 +70,12 @@ __all__ = [
     "predictions_of_run",
     "read_evaluation",
     "read_predictions",
+    "saving_says",
     "student_quantile",
     "tables_of",
+    "threshold_lines",
     "training_baseline",
     "write_comparison",
     "write_evaluation",
+    "written",
 ]

@@ -62,11 +62,16 @@ class Answers:
         note = f"score is read as the probability of {name!r}; a row counts as {name!r} from {threshold:g} on (threshold)"
         return np.where(self.score >= threshold, place, 1 - place), [note]
 
+    @property
+    def follows_threshold(self) -> bool:
+        """Whether there is nothing but a score to say what a row was predicted as."""
+        return self._predictions is None and self.probabilities is None
+
     def score_class(self, predicted: np.ndarray) -> str | None:
         """Return the class that the score is the probability of: the one that rows with higher scores were predicted as."""
         if self.score is None or len(self.class_names) != 2:
             return None
-        if self._predictions is None and self.probabilities is None:
+        if self.follows_threshold:
             return self._positive_of_score()
         means = [float(self.score[predicted == number].mean()) if (predicted == number).any() else 0.5 for number in (0, 1)]
         return self.class_names[int(means[1] >= means[0])]

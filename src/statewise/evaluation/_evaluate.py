@@ -5,23 +5,26 @@ Each kind of answer has its own file: `_classes`, `_values`, `_multilabel`, `_to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from statewise.errors import DataError, OptionError, RunError, kind_of
 from statewise.evaluation._blocks import units_of
 from statewise.evaluation._classes import evaluate_classes, evaluate_counts
+from statewise.evaluation._decision import with_trade_off
 from statewise.evaluation._events import events_of
 from statewise.evaluation._headline import by_sequence
 from statewise.evaluation._multilabel import evaluate_labels
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
-from statewise.evaluation._records import Counts, Evaluation, EventRules, write_evaluation
+from statewise.evaluation._records import Counts, Evaluation, EventRules, Threshold, write_evaluation
 from statewise.evaluation._scored import scored_rows, wrong_by
 from statewise.evaluation._slices import slices_of
+from statewise.evaluation._threshold import called_from
 from statewise.evaluation._tokens import evaluate_tokens
+from statewise.evaluation._trade_off import Cost
 from statewise.evaluation._values import evaluate_values
 from statewise.runs import Run, RunFiles, count_seen, record_data, record_scoring
 from statewise.tasks import TASKS
@@ -36,6 +39,14 @@ if TYPE_CHECKING:
     from statewise.types import Task
 
 
+class _ToldOf(NamedTuple):
+    """What is told besides the metrics: parts of the rows, runs of steps, what mistakes cost."""
+
+    by: Sequence[str] | None
+    events: EventRules | None
+    cost: Cost | None
+
+
 def evaluate(
     subject: Predictions | Counts | Run | nn.Module,
     data: Sequences | None = None,
@@ -43,6 +54,8 @@ def evaluate(
     positive: str | None = None,
     by: Sequence[str] | None = None,
     events: EventRules | None = None,
+    threshold: Threshold | float | None = None,
+    cost: Cost | None = None,
 ) -> Evaluation:
     """Return metrics with 95 % intervals, and what answering without looking would reach.
 
@@ -61,10 +74,13 @@ def evaluate(
             absent the first four, as far as there are any.
         events: of steps that have a label: whose runs are events, and when one is found. Those of a binary task's positive class are
             told in any case.
+        threshold: the score from which a row counts as positive, such as `choose_threshold` returns; that of the predictions by default.
+        cost: what mistakes cost, to be told with an interval; that of a chosen threshold by default.
 
     Raises:
         DataError: no rows, no targets, a single class, or a figure that is not finite.
-        OptionError: `positive` is no class, `by` no column, or there is nothing to predict.
+        OptionError: `positive` is no class, `by` no column, there is nothing to predict, or a threshold or cost is given for other than two
+            classes with scores.
         RunError: the run has no predictions in its directory.
         MissingExtraError: torchmetrics is not installed (four counts do without).
 
@@ -76,17 +92,21 @@ def evaluate(
         ('negative', 0.99)
     """
     if isinstance(subject, Counts):
+        if threshold is not None or cost is not None:
+            name = "cost" if threshold is None else "threshold"
+            raise _error(OptionError, name, "beside four counts", "Give predictions with scores; costs of counts are judged by a policy.")
         return evaluate_counts(subject, positive=positive)
-    by = (by,) if isinstance(by, str) else by
+    told_of = _ToldOf((by,) if isinstance(by, str) else by, events, cost)
     if isinstance(subject, Predictions):
-        return _of_predictions(subject, positive, by, events)
+        return _of_predictions(subject, told_of, positive=positive, threshold=threshold)
     told = subject.config.positive if positive is None and isinstance(subject, Run) else positive
     if data is None:
-        return _of_predictions(predictions_of_run(subject, told), told, by, events)
+        return _of_predictions(predictions_of_run(subject, told), told_of, positive=told, threshold=threshold)
     predictions = predict(subject, data)
     if isinstance(subject, Run):
         _look(subject, data)
-    evaluation = _of_predictions(predictions, told, by, events)
+    predictions = predictions if threshold is None else called_from(predictions, threshold, positive=told)
+    evaluation = _of_predictions(predictions, told_of, positive=told)
     if isinstance(subject, Run):
         evaluation, is_new = _compared(subject, data, evaluation)
         if is_new:
@@ -124,26 +144,32 @@ def _keep(run: Run, predictions: Predictions, evaluation: Evaluation) -> None:
         write_evaluation(evaluation, RunFiles(run.directory).evaluation)
 
 
-def _of_predictions(predictions: Predictions, positive: str | None, by: Sequence[str] | None, rules: EventRules | None) -> Evaluation:
+def _of_predictions(
+    predictions: Predictions, told_of: _ToldOf, *, positive: str | None, threshold: Threshold | float | None = None
+) -> Evaluation:
     """Return the evaluation of predictions that have targets."""
     rows, found = scored_rows(predictions)
-    notes = (*predictions.notes, *found)
+    rows = rows if threshold is None else called_from(rows, threshold, positive=positive)
+    notes = (*rows.notes, *found)
     if rows.holds == "classes" and not TASKS[rows.task].ahead:
-        evaluation = evaluate_classes(rows, notes, positive=positive)
+        positive = rows.threshold.positive if positive is None and isinstance(rows.threshold, Threshold) else positive
+        evaluation = with_trade_off(evaluate_classes(rows, notes, positive=positive), rows, cost=told_of.cost)
+    elif told_of.cost is not None:
+        raise _error(OptionError, "cost", f"for a task of {rows.holds} ({rows.task})", "Leave it out: it is for a task of two classes.")
     elif positive is not None:
         hint = "Leave it out: it is for a task of two classes."
         raise _error(OptionError, "positive", f"{positive!r}, for a task of {rows.holds} ({rows.task})", hint)
     else:
         evaluation = {"classes": evaluate_tokens, "values": evaluate_values, "labels": evaluate_labels}[rows.holds](rows, notes)
-    if rules is not None and rows.task != "tag":
+    if told_of.events is not None and rows.task != "tag":
         hint = "Leave it out: events are runs of steps that each have a label."
         raise _error(OptionError, "events", f"rules for events, for the task {rows.task!r}", hint)
     units = units_of(rows, wrong_by(rows))
     return msgspec.structs.replace(
         evaluation,
         by_sequence=by_sequence(rows, units, evaluation.positive),
-        events=events_of(rows, units, evaluation.positive, rules),
-        slices=slices_of(rows, units, evaluation.positive, by),
+        events=events_of(rows, units, evaluation.positive, told_of.events),
+        slices=slices_of(rows, units, evaluation.positive, told_of.by),
     )
 
 

@@ -20,7 +20,7 @@ from statewise.types import KnownTask
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from statewise.evaluation._records import Unit
+    from statewise.evaluation._records import Threshold, Unit
     from statewise.tasks import Holds
 
 
@@ -74,6 +74,7 @@ class Predictions:
         change: forecasts: how much the series of the row usually changes from a step to the next, or to a season later, in training.
         more: further columns to slice by.
         positive: the class that a binary task looks for, where the user has told it.
+        threshold: the score from which rows were called positive, where that is known; `at` gives another.
         source: where the predictions came from.
         notes: one line for each thing that was accepted and should be known.
 
@@ -110,6 +111,7 @@ class Predictions:
     change: np.ndarray | None = None
     more: Mapping[str, np.ndarray] = field(default_factory=dict)
     positive: str | None = None
+    threshold: Threshold | float | None = None
     source: str = "predictions in memory"
     notes: tuple[str, ...] = ()
 
@@ -181,6 +183,21 @@ class Predictions:
 
         table = columns_in_memory(columns, source)
         return predictions_of(table, task=task, positive=positive, threshold=threshold, class_names=class_names, season=season)
+
+    def at(self, threshold: Threshold | float) -> Predictions:
+        """Return the same rows called positive from another threshold on; see `choose_threshold`.
+
+        Raises:
+            OptionError: not two classes, a threshold outside 0 to 1, or one that was chosen for another class.
+            DataError: there are no scores.
+
+        Example:
+            >>> Predictions.from_columns({"target": [0, 1, 1], "score": [0.2, 0.9, 0.4]}).at(0.3).prediction.tolist()
+            ['0', '1', '1']
+        """
+        from statewise.evaluation._threshold import called_from
+
+        return called_from(self, threshold)
 
     @property
     def holds(self) -> Holds:

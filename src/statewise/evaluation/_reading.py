@@ -142,6 +142,7 @@ def _read_classes(table: Columns, class_names: Sequence[str] | None, positive: s
         "score": answers.score,
         "score_class": answers.score_class(predicted),
         "probabilities": answers.probabilities,
+        "threshold": threshold if answers.follows_threshold else None,
         "positive": None if positive is None or len(answers.class_names) != 2 else match_class(positive, answers.class_names),
     }
     return Read(fields, tuple(answers.probability_columns), notes)

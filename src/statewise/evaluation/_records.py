@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from statewise.errors import OptionError, RunError
+from statewise.evaluation._trade_off import Cost, TradeOff
 from statewise.files import write_atomically
 from statewise.tasks import TASKS, Holds
 from statewise.types import KnownTask
@@ -201,6 +202,42 @@ class Points(msgspec.Struct, frozen=True, kw_only=True):
     ahead: tuple[int, ...] = ()
 
 
+class Threshold(msgspec.Struct, frozen=True, kw_only=True):
+    """The score from which a row counts as positive, as `choose_threshold` chose it, and on what.
+
+    Attributes:
+        value: the threshold; above 1 where nothing is called positive.
+        positive: the class that the score is the probability of.
+        why: what it was chosen by, in words.
+        expected: precision, recall, false_positive_rate, alerts and costs on the rows it was chosen on, with intervals. It was
+            chosen to look good there, so that others will see a little worse.
+        cost: what mistakes cost, where that was told; per_day whether alerts a day were.
+        source: where these rows came from; `num_scored` is their number.
+        sha256: hash of them; `sample` holds the fingerprints of up to 256, so that the same rows are known again.
+        overlap: the share of them that are among the rows it was applied to: anything but 0 makes what is told there too good.
+    """
+
+    value: float
+    positive: str
+    why: str
+    expected: dict[str, Estimate]
+    cost: Cost | None = None
+    per_day: bool = False
+    source: str
+    num_scored: int
+    sha256: str
+    sample: tuple[int, ...]
+    overlap: float = 0.0
+
+    def __str__(self) -> str:
+        """Return the threshold and why it is this one."""
+        return f"{'above 1' if self.value > 1 else f'{self.value:.4g}'} for {self.positive!r}: {self.why}, chosen on {self.source}"
+
+    def __repr__(self) -> str:
+        """Return the same, in brackets."""
+        return f"Threshold({self})"
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """How good the answers are, how sure that is, and what answering without looking would have reached.
 
@@ -238,6 +275,12 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         by_sequence: figures in which each sequence counts once, however long; those of `metrics` count each row once.
         events: of steps that have a label, how well runs of the positive class are found.
         slices: figures of parts of the rows.
+        threshold: of two classes, the score from which rows counted as positive, where that is known; `chosen` is how it was chosen,
+            where `choose_threshold` did.
+        trade_off: of two classes with scores, what each threshold gives.
+        cost: what mistakes cost, where that was told.
+        mistakes: where a threshold was chosen or a cost told: false_positive_rate, alerts_per_thousand, alerts_per_day,
+            cost_per_case, cost_per_case_at_half (at the threshold 0.5) and saving, the share of the latter that is saved.
         notes: one line for each thing that should be known.
     """
 
@@ -267,6 +310,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     by_sequence: dict[str, Estimate] = {}
     events: Events | None = None
     slices: tuple[Slice, ...] = ()
+    threshold: float | None = None
+    chosen: Threshold | None = None
+    trade_off: TradeOff | None = None
+    cost: Cost | None = None
+    mistakes: dict[str, Estimate] = {}
     notes: tuple[str, ...] = ()
 
     @property

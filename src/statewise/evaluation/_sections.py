@@ -11,6 +11,7 @@ from statewise.evaluation._facts import FACTS, metric_words
 from statewise.evaluation._part_sections import part_tables
 from statewise.evaluation._records import amount, figure
 from statewise.evaluation._table import Table
+from statewise.evaluation._trade_off_table import mistake_rows, trade_off_rows
 
 if TYPE_CHECKING:
     from statewise.evaluation._records import Evaluation
@@ -49,7 +50,7 @@ def metric_of(name: str, *, positive: str | None, holds: Holds) -> str:
 
 def tables_of(evaluation: Evaluation) -> tuple[Table, ...]:
     """Return what the task adds to the metrics: errors beside those of naive methods, by how far ahead; figures by label."""
-    made = (_against_baselines(evaluation), _by_ahead(evaluation), _by_label(evaluation))
+    made = (_against_baselines(evaluation), _by_ahead(evaluation), _by_label(evaluation), _trade_off(evaluation), _mistakes(evaluation))
     return (*(table for table in made if table is not None), *part_tables(evaluation))
 
 
@@ -133,6 +134,20 @@ def _by_label(evaluation: Evaluation) -> Table | None:
     )
     title = "Labels" if len(names) == len(support) else f"The {len(names)} labels with the lowest f1, of {len(support)}"
     return Table("labels", title, ("label", "targets", "precision", "recall", "95 % of recall", "f1"), rows)
+
+
+def _trade_off(evaluation: Evaluation) -> Table | None:
+    if evaluation.trade_off is None:
+        return None
+    header, rows = trade_off_rows(evaluation.trade_off)
+    return Table("trade-off", f"What each threshold gives, of {evaluation.trade_off.num_distinct:,}", header, rows)
+
+
+def _mistakes(evaluation: Evaluation) -> Table | None:
+    if not evaluation.mistakes:
+        return None
+    expected = ("on validation",) if evaluation.chosen is not None else ()
+    return Table("mistakes", "What mistakes are made", ("", "value", "95 % interval", *expected), mistake_rows(evaluation))
 
 
 def _worst_first(value: float) -> float:

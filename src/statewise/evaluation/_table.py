@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-Kind: TypeAlias = Literal["baselines", "ahead", "labels", "averages", "by_sequence", "events", "slices"]
+Kind: TypeAlias = Literal["baselines", "ahead", "labels", "trade-off", "mistakes", "averages", "by_sequence", "events", "slices"]
 
 
 class Table(NamedTuple):

@@ -19,6 +19,7 @@ from statewise.evaluation._records import Estimate, Evaluation, figure
 from statewise.evaluation._sections import MOST_ROWS as _MANY
 from statewise.evaluation._sections import baseline_says, metric_name, tables_of
 from statewise.evaluation._table import Table as SectionTable
+from statewise.evaluation._trade_off_table import threshold_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,7 +98,7 @@ def baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:
     share = percent(evaluation.prevalence or 0.0)
     recall = percent(evaluation.metrics["recall"].value)
     missed = f"{evaluation.num_missed:,} of {evaluation.num_positives:,} positives were missed (recall {recall})"
-    return [("positive class", f"{evaluation.positive!r}, {positives} ({share})"), ("missed", missed), *lines]
+    return [("positive class", f"{evaluation.positive!r}, {positives} ({share})"), ("missed", missed), *lines, *threshold_lines(evaluation)]
 
 
 def _other_baseline_lines(evaluation: Evaluation) -> list[tuple[str, str]]:

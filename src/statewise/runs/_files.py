@@ -27,6 +27,7 @@ class RunFiles:
         self.weights = self.directory / "model.safetensors"
         self.history = self.directory / "history.jsonl"
         self.checkpoints = self.directory / "checkpoints"
+        self.validation = self.directory / "validation.parquet"
         self.predictions = self.directory / "predictions.parquet"
         self.evaluation = self.directory / "evaluation.json"
         self.audit = self.directory / "audit.json"

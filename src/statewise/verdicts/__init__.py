@@ -6,6 +6,7 @@ from statewise.verdicts._audit import weights_of
 from statewise.verdicts._judge import judge
 from statewise.verdicts._policy import PRESETS, GradientRules, Policy, read_policy
 from statewise.verdicts._reasons import Level, Reason
+from statewise.verdicts._threshold import choose_by_policy, cost_of
 from statewise.verdicts._verdict import Verdict, read_verdict, write_verdict
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Policy",
     "Reason",
     "Verdict",
+    "choose_by_policy",
+    "cost_of",
     "judge",
     "read_policy",
     "read_verdict",

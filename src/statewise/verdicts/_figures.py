@@ -17,6 +17,7 @@ import math
 from typing import TYPE_CHECKING
 
 from statewise.evaluation import FACTS
+from statewise.verdicts._mistakes import share_of_positives
 from statewise.verdicts._reasons import POINTS_TO, Findings, LimitKind, Reason, Standing, listed, percent, quoted, stand, standing_says
 from statewise.verdicts._skill import judge_skill, more, unit_words
 
@@ -53,7 +54,7 @@ def judge_figures(evaluation: Evaluation, policy: Policy) -> Findings:
         words = listed(name(metric) for metric in dropped)
         notes.append(f"Positives are rare: the limits on {words} do not fit and were not judged; what a mistake costs was.")
     elif dropped:
-        reasons.append(_what_does_a_miss_cost(evaluation, dropped))
+        reasons.append(_what_does_a_miss_cost(evaluation, policy, dropped))
     return Findings(reasons=tuple(reasons), notes=tuple(notes))
 
 
@@ -72,7 +73,7 @@ def name(metric: str) -> str:
 
 def is_rare(evaluation: Evaluation, policy: Policy) -> bool:
     """Whether there are two classes and so few positives that bands for balanced classes do not fit."""
-    return evaluation.prevalence is not None and evaluation.prevalence < policy.evidence.rare_positives_below
+    return evaluation.prevalence is not None and share_of_positives(evaluation, policy) < policy.evidence.rare_positives_below
 
 
 def _dropped(evaluation: Evaluation, policy: Policy) -> list[str]:
@@ -253,10 +254,11 @@ def _count(subject: str, count: float, needed: int, do: str) -> Reason:
     )
 
 
-def _what_does_a_miss_cost(evaluation: Evaluation, dropped: list[str]) -> Reason:
-    prevalence = evaluation.prevalence or 0.0
+def _what_does_a_miss_cost(evaluation: Evaluation, policy: Policy, dropped: list[str]) -> Reason:
+    prevalence = share_of_positives(evaluation, policy)
     words = listed(name(metric) for metric in dropped)
-    says = [f"{percent(prevalence)} of the {evaluation.num_scored:,} tested are positive: limits made for balanced classes do not fit."]
+    of = f"of the {evaluation.num_scored:,} tested are" if policy.evidence.prevalence is None else "in production are expected to be"
+    says = [f"{percent(prevalence)} {of} positive: limits made for balanced classes do not fit."]
     says.append(f"Those on {words} were not judged.")
     precision = evaluation.metrics.get("precision")
     if precision is not None and not math.isnan(precision.value) and prevalence:

@@ -16,6 +16,7 @@ from statewise.verdicts._figures import judge_figures
 from statewise.verdicts._looks import notes_on_looks
 from statewise.verdicts._mistakes import judge_mistakes
 from statewise.verdicts._policy import EvidenceName, Policy, SubjectKind, checked, read_policy
+from statewise.verdicts._prevalence import at_prevalence
 from statewise.verdicts._reasons import ORDER, Findings, Reason, listed
 from statewise.verdicts._skill import unit_words
 from statewise.verdicts._training import judge_training
@@ -68,7 +69,8 @@ def judge(
         task = None if evidence.evaluation is None else evidence.evaluation.task
         found.append(judge_training(evidence.history, rules, required="history" in required, task=task))
     if evidence.evaluation is not None:
-        found += [judge_figures(evidence.evaluation, rules), judge_mistakes(evidence.evaluation, rules)]
+        figures, told_of_share = at_prevalence(evidence.evaluation, rules)
+        found += [judge_figures(figures, rules), judge_mistakes(figures, rules), Findings(notes=told_of_share)]
     for family, each in evidence.audits.items():
         weights = evidence.weights if family == "module" else None
         found.append(judge_audit(each, required=_AUDITS.get(family) in required, source=evidence.source, weights=weights))

@@ -45,10 +45,15 @@ class Require(_Part, frozen=True, kw_only=True):
 
 
 class EvidenceRules(_Part, frozen=True, kw_only=True):
-    """How much evidence is enough, and below which share of positives the limits for balanced classes are dropped."""
+    """How much evidence is enough, and below which share of positives the limits for balanced classes are dropped.
+
+    `prevalence` is the share of positives expected in production, where the test data has another: figures that depend on it are
+    computed anew for it.
+    """
 
     min_units: int = 50
     min_positives: int = 30
+    prevalence: float | None = None
     rare_positives_below: float = 0.10
 
 
@@ -70,18 +75,26 @@ class GradientRules(_Part, frozen=True, kw_only=True):
 
 
 class CostRules(_Part, frozen=True, kw_only=True):
-    """What one mistake costs, in any unit; without `max_per_case` the model must be cheaper than always giving one answer."""
+    """What one mistake costs, in any unit; without `max_per_case` the model must be cheaper than always giving one answer.
 
-    miss: float
-    false_alarm: float
+    A text names the column of the predictions that holds what a mistake costs in each row, such as `"amount"`.
+    """
+
+    miss: float | str
+    false_alarm: float | str
     max_per_case: float | None = None
 
 
 class AlertRules(_Part, frozen=True, kw_only=True):
-    """How many alarms can be handled: alerts of each thousand cases, and the share of negatives that may raise one."""
+    """How many alarms can be handled: alerts of each thousand cases or a day, the share of negatives that may raise one.
+
+    `min_precision` is the least share of the alerts that must be right; unlike a limit on precision it stays where positives are rare.
+    """
 
     max_per_thousand: float | None = None
+    max_per_day: float | None = None
     max_false_positive_rate: float | None = None
+    min_precision: float | None = None
 
 
 class Policy(_Part, frozen=True, kw_only=True):
@@ -145,7 +158,7 @@ class Policy(_Part, frozen=True, kw_only=True):
     @property
     def knows_mistakes(self) -> bool:
         """Whether it says what a mistake costs: by a cost, an alert budget or a false-positive rate."""
-        return self.cost is not None or (self.alerts is not None and self.alerts != AlertRules())
+        return self.cost is not None or (self.alerts is not None and self.alerts != AlertRules(min_precision=self.alerts.min_precision))
 
 
 def read_policy(name_or_path: str | Path) -> Policy:
@@ -273,6 +286,7 @@ def _ranges(policy: Policy) -> list[tuple[str, float, float, float]]:
         *((f"limit on {metric}", limit, *_range_of(metric)) for metric, limit in policy.limits.items()),
         ("min_units", evidence.min_units, 1, math.inf),
         ("min_positives", evidence.min_positives, 1, math.inf),
+        ("prevalence", evidence.prevalence, 1e-9, 1 - 1e-9),
         ("rare_positives_below", evidence.rare_positives_below, 0.0, 1.0),
         ("max_rise", policy.training.max_rise, 0.0, math.inf),
         ("median_low", gradients.median_low, 0.0, gradients.median_high),
@@ -283,16 +297,22 @@ def _ranges(policy: Policy) -> list[tuple[str, float, float, float]]:
     ]
     if policy.cost is not None:
         found += [
-            ("cost of a miss", policy.cost.miss, 0.0, math.inf),
-            ("cost of a false alarm", policy.cost.false_alarm, 0.0, math.inf),
+            ("cost of a miss", _number(policy.cost.miss), 0.0, math.inf),
+            ("cost of a false alarm", _number(policy.cost.false_alarm), 0.0, math.inf),
             ("max_per_case", policy.cost.max_per_case, 0.0, math.inf),
         ]
     if policy.alerts is not None:
         found += [
             ("max_per_thousand", policy.alerts.max_per_thousand, 0.0, 1000.0),
+            ("max_per_day", policy.alerts.max_per_day, 0.0, math.inf),
             ("max_false_positive_rate", policy.alerts.max_false_positive_rate, 0.0, 1.0),
+            ("min_precision", policy.alerts.min_precision, 0.0, 1.0),
         ]
     return [(where, float(value), float(lowest), float(highest)) for where, value, lowest, highest in found if value is not None]
+
+
+def _number(cost: float | str) -> float | None:
+    return None if isinstance(cost, str) else cost
 
 
 def _range_of(metric: str) -> tuple[float, float]:
