@@ -100,7 +100,7 @@ def drifted(rng: np.random.Generator) -> Case:
 
 def drifted_constants(rng: np.random.Generator) -> Case:
     """Persons at coarse levels of their own that they hardly leave."""
-    parts = [np.asarray(np.round(rng.integers(0, 5) + 0.3 * walk(rng, 20, 2))) for _ in range(40) for _ in range(8)]
+    parts = [(rng.integers(0, 5) + 0.3 * walk(rng, 20, 2)).round().astype(np.float64) for _ in range(40) for _ in range(8)]
     return _cut(data_of(parts, groups=[f"p{each // 8}" for each in range(320)]), _seed(rng), "group")
 
 
@@ -118,7 +118,7 @@ def one_step(rng: np.random.Generator) -> Case:
 
 def one_coarse_step(rng: np.random.Generator) -> Case:
     """Sequences of one step of rounded numbers, as prices are."""
-    parts = [np.round(np.exp(rng.standard_normal((1, 2))), 1) for _ in range(500)]
+    parts = [np.exp(rng.standard_normal((1, 2))).round(1).astype(np.float64) for _ in range(500)]
     return _cut(data_of(parts, targets=torch.from_numpy(rng.standard_normal(500)), task="regress"), _seed(rng))
 
 
@@ -166,7 +166,7 @@ def proper_windows(rng: np.random.Generator) -> Case:
 
 def irregular(rng: np.random.Generator) -> Case:
     """Purchases at any time, of customers who are in one part each."""
-    parts = [np.asarray(np.round(np.exp(walk(rng, int(rng.integers(1, 12)), 2)), 2)) for _ in range(500)]
+    parts = [np.exp(walk(rng, int(rng.integers(1, 12)), 2)).round(2).astype(np.float64) for _ in range(500)]
     times = [1.5e9 + np.sort(rng.exponential(1e6, len(each)).cumsum()) for each in parts]
     data = data_of(parts, keys=[f"c{each}" for each in range(500)], times=torch.from_numpy(np.concatenate(times)))
     return _cut(data, _seed(rng))
