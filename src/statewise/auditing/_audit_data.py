@@ -10,8 +10,9 @@ from statewise.auditing._fitted import fitted_of
 from statewise.auditing._parts import Parts
 from statewise.auditing._plain_audit import audited
 from statewise.errors import DataError, OptionError, kind_of
+from statewise.evaluation import read_evaluation
 from statewise.models import Model
-from statewise.runs import Run
+from statewise.runs import Run, RunFiles
 from statewise.sequences import Sequences, number_of, require_sequences
 
 if TYPE_CHECKING:
@@ -164,5 +165,9 @@ def _vocabulary(
 
 
 def _score_of(run: Run | None) -> float | None:
-    metrics = {} if run is None or run.evaluation is None else run.evaluation.metrics
+    if run is None:
+        return None
+    file = None if run.directory is None else RunFiles(run.directory).evaluation
+    known = run.evaluation if run.evaluation is not None or file is None or not file.is_file() else read_evaluation(file)
+    metrics = {} if known is None else known.metrics
     return float(metrics["accuracy"].value) if "accuracy" in metrics and metrics["accuracy"].value is not None else None

@@ -23,6 +23,8 @@ _T = TypeVar("_T")
 _MEASURED = 200
 """Different numbers from which on a feature counts as measured, and a repeat of it as no habit of a language."""
 _LOOKED_AT = 50_000
+_OFTEN = 3
+"""Sequences of one key on the average, from which on it says whom they are about, as of windows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ class Parts:
         data = self.fresh(name)
         if all(part.groups is not None for part in parts):
             return np.array(data.groups, dtype=str)
-        if _are_mere_numbers([key for part in parts for key in part.keys or ()]):
+        if _are_mere_numbers([part.keys or () for part in parts]):
             return None
         return np.array(data.keys, dtype=str)
 
@@ -149,9 +151,10 @@ def _is_measured(values: torch.Tensor) -> bool:
     return any(len(np.unique(column)) >= _MEASURED for column in fractions)
 
 
-def _are_mere_numbers(keys: Sequence[str]) -> bool:
-    """Whether keys may be the places of the sequences in their files: whole numbers that are not larger than there are sequences."""
-    return all(key.isdecimal() and int(key) <= len(keys) for key in keys)
+def _are_mere_numbers(parts: Sequence[Sequence[str]]) -> bool:
+    """Whether keys may be places in a file: whole numbers, no larger than there are sequences, each there once or twice and no more."""
+    total, often = sum(map(len, parts)), _OFTEN * len(set(parts[0]))
+    return all(key.isdecimal() and int(key) <= total for part in parts for key in part) and len(parts[0]) < often
 
 
 def _weighed(data: Sequences) -> Sequences:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from statewise.auditing._outcome import Status
     from statewise.auditing._parts import Parts
 
+_SOME = 0.4
+"""Of the bits of the number of pairs: what carries less is so common that it may stand anywhere."""
 _RARE = 2
 """A sequence that stands more often than this in the training part is a common one."""
 
@@ -27,9 +29,10 @@ class Twins:
     Attributes:
         all: which sequences of the part have an equal one in the other.
         telling: those of them that carry enough bits not to be equal by chance.
-        rare: those of them of which the other part has one or two.
+        rare: those that carry some bits, and of which the other part has one or two.
         num_repeated: sequences of the other part that carry enough bits and stand there more than once.
-        num_rarely_repeated: sequences of the other part that stand there twice.
+        num_rarely_repeated: sequences of the other part that carry some bits and have one or two others like them there.
+        num_rare_contents: how many different sequences those of `rare` are.
         num_others: sequences of the other part.
     """
 
@@ -38,6 +41,7 @@ class Twins:
     rare: NDArray[np.bool_]
     num_repeated: int
     num_rarely_repeated: int
+    num_rare_contents: int
     num_others: int
 
     @property
@@ -54,17 +58,19 @@ class Twins:
         """Return the status and, for what is none of these twins' fault, what explains them.
 
         Measured numbers are not equal by themselves: one pair is a copy. Where the other part repeats itself about as often, the set
-        does, and it is a warning. Codes may repeat by habit, as phrases do: they must be more than the other part has of its own.
+        does, and it is a warning. Codes may repeat by habit, as phrases do: they must be more than the other part has of its own, and are
+        a warning where it has none.
         """
         found, of = int(self.telling.sum()), len(self.telling)
-        rare, within = int(self.rare.sum()), (self.num_rarely_repeated + 1) / max(self.num_others, 1)
+        rare, within = self.num_rare_contents, (self.num_rarely_repeated + 1) / max(self.num_others, 1)
         if at_least(rare, of, within) < LIMIT:
             return "fail", ""
         if not found:
             return "pass", ""
         if not is_measured:
             more = at_least(found, of, (self.num_repeated + 1) / max(self.num_others, 1)) < LIMIT
-            return ("fail", "") if more else ("observed", "as sequences of codes repeat by habit")
+            habit: tuple[Status, str] = ("observed", "sequences of codes repeat by habit") if self.num_repeated else ("warn", "")
+            return ("fail", "") if more else habit
         return ("warn", "the set repeats itself") if self.share_within >= self.share / 2 else ("fail", "")
 
 
@@ -76,17 +82,21 @@ def twins_of(subject: Parts, name: str, among: str = "training") -> Twins:
 def _twins(subject: Parts, name: str, among: str) -> Twins:
     own, other = subject.content(name), subject.content(among)
     enough = enough_bits(len(own.marks) * len(other.marks))
-    telling, of_other = (_sums(subject, part) >= enough for part in (name, among))
+    bits, bits_of_other = (_sums(subject, part) for part in (name, among))
+    telling, of_other = bits >= enough, bits_of_other >= enough
+    some = _SOME * np.log2(max(len(own.marks) * len(other.marks), 1))
     known, places, counts = np.unique(other.marks, return_inverse=True, return_counts=True)
     where = np.minimum(np.searchsorted(known, own.marks), len(known) - 1)
     there = known[where] == own.marks
     times = counts[places]
+    rare = there & (counts[where] <= _RARE) & (bits >= some)
     return Twins(
         all=there,
         telling=there & telling,
-        rare=there & (counts[where] <= _RARE),
+        rare=rare,
         num_repeated=int(((times > 1) & of_other).sum()),
-        num_rarely_repeated=int((times == _RARE).sum()),
+        num_rarely_repeated=int(((times > 1) & (times - 1 <= _RARE) & (bits_of_other >= some)).sum()),
+        num_rare_contents=len(np.unique(own.marks[rare])),
         num_others=len(other.marks),
     )
 

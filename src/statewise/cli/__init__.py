@@ -31,7 +31,7 @@ COMMANDS = (
     Command("predict", "statewise.cli._predict:predict", "Write the predictions of a run for new data."),
     Command("evaluate", "statewise.cli._evaluate:evaluate", "Metrics with intervals: of a run, a predictions file, or four counts."),
     Command("compare", "statewise.cli._compare:compare", "Say which of two runs or predictions files is better, and how sure that is."),
-    Command("audit", "statewise.cli._audit:audit", "Look for silent bugs in a module: state, padding, batches, causality."),
+    Command("audit", "statewise.cli._audit:audit", "Look for silent bugs in a module, for leaks in data, or for trouble in a training."),
     Command("trace", "statewise.cli._trace:trace", "Show shapes and values inside a model, step by step."),
     Command("judge", "statewise.cli._judge:judge", "Say whether a model is fit for production, and why."),
     Command("report", "statewise.cli._report:report", "Write a run's report: one HTML file that needs no network."),

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from statewise.auditing import Audit, FailOn, encode, held_against, is_sound, require_known
 from statewise.cli._apart import Request, audit_apart
+from statewise.cli._audit_data import PartFiles, audit_files
 from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns
 from statewise.cli._show import OutputFormat, say, show
@@ -31,6 +32,7 @@ def audit(
     call: str | None = None,
     example: str | None = None,
     data: Path | None = None,
+    parts: PartFiles | None = None,
     columns: Columns | None = None,
     select: _Codes = (),
     ignore: _Codes = (),
@@ -41,10 +43,11 @@ def audit(
     out: Path | None = None,
     output_format: OutputFormat = "text",
 ) -> int:
-    """Look for silent bugs in a module: state, padding, batches, causality, randomness.
+    """Look for silent bugs in a module: state, padding, batches, causality, randomness; or for leaks in data.
 
-    The module runs in a process of its own, on a few short sequences; it is not trained, and nothing of it is changed. Ends with 0 when it
-    is sound, 1 with a finding, 3 when a check ended in an error or none could be judged.
+    With --train it is the parts of a data set that are audited, and no module is needed. Else the module runs in a process of its own, on
+    a few short sequences; it is not trained, and nothing of it is changed. Ends with 0 when it is sound, 1 with a finding, 3 when a check
+    ended in an error or none could be judged.
 
     Args:
         target: a run directory, or file.py:function (package.module:function) that makes the module.
@@ -53,6 +56,7 @@ def audit(
         call: for a function: file.py:function(module, batch) that calls the module, for what a contract cannot say.
         example: for a function: file.py:NAME of a batch as the module takes it, or of a function that makes one; instead of data.
         data: a file with sequences that the module reads; for a run, the sequence kept with it by default, else values are drawn.
+        parts: files of the parts of a data set, which are audited instead of a module.
         columns: which column means what; as in training where not given.
         select: codes, or beginnings of codes, of the checks to run; all by default.
         ignore: codes, or beginnings of codes, of checks that are not run.
@@ -60,18 +64,16 @@ def audit(
         fast: ask one batch of short sequences, and not three.
         fail_on: the least that ends with 1: fail, or warn.
         timeout: seconds until an audit that does not come back is ended.
-        out: write the audit as JSON; that of a run is always written into it.
+        out: write the audit as JSON; that of a run's module is always written into it.
         output_format: text or json.
     """
     request = Request(
         target=target or "", weights=None if weights is None else str(weights), contract=contract, call=call, example=example,
         data=None if data is None else str(data), columns=columns or Columns(), select=select, ignore=ignore, seed=seed, fast=fast,
     )  # fmt: skip
-    _check(request, timeout)
-    require_writable(out, (weights, data), command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
-    found = audit_apart(request, timeout=timeout)
-    if Path(request.target).is_dir():
-        found.save(RunFiles(request.target).audit)
+    files = parts or PartFiles()
+    require_writable(out, (weights, data, *files.files()), command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
+    found = audit_files(files, request, others=_of_modules(request, timeout)) if files.given() else _audit_module(request, timeout)
     if out is not None:
         found.save(out)
     if output_format == "json":
@@ -79,6 +81,21 @@ def audit(
     else:
         show(found)
     return exit_code(found, fail_on)
+
+
+def _audit_module(request: Request, timeout: float) -> Audit:
+    """Return the audit of a module, and write that of a run into it."""
+    _check(request, timeout)
+    found = audit_apart(request, timeout=timeout)
+    if Path(request.target).is_dir():
+        found.save(RunFiles(request.target).audit)
+    return found
+
+
+def _of_modules(request: Request, timeout: float) -> dict[str, bool]:
+    """Return the options that say something of modules alone, and whether each was given."""
+    named = {name: getattr(request, name) is not None for name in ("weights", "contract", "call", "example", "data")}
+    return {**named, "fast": request.fast, "timeout": timeout != TIMEOUT}
 
 
 def exit_code(found: Audit, fail_on: FailOn) -> int:

@@ -24,7 +24,7 @@ def duplicates_across_parts(subject: Parts) -> Found:
         Sequences are compared step by step, by hashes. A match counts where it carries so many bits, given what follows what in
         the data, that chance would make one in a million: not for constants, coarse values and short texts. Held against it is how
         often the training part repeats itself: where it does so about as often, the set repeats itself, which is a warning; sequences
-        of codes, which repeat by habit, must do so more often than there, at p below 1e-6.
+        of codes, which repeat by habit, must do so more often than there, at p below 1e-6, and are a warning where training has none.
     Why:
         What was learnt by heart is scored as if it had been understood: the figures of the later part are too good.
     Mend:

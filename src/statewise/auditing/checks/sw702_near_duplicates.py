@@ -43,6 +43,10 @@ def near_duplicates_across_parts(subject: Parts) -> Found:
     Seen in:
         imbalanced-learn/imbalanced-learn#751
     """
+    if not subject.is_measured:
+        return Found(
+            status="not_applicable", evidence="the features are whole or coarse numbers, which are near to each other by themselves"
+        )
     if len(subject.train) < _ENOUGH:
         return Found(status="not_applicable", evidence=f"{len(subject.train)} training sequences do not tell how near neighbours are")
     center, spread = _moments(subject.train)
