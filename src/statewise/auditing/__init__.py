@@ -2,6 +2,7 @@
 
 from statewise.auditing._audit import CUT_SHORT, Audit, Progress, audit, read_audit
 from statewise.auditing._check import Check, Family, all_checks, checks_of
+from statewise.auditing._history import HistoryLike, audit_history
 from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
@@ -17,12 +18,14 @@ __all__ = [
     "Check",
     "FailOn",
     "Family",
+    "HistoryLike",
     "Outcome",
     "Progress",
     "all_checks",
     "answer",
     "as_python",
     "audit",
+    "audit_history",
     "brief",
     "by_reason",
     "checks_of",

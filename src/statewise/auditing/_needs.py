@@ -140,7 +140,38 @@ _OF_MODULES = {
 }
 _OF_DATA: dict[str, Need] = {}
 _OF_METRICS: dict[str, Need] = {}
-_OF_HISTORIES: dict[str, Need] = {}
+_OF_HISTORIES = {
+    "loss_trend": Need(
+        "there are losses of at least 5 epochs, all finite",
+        "fewer than 5 epochs with a finite training loss tell no trend from noise",
+        lambda subject: len(subject.losses) >= 5 and len(subject.losses) == len(subject.epochs),
+    ),
+    "long_loss_trend": Need(
+        "there are losses of at least 10 epochs, all finite",
+        "fewer than 10 epochs with a finite training loss tell no slow fall from a short training",
+        lambda subject: len(subject.losses) >= 10 and len(subject.losses) == len(subject.epochs),
+    ),
+    "accuracy_trend": Need(
+        "there are accuracies of at least 5 epochs",
+        "fewer than 5 epochs have an accuracy",
+        lambda subject: len(subject.accuracies) >= 5,
+    ),
+    "validation_trend": Need(
+        "there are validation losses of at least 5 epochs",
+        "fewer than 5 epochs have a validation loss",
+        lambda subject: len(subject.valid_losses) >= 5 and len(subject.losses) == len(subject.epochs),
+    ),
+    "updates": Need(
+        "there are records of at least 20 updates, with the norms of their gradients",
+        "the history has no records of 20 updates",
+        lambda subject: len(subject.updates) >= 20 and any(update.gradient_norm is not None for update in subject.updates),
+    ),
+    "update_losses": Need(
+        "there are losses of at least 20 updates",
+        "the history has no losses of 20 updates",
+        lambda subject: len(subject.update_losses) >= 20,
+    ),
+}
 
 NEEDS = {**_OF_MODULES, **_OF_DATA, **_OF_METRICS, **_OF_HISTORIES}
 """By name, as checks give them."""
