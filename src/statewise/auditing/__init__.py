@@ -3,6 +3,7 @@
 from statewise.auditing._audit import CUT_SHORT, Audit, Progress, audit, read_audit
 from statewise.auditing._check import Check, Family, all_checks, checks_of
 from statewise.auditing._history import HistoryLike, audit_history
+from statewise.auditing._metric import MetricTask, check_metric
 from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
@@ -19,6 +20,7 @@ __all__ = [
     "FailOn",
     "Family",
     "HistoryLike",
+    "MetricTask",
     "Outcome",
     "Progress",
     "all_checks",
@@ -28,6 +30,7 @@ __all__ = [
     "audit_history",
     "brief",
     "by_reason",
+    "check_metric",
     "checks_of",
     "chosen",
     "consequences_of",
