@@ -3,6 +3,8 @@
 from statewise.auditing._audit import CUT_SHORT, Audit, Progress, audit, read_audit
 from statewise.auditing._audit_data import audit_data
 from statewise.auditing._check import Check, Family, all_checks, checks_of
+from statewise.auditing._history import HistoryLike, audit_history
+from statewise.auditing._metric import MetricTask, check_metric
 from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
 from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
@@ -18,6 +20,8 @@ __all__ = [
     "Check",
     "FailOn",
     "Family",
+    "HistoryLike",
+    "MetricTask",
     "Outcome",
     "Progress",
     "all_checks",
@@ -25,8 +29,10 @@ __all__ = [
     "as_python",
     "audit",
     "audit_data",
+    "audit_history",
     "brief",
     "by_reason",
+    "check_metric",
     "checks_of",
     "chosen",
     "consequences_of",

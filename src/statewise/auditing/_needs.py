@@ -178,8 +178,77 @@ _OF_DATA = {
         lambda parts: parts.make_features is not None,
     ),
 }
-_OF_METRICS: dict[str, Need] = {}
-_OF_HISTORIES: dict[str, Need] = {}
+_OF_METRICS = {
+    "function": Need(
+        "a metric or an evaluation is examined", "predictions were given, and no metric", lambda subject: hasattr(subject, "door")
+    ),
+    "predictions": Need(
+        "predictions are examined", "a metric was given, and no predictions", lambda subject: hasattr(subject, "predictions")
+    ),
+    "scores_repeat": Need(
+        "the same answers get the same score, whatever was scored before",
+        "the same answers do not get the same score (SW809), so that nothing can be compared",
+        lambda subject: not hasattr(subject, "door") or subject.is_repeatable,
+    ),
+    "evaluation": Need(
+        "an evaluation fn(model, data) is examined",
+        "the metric is given answers, and runs no model",
+        lambda subject: hasattr(subject, "door") and subject.door.is_model,
+    ),
+    "in_batches": Need(
+        "the metric is given its answers in batches: an object with update, or an evaluation fn(model, data)",
+        "the metric is given all answers at once",
+        lambda subject: hasattr(subject, "door") and (subject.door.is_model or subject.door.is_object),
+    ),
+    "padded_steps": Need(
+        "there is a target a step, and the metric is given padding: lengths, a mask, an ignore_index or an evaluation",
+        "no padding reaches the metric",
+        lambda subject: hasattr(subject, "door") and subject.by_step and subject.door.is_padded,
+    ),
+    "target_a_step": Need(
+        "there is a target a step, and the metric can tell sequences apart",
+        "the metric sees no sequences of several steps",
+        lambda subject: hasattr(subject, "door") and subject.by_step and subject.door.is_padded,
+    ),
+    "metric_of_classes": Need(
+        "the metric is of classes", "the metric is of values", lambda subject: hasattr(subject, "door") and subject.num_classes > 0
+    ),
+    "metric_of_values": Need(
+        "the metric is of values", "the metric is of classes", lambda subject: hasattr(subject, "door") and subject.num_classes == 0
+    ),
+}
+_OF_HISTORIES = {
+    "loss_trend": Need(
+        "there are losses of at least 5 epochs, all finite",
+        "fewer than 5 epochs with a finite training loss tell no trend from noise",
+        lambda subject: len(subject.losses) >= 5 and len(subject.losses) == len(subject.epochs),
+    ),
+    "long_loss_trend": Need(
+        "there are losses of at least 10 epochs, all finite",
+        "fewer than 10 epochs with a finite training loss tell no slow fall from a short training",
+        lambda subject: len(subject.losses) >= 10 and len(subject.losses) == len(subject.epochs),
+    ),
+    "accuracy_trend": Need(
+        "there are accuracies of at least 5 epochs",
+        "fewer than 5 epochs have an accuracy",
+        lambda subject: len(subject.accuracies) >= 5,
+    ),
+    "validation_trend": Need(
+        "there are validation losses of at least 5 epochs",
+        "fewer than 5 epochs have a validation loss",
+        lambda subject: len(subject.valid_losses) >= 5 and len(subject.losses) == len(subject.epochs),
+    ),
+    "updates": Need(
+        "there are records of at least 20 updates, with the norms of their gradients",
+        "the history has no records of 20 updates",
+        lambda subject: len(subject.updates) >= 20 and any(update.gradient_norm is not None for update in subject.updates),
+    ),
+    "update_losses": Need(
+        "there are losses of at least 20 updates",
+        "the history has no losses of 20 updates",
+        lambda subject: len(subject.update_losses) >= 20,
+    ),
+}
 
 NEEDS = {**_OF_MODULES, **_OF_DATA, **_OF_METRICS, **_OF_HISTORIES}
 """By name, as checks give them."""

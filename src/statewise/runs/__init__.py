@@ -4,7 +4,7 @@ from statewise.runs._config import DataRecord, Provenance, RunConfig
 from statewise.runs._example import keep_example, read_example
 from statewise.runs._factory import find_named, make_from_factory
 from statewise.runs._files import RunFiles, read_document, write_document
-from statewise.runs._history import encode_records, read_history
+from statewise.runs._history import encode_records, history_of, read_history
 from statewise.runs._hold import held
 from statewise.runs._records import Ended, EndReason, Epoch, History, Lags, Phase, Record, Started, Update
 from statewise.runs._run import (
@@ -43,6 +43,7 @@ __all__ = [
     "encode_records",
     "find_named",
     "held",
+    "history_of",
     "keep_example",
     "load",
     "load_weights",

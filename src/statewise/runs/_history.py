@@ -13,7 +13,7 @@ from statewise.errors import DataError, nearest
 from statewise.runs._records import Epoch, History, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _COLUMNS = {
     "loss": "train_loss",
@@ -26,6 +26,8 @@ _COLUMNS = {
     "val_accuracy": "valid_accuracy",
     "learning_rate": "learning_rate",
 }
+_TEST = "test_"
+"""Columns that begin so are figures of the test part, and are kept under their own names."""
 
 
 def encode_records(records: Iterable[Record]) -> bytes:
@@ -38,7 +40,7 @@ def read_history(path: Path | str) -> History:
 
     Args:
         path: a `.jsonl` of ours, or a csv with one row an epoch: `loss`, and where there are some `accuracy`, `valid_loss`,
-            `valid_accuracy`, `learning_rate`; an `epoch` column is not needed.
+            `valid_accuracy`, `learning_rate`; an `epoch` column is not needed. Columns that begin with `test_` become `metrics`.
 
     Raises:
         DataError: no such file, no such column, or an entry that is not a number.
@@ -77,6 +79,42 @@ def read_history(path: Path | str) -> History:
     return History(records=tuple(epochs))
 
 
+def history_of(columns: Mapping[str, Iterable[float | None]]) -> History:
+    """Return a history of columns with one entry an epoch, under the names that a csv has; others are left out.
+
+    Raises:
+        DataError: no column of losses, columns of unequal length, or an entry that is not a number.
+
+    Example:
+        >>> [epoch.valid_loss for epoch in history_of({"loss": [1.0, 0.5], "val_loss": [1.1, 0.7]}).epochs()]
+        [1.1, 0.7]
+    """
+    there = {name: list(values) for name, values in columns.items() if name in _COLUMNS or name.startswith(_TEST)}
+    if not {"loss", "train_loss"} & set(there):
+        arrived = f"no column 'loss', but {sorted(columns)}"
+        raise DataError(asked="read a history", where="the columns", arrived=arrived, hint=nearest("loss", columns))
+    sizes = {name: len(values) for name, values in there.items()}
+    if len(set(sizes.values())) > 1 or not all(sizes.values()):
+        hint = "Give one entry an epoch in each column."
+        raise DataError(asked="read a history", where="the columns", arrived=f"entries: {sizes}", hint=hint)
+    rows = [dict(zip(there, entries, strict=True)) for entries in zip(*there.values(), strict=True)]
+    return History(records=tuple(_epoch_of(row, number) for number, row in enumerate(rows, 1)))
+
+
+def _epoch_of(row: Mapping[str, float | None], number: int) -> Epoch:
+    figures: dict[str, float | None] = {"train_loss": None}
+    own: dict[str, float | None] = {}
+    for column, value in row.items():
+        try:
+            figure = None if value is None or not math.isfinite(float(value)) else float(value)
+        except (TypeError, ValueError) as problem:
+            arrived = f"{value!r}, which is not a number"
+            where = f"column {column!r}, epoch {number}"
+            raise DataError(asked="read a history", where=where, arrived=arrived, hint="Give a number, or None.") from problem
+        (own if column not in _COLUMNS else figures)[_COLUMNS.get(column, column)] = figure
+    return msgspec.convert(figures | {"record": "epoch", "epoch": number, "metrics": own}, Epoch)
+
+
 def _read_record(line: bytes, path: Path, number: int) -> Record:
     try:
         record: Record = msgspec.json.decode(line, type=Record)
@@ -92,13 +130,13 @@ def _read_record(line: bytes, path: Path, number: int) -> Record:
 
 
 def _read_epoch(row: dict[str, str | None], number: int, path: Path) -> Epoch:
-    figures: dict[str, float | None] = {"train_loss": None}
-    for column, field in _COLUMNS.items():
-        text = (row.get(column) or "").strip()
+    figures: dict[str, float | None] = {}
+    for column, entry in row.items():
+        text = (entry or "").strip() if column in _COLUMNS or str(column).startswith(_TEST) else ""
         if not text:
             continue
         try:
-            value = float(text)
+            figures[column] = float(text)
         except ValueError as problem:
             raise DataError(
                 asked="read a history",
@@ -106,5 +144,4 @@ def _read_epoch(row: dict[str, str | None], number: int, path: Path) -> Epoch:
                 arrived=f"{text!r}, which is not a number",
                 hint="Write a number, or leave the entry empty.",
             ) from problem
-        figures[field] = value if math.isfinite(value) else None
-    return msgspec.convert(figures | {"record": "epoch", "epoch": number}, Epoch)
+    return _epoch_of(figures, number)

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statewise.training._bands import (
+    MAX_RISE,
+    MAX_SPIKE_SHARE,
+    NORM_HIGH,
+    NORM_LOW,
+    SPIKE_EXEMPT,
+    SPIKE_RATIO,
+    SPIKE_WINDOW,
+    STILL,
+    broken_places,
+    spikes_of,
+    thirds,
+)
 from statewise.training._decay import Reach, lags_of
 from statewise.training._fit import fit, interrupted
 from statewise.training._generators import drawn_apart, seed_all
 from statewise.training._narration import EpochLine, TrainingTrace, training_trace
+from statewise.training._narration_epochs import best_epoch, finite, overfits_since
 from statewise.training._narration_lags import tell_lags
 from statewise.training._options import FitOptions
 from statewise.training._taps import kind_of_taps, reads_both_ways, tapped
@@ -20,11 +34,22 @@ if TYPE_CHECKING:
     from statewise.training._terminal import ProgressBar
 
 __all__ = [
+    "MAX_RISE",
+    "MAX_SPIKE_SHARE",
+    "NORM_HIGH",
+    "NORM_LOW",
+    "SPIKE_EXEMPT",
+    "SPIKE_RATIO",
+    "SPIKE_WINDOW",
+    "STILL",
     "EpochLine",
     "FitOptions",
     "Reach",
     "TrainingTrace",
+    "best_epoch",
+    "broken_places",
     "drawn_apart",
+    "finite",
     "fit",
     "gradients",
     "interrupted",
@@ -32,13 +57,16 @@ __all__ = [
     "kind_of_taps",
     "lags_of",
     "looking_back",
+    "overfits_since",
     "progress_bar",
     "reach_of",
     "reads_both_ways",
     "same_draws",
     "seed_all",
+    "spikes_of",
     "tapped",
     "tell_lags",
+    "thirds",
     "through_time",
     "training_trace",
     "untouched",

@@ -35,6 +35,7 @@ import msgspec
 
 from statewise.errors import DataError
 from statewise.runs import Epoch, History, Update
+from statewise.training._bands import MAX_RISE, STILL
 from statewise.training._narration_epochs import best_epoch, finite, overfits_since, pace, shown_places
 from statewise.training._narration_lags import tell_change
 
@@ -45,8 +46,7 @@ if TYPE_CHECKING:
 
 _Phase: TypeAlias = Literal["fit", "refit"]
 
-_HOLDS_LOSS, _HOLDS_ACCURACY = 0.01, 0.005
-_JUMP = 0.2
+_HOLDS_LOSS, _HOLDS_ACCURACY = STILL, 0.005
 _RISES = 0.05
 
 
@@ -279,7 +279,7 @@ def _jumps(curves: _Curves, place: int) -> bool:
     now, before, fall = curves.losses[place], curves.losses[place - 1], curves.falls_before[place]
     if now is None or before is None:
         return False
-    return fall > 0 and now - before > _JUMP * fall and now - before > _HOLDS_LOSS * abs(before)
+    return fall > 0 and now - before > MAX_RISE * fall and now - before > _HOLDS_LOSS * abs(before)
 
 
 def _swings(moves: Sequence[int]) -> bool:

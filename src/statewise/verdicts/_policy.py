@@ -16,6 +16,7 @@ import msgspec
 from statewise.auditing import require_known
 from statewise.errors import DataError, OptionError, nearest
 from statewise.evaluation import FACTS
+from statewise.training import MAX_RISE, MAX_SPIKE_SHARE, NORM_HIGH, NORM_LOW, SPIKE_EXEMPT, SPIKE_RATIO, SPIKE_WINDOW
 
 EvidenceName: TypeAlias = Literal["evaluation", "history", "audit", "data"]
 """Figures, the training, the audit of the module, the audit of the data."""
@@ -60,18 +61,18 @@ class EvidenceRules(_Part, frozen=True, kw_only=True):
 class TrainingRules(_Part, frozen=True, kw_only=True):
     """How far one epoch may go against the trend, as a share of the whole fall (or climb)."""
 
-    max_rise: float = 0.20
+    max_rise: float = MAX_RISE
 
 
 class GradientRules(_Part, frozen=True, kw_only=True):
     """The safe range of the norm of all gradients together, before clipping."""
 
-    median_low: float = 1e-4
-    median_high: float = 10.0
-    spike_ratio: float = 10.0
-    spike_window: int = 50
-    spike_exempt: int = 20
-    max_spike_share: float = 0.01
+    median_low: float = NORM_LOW
+    median_high: float = NORM_HIGH
+    spike_ratio: float = SPIKE_RATIO
+    spike_window: int = SPIKE_WINDOW
+    spike_exempt: int = SPIKE_EXEMPT
+    max_spike_share: float = MAX_SPIKE_SHARE
 
 
 class CostRules(_Part, frozen=True, kw_only=True):

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import median
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from statewise.runs import Started
 from statewise.tasks import TASKS
-from statewise.training import training_trace
+from statewise.training import STILL, broken_places, spikes_of, thirds, training_trace
 from statewise.verdicts._reasons import Findings, Reason
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _Phase: TypeAlias = Literal["fit", "refit"]
 
 _SMALLER_STEPS = "Lower the learning rate (lr=), or clip gradients."
-_STILL = 0.01  # a change of a loss of at most this share is none
 _HAIR = 1e-12  # differences of decimal figures are not exact in binary
 
 
@@ -73,32 +72,14 @@ def _is_finite(value: float | None) -> bool:
 def _finite_losses(history: History) -> Reason:
     subject, num_epochs, num_updates = "finite losses", 0, 0
     for phase in _phases(history):
-        epochs, updates, ended = history.epochs(phase), history.updates(phase), history.ended(phase)
-        broken = [f"update {update.update}" for update in updates if not _is_finite(update.loss)]
-        broken += [f"epoch {epoch.epoch}" for epoch in epochs if not _is_finite(epoch.train_loss)]
-        was_watched = _was_watched(history, phase)
-        broken += [f"the validation of epoch {epoch.epoch}" for epoch in epochs if _lost_validation(epoch, was_watched=was_watched)]
-        if ended is not None and ended.reason == "not_finite" and not broken:
-            broken = ["the last update"]
+        broken = broken_places(history, phase)
         if broken:
             says = (
                 f"The loss{_of(phase)} is not finite at {len(broken)} places, first at {broken[0]}: the weights after it cannot be trusted."
             )
             return Reason(subject=subject, points_to="not_ready", says=says, do=_SMALLER_STEPS + " Look for extreme inputs.")
-        num_epochs, num_updates = num_epochs + len(epochs), num_updates + len(updates)
+        num_epochs, num_updates = num_epochs + len(history.epochs(phase)), num_updates + len(history.updates(phase))
     return Reason(subject=subject, points_to="ready", says=f"All losses of {num_epochs} epochs and {num_updates} updates are finite.")
-
-
-def _was_watched(history: History, phase: _Phase) -> bool:
-    """Whether validation losses were taken at all: then an absent one was not finite."""
-    said = any(isinstance(record, Started) and record.phase == phase and record.num_valid for record in history.records)
-    return said or any(epoch.valid_loss is not None for epoch in history.epochs(phase))
-
-
-def _lost_validation(epoch: Epoch, *, was_watched: bool) -> bool:
-    if epoch.valid_loss is None:
-        return was_watched and epoch.valid_accuracy is not None
-    return not math.isfinite(epoch.valid_loss)
 
 
 def _training_loss(epochs: Sequence[Epoch], phase: _Phase, policy: Policy) -> Reason:
@@ -108,7 +89,7 @@ def _training_loss(epochs: Sequence[Epoch], phase: _Phase, policy: Policy) -> Re
         what = f"{len(epochs)} epochs are" if len(epochs) != 1 else "1 epoch is"
         says = f"{what} too few for a trend." if len(losses) == len(epochs) else "Not every epoch has a finite loss, so there is no trend."
         return Reason(subject=subject, points_to="not_enough_evidence", says=says, do="Train for at least 3 epochs.")
-    first, last = _thirds(losses)
+    first, last = thirds(losses)
     fall = losses[0] - min(losses)
     rise, at = max((later - earlier, place) for place, (earlier, later) in enumerate(pairwise(losses), 1))
     says = f"Mean of the last third of {len(losses)} epochs {last:.4g}, of the first third {first:.4g}."
@@ -138,15 +119,15 @@ def _validation_loss(epochs: Sequence[Epoch], policy: Policy) -> Reason:
         says = "There is none." if not losses else f"{len(losses)} epochs with one are too few for a trend."
         do = "Give a validation part, and train for at least 3 epochs."
         return Reason(subject=subject, points_to="not_enough_evidence", says=says, do=do)
-    first, last = _thirds(losses)
+    first, last = thirds(losses)
     says = f"Mean of the last third of {len(losses)} epochs {last:.4g}, of the first third {first:.4g}."
-    limit = first + _STILL * abs(first)
+    limit = first + STILL * abs(first)
     if last > limit:
         says += " The validation loss rises: the model gets worse on what it did not learn from."
         do = "Stop earlier, or regularise: dropout, weight decay, a smaller model, more data."
         return Reason(subject=subject, points_to="needs_work", says=says, do=do, value=last, limit=limit, limit_kind="at most")
     fall = losses[0] - min(losses)
-    allowed = [max(policy.training.max_rise * fall, _STILL * abs(before)) for before in losses[:-1]]
+    allowed = [max(policy.training.max_rise * fall, STILL * abs(before)) for before in losses[:-1]]
     rises = [(now - before, at) for at, (before, now) in enumerate(pairwise(losses), 1) if now - before > allowed[at - 1] + _HAIR]
     if rises:
         rise, at = max(rises)
@@ -165,8 +146,8 @@ def _validation_accuracy(epochs: Sequence[Epoch], policy: Policy) -> Reason:
         return Reason(subject=subject, points_to="not_enough_evidence", says=says, do=do)
     figures = [epoch.valid_accuracy or 0.0 for epoch in watched]
     lows = [epoch.valid_accuracy_low if epoch.valid_accuracy_low is not None else epoch.valid_accuracy or 0.0 for epoch in watched]
-    first, last = _thirds(figures)
-    limit = _thirds(lows)[0]
+    first, last = thirds(figures)
+    limit = thirds(lows)[0]
     climb = max(figures) - figures[0]
     says = f"Mean of the last third of {len(watched)} epochs {last:.3f}, of the first third {first:.3f}."
     if not any(epoch.valid_accuracy_low is not None for epoch in watched):
@@ -187,17 +168,6 @@ def _validation_accuracy(epochs: Sequence[Epoch], policy: Policy) -> Reason:
     if last <= first + _HAIR:
         says += " It does not climb, and any fall stays within its interval: stable."
     return Reason(subject=subject, points_to="ready", says=says, value=last, limit=limit)
-
-
-def _thirds(values: Sequence[float]) -> tuple[float, float]:
-    """Return the means of the first and of the last third.
-
-    Example:
-        >>> _thirds([5.0, 4.0, 3.0, 2.0, 1.0, 0.0, 9.0])
-        (4.5, 4.5)
-    """
-    third = len(values) // 3
-    return fmean(values[:third]), fmean(values[-third:])
 
 
 def _gradients(history: History, phase: _Phase, rules: GradientRules) -> Iterator[Reason]:
@@ -237,11 +207,10 @@ def _median_norm(norms: Sequence[float], subject: str, rules: GradientRules) -> 
 
 def _spikes(norms: Sequence[float], subject: str, rules: GradientRules) -> Reason:
     """Count updates far above the median of those just before them."""
-    judged = range(rules.spike_exempt, len(norms))
-    spikes = [at for at in judged if norms[at] > rules.spike_ratio * median(norms[max(at - rules.spike_window, 0) : at])]
-    share = len(spikes) / len(judged) if judged else 0.0
+    spikes, num_judged = spikes_of(norms, ratio=rules.spike_ratio, window=rules.spike_window, exempt=rules.spike_exempt)
+    share = len(spikes) / num_judged if num_judged else 0.0
     says = (
-        f"{len(spikes)} of {len(judged)} updates lie above {rules.spike_ratio:g} times the median of the {rules.spike_window} before them "
+        f"{len(spikes)} of {num_judged} updates lie above {rules.spike_ratio:g} times the median of the {rules.spike_window} before them "
         f"(the first {rules.spike_exempt} are exempt)."
     )
     within = share <= rules.max_spike_share
