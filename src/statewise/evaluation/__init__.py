@@ -29,11 +29,13 @@ from statewise.evaluation._records import (
     read_evaluation,
     write_evaluation,
 )
+from statewise.evaluation._scored import FOLD, select_rows
 from statewise.evaluation._sections import baseline_says, tables_of
 from statewise.evaluation._table import Table
 
 __all__ = [
     "FACTS",
+    "FOLD",
     "BaselineScore",
     "Comparison",
     "Confusion",
@@ -62,6 +64,7 @@ __all__ = [
     "predictions_of_run",
     "read_evaluation",
     "read_predictions",
+    "select_rows",
     "student_quantile",
     "tables_of",
     "training_baseline",

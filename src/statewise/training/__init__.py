@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from statewise.training._cross_validate import cross_validate
+from statewise.training._cross_validation import CrossValidation, Fold, PartScore
 from statewise.training._decay import Reach, lags_of
 from statewise.training._fit import fit, interrupted
 from statewise.training._generators import drawn_apart, seed_all
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     from statewise.training._terminal import ProgressBar
 
 __all__ = [
+    "CrossValidation",
     "EpochLine",
     "FitOptions",
+    "Fold",
+    "PartScore",
     "Reach",
     "TrainingTrace",
+    "cross_validate",
     "drawn_apart",
     "fit",
     "gradients",
