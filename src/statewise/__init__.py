@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from statewise.sequences import windows as windows
     from statewise.tracing import Trace as Trace
     from statewise.tracing import trace as trace
+    from statewise.training import CrossValidation as CrossValidation
+    from statewise.training import cross_validate as cross_validate
     from statewise.training import fit as fit
     from statewise.training import training_trace as training_trace
     from statewise.verdicts import Policy as Policy
@@ -76,7 +78,7 @@ _NAMES = {
     "runs": ("Run", "load"),
     "sequences": ("Ragged", "Sequences", "batches", "folds", "is_first_from_done", "read", "split", "windows"),
     "tracing": ("Trace", "trace"),
-    "training": ("fit", "training_trace"),
+    "training": ("CrossValidation", "cross_validate", "fit", "training_trace"),
     "verdicts": ("Policy", "Reason", "Verdict", "judge", "read_policy"),
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}

@@ -30,6 +30,7 @@ from statewise.evaluation._records import (
     read_evaluation,
     write_evaluation,
 )
+from statewise.evaluation._scored import FOLD, select_rows
 from statewise.evaluation._sections import baseline_says, tables_of
 from statewise.evaluation._table import Table
 from statewise.evaluation._threshold import choose_threshold
@@ -38,6 +39,7 @@ from statewise.evaluation._trade_off_table import saving_says, threshold_lines, 
 
 __all__ = [
     "FACTS",
+    "FOLD",
     "BaselineScore",
     "Comparison",
     "Confusion",
@@ -71,6 +73,7 @@ __all__ = [
     "read_evaluation",
     "read_predictions",
     "saving_says",
+    "select_rows",
     "student_quantile",
     "tables_of",
     "threshold_lines",

@@ -10,6 +10,9 @@ import numpy as np
 from statewise.errors import DataError
 from statewise.evaluation._predictions import Predictions
 
+FOLD = "fold "
+"""How the `split` of a row begins that was answered out of fold."""
+
 
 def scored_rows(predictions: Predictions) -> tuple[Predictions, tuple[str, ...]]:
     """Return the rows that are scored, and what should be known about the others.
@@ -63,7 +66,9 @@ def _notes(predictions: Predictions) -> list[str]:
     """Return what the reader could otherwise believe wrongly about the rows that are scored."""
     notes = []
     parts = [] if predictions.split is None else sorted(set(predictions.split.tolist()))
-    if len(parts) > 1:
+    if len(parts) > 1 and all(part.startswith(FOLD) for part in parts):
+        notes.append(f"out of fold: the rows come from {len(parts)} folds, each answered by a model of its own that was not trained on it")
+    elif len(parts) > 1:
         notes.append(f"the rows come from {len(parts)} parts ({', '.join(parts[:5])}) and are scored together: keep the test part alone")
     if predictions.weight is not None and len(set(predictions.weight.tolist())) > 1:
         notes.append("column 'weight' is not used beyond that: each scored row counts once")

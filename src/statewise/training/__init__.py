@@ -17,6 +17,8 @@ from statewise.training._bands import (
     spikes_of,
     thirds,
 )
+from statewise.training._cross_validate import cross_validate
+from statewise.training._cross_validation import CrossValidation, Fold, PartScore
 from statewise.training._decay import Reach, lags_of
 from statewise.training._fit import fit, interrupted
 from statewise.training._generators import drawn_apart, seed_all
@@ -42,12 +44,16 @@ __all__ = [
     "SPIKE_RATIO",
     "SPIKE_WINDOW",
     "STILL",
+    "CrossValidation",
     "EpochLine",
     "FitOptions",
+    "Fold",
+    "PartScore",
     "Reach",
     "TrainingTrace",
     "best_epoch",
     "broken_places",
+    "cross_validate",
     "drawn_apart",
     "finite",
     "fit",
