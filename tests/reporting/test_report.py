@@ -96,11 +96,6 @@ def test_figures_on_the_page_are_those_of_the_evaluation_to_the_last_digit(tmp_p
     assert page.figures["verdict"] == [kept["metrics"][name]["value"] for name in ("accuracy", "precision", "recall", "f1")]
 
 
-def test_figures_of_a_small_sample_are_marked(tmp_path: Path) -> None:
-    assert "40 small sample" in written(make_run(tmp_path / "few", counts=((20, 1), (1, 18)))).text["metrics"]
-    assert "small sample" not in written(make_run(tmp_path / "many", counts=((460, 20), (10, 290)))).text["metrics"]
-
-
 def test_the_charts_hold_the_figures_of_the_evaluation(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     specs = written(run).specs()
