@@ -18,7 +18,8 @@ from tests._documents import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGE = ROOT / "src" / "statewise"
-FILES = sorted(path for folder in ("src", "tests", "benchmarks", "stories", "docs") for path in (ROOT / folder).rglob("*.py"))
+FOLDERS = ("src", "tests", "benchmarks", "simulations", "stories", "docs")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 LONG_FILES: dict[str, str] = {
     "tests/training/test_fit.py": "one small task and its helpers serve every promise of training, resuming among them"
 }

@@ -11,5 +11,5 @@ def ends(centre: float, left: np.ndarray) -> tuple[float, float]:
     n, d = len(left), left.mean() - left
     t = stats.t.ppf(0.975, max(min(2 * (d**2).sum() ** 2 / (d**4).sum(), n) - 1, 1))
     error = np.sqrt((n - 1) / n * (d**2).sum())
-    more = stats.skew(d) / np.sqrt(n) / 6 * (2 * min(t, 3) ** 2 + 1)
+    more = stats.skew(d) / np.sqrt(n) / 6 * (2 * min(t, 2) ** 2 + 1)
     return centre - (t + max(-more, 0)) * error, centre + (t + max(more, 0)) * error

@@ -107,7 +107,7 @@ def test_all_errors_in_one_unit_leave_open_what_as_many_cases_would() -> None:
     of_unit = np.repeat(np.arange(12), 5)
     found = estimate_all(units_from(np.zeros(60, dtype=np.int64), (of_unit == 3).astype(np.int64), of_unit, 2), None).metrics["accuracy"]
     assert (found.low, found.high) == pytest.approx(clopper_pearson(11.0, 12.0))
-    assert found.method == "exact for as many cases as there are groups"
+    assert found.method == "exact for as many cases as equal groups"
 
 
 @settings(max_examples=20)

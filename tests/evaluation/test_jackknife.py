@@ -62,10 +62,11 @@ def test_an_interval_equals_one_written_as_a_loop(seed: int, num_units: int, spr
     assert [found.low, found.high] == pytest.approx(np.exp(ends(math.log(squared.mean()), left)).tolist())
 
 
-def test_units_that_are_all_alike_have_no_interval_of_width_0() -> None:
-    found = estimate(MSE, sums_over(np.arange(9), {"rows": np.ones(9), "squared": np.full(9, 2.0)}, "sequences"))
-    assert (found.value, found.low, found.high) == (2.0, None, None)
-    assert found.method == "no interval: all sequences are alike, so that nothing tells how much others would differ"
+def test_where_a_figure_is_the_same_in_each_unit_the_method_says_so() -> None:
+    error = np.random.default_rng(0).normal(size=30)
+    found = estimate(SKILL, sums_of(0.5 * error, error, np.arange(30) // 3))
+    assert (found.value, found.low, found.high) == pytest.approx((0.75, 0.75, 0.75))
+    assert found.method == "the same in each of the sequences"
 
 
 @given(st.integers(0, 10**6), st.floats(1e-3, 1e3))

@@ -31,6 +31,21 @@ def test_figures_of_values_against_baselines_and_by_ahead_come_back_too(tmp_path
     assert back.points == evaluation.points
 
 
+@pytest.mark.parametrize(("positives", "small"), [(199, True), (200, False)])
+def test_a_small_sample_is_marked_in_json_and_whatever_a_file_says(tmp_path: Path, positives: int, small: bool) -> None:  # noqa: FBT001
+    path = write_evaluation(evaluate(Counts(tp=positives - 50, fn=50, fp=5, tn=995)), tmp_path / "e.json")
+    document = json.loads(path.read_text())
+    assert document["metrics"]["recall"]["small"] is small
+    assert document["metrics"]["accuracy"]["small"] is False
+    document["metrics"]["recall"]["small"] = not small
+    path.write_text(json.dumps(document))
+    assert read_evaluation(path).metrics["recall"].small is small
+
+
+def test_a_figure_without_an_interval_is_no_small_sample() -> None:
+    assert not Estimate(value=0.5, low=None, high=None, units=1, method="no interval: it rests on one group").small
+
+
 def test_an_undefined_figure_is_null_in_json_and_undefined_again_after(tmp_path: Path) -> None:
     path = write_evaluation(evaluate(NEVER_POSITIVE), tmp_path / "e.json")
     assert json.loads(path.read_text())["metrics"]["precision"]["value"] is None

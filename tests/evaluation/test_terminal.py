@@ -47,6 +47,12 @@ def test_every_metric_has_a_row_and_every_method_a_line() -> None:
     assert "macro recall" in str(of_classes(3))
 
 
+def test_figures_of_a_small_sample_are_named() -> None:
+    text = " ".join(str(evaluate(Counts(tp=50, fn=10, fp=5, tn=935))).split())
+    assert "small sample precision, recall, f1: fewer than 200 cases; what the whole interval allows may be true" in text
+    assert "small sample" not in str(evaluate(Counts(tp=500, fn=100, fp=50, tn=350)))
+
+
 def test_the_worst_class_is_marked() -> None:
     evaluation = of_classes(4)
     marked = [line for line in str(evaluation).splitlines() if line.endswith("worst")]

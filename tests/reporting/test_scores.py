@@ -18,10 +18,12 @@ from statewise.reporting._score_sections import sections_of
 from statewise.reporting._score_value_charts import ahead_chart, value_chart
 from statewise.runs import Run, RunFiles, encode_records, write_document
 from statewise.verdicts import judge
-from tests.reporting._made import HOSTILE, Page, make_config, make_history, read_page
+from tests.reporting._made import HOSTILE, Page, make_config, make_history, make_run, read_page
 from tests.verdicts.evidence import of_forecast, of_labels, of_tokens
 
 BEFORE, AFTER = ["verdict", "why", "data", "training", "metrics"], ["inside", "audit", "provenance"]
+
+COUNTS = {"few": ((20, 1), (1, 18)), "many": ((460, 20), (10, 290))}
 
 
 def of_values(rows: int = 80) -> Evaluation:
@@ -189,3 +191,9 @@ def test_values_that_are_all_the_same_are_drawn() -> None:
 def test_a_picture_holds_the_charts_of_values(tmp_path: Path) -> None:
     path = save_picture(run_of(tmp_path / "run", "forecast", EVALUATIONS["forecast"]), tmp_path / "p.png")
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_figures_of_a_small_sample_are_marked(tmp_path: Path) -> None:
+    few, many = (read_page(report(make_run(tmp_path / name, counts=counts))) for name, counts in COUNTS.items())
+    assert "40 small sample" in few.text["metrics"]
+    assert "small sample" not in many.text["metrics"]

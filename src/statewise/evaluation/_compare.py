@@ -69,7 +69,7 @@ def compare(
         >>> b = Predictions.from_columns({"target": target, "prediction": target})
         >>> found = compare(a, b, worse_by={"accuracy": 0.02}).differences["accuracy"]
         >>> print(found.a, found.b, found.difference, found.says)
-        0.75 1.0 0.250 (0.109 to 0.411) B is better
+        0.75 1.0 0.250 (0.109 to 0.410) B is better
     """
     told = [_predictions(each, data, positive, name) for each, name in ((a, "A"), (b, "B"))]
     matched = match_rows(*told)

@@ -15,7 +15,7 @@ import numpy as np
 from statewise.evaluation._intervals import chunks
 from statewise.evaluation._jackknife import UNDEFINED, Metric, UnitSums, estimate_left, ratio, sums_over
 from statewise.evaluation._metrics import overall
-from statewise.evaluation._multilabel import SHARES, label_sums
+from statewise.evaluation._multilabel import label_sums
 from statewise.evaluation._paired import difference_of_counts, difference_of_sums, paired_units
 from statewise.evaluation._records import Estimate
 from statewise.evaluation._scores import AREAS, MOST_CLASSES, mean_area, probabilities_of, score_sums
@@ -163,7 +163,7 @@ def _of_right(a: np.ndarray, b: np.ndarray, units: RowUnits) -> Pair:
 def _of_labels(a: Predictions, b: Predictions, units: RowUnits) -> dict[str, Pair]:
     assert a.actual is not None
     right = a.predicted == a.actual, b.predicted == a.actual
-    found = {SHARES[0].name: _of_right(right[0].all(axis=1), right[1].all(axis=1), units)}
+    found = {"subset_accuracy": _of_right(right[0].all(axis=1), right[1].all(axis=1), units)}
     hamming = Metric("hamming_accuracy", ratio("right", "rows"), scale="logit", is_share=True)
     both = [sums_over(units.of_unit, {"rows": np.ones(len(a)), "right": each.mean(axis=1)}, units.words) for each in right]
     found[hamming.name] = _of_sums(hamming, both[0], both[1])

@@ -200,6 +200,9 @@ def _rate(sums: UnitSums) -> Estimate:
 
 
 def _plain(found: Estimate) -> Estimate:
-    """Return a figure that has a size of its own, and is never below 0."""
-    low = None if found.low is None else max(found.low, 0.0)
-    return Estimate(value=found.value, low=low, high=found.high, units=found.units, method=found.method, is_share=False)
+    """Return a figure that has a size of its own, is never below 0, and has no interval where all units are alike."""
+    low, high, method = found.low, found.high, found.method
+    if low is not None and low == high:
+        low, high, method = None, None, "no interval: all units are alike"
+    low = None if low is None else max(low, 0.0)
+    return Estimate(value=found.value, low=low, high=high, units=found.units, method=method, is_share=False)

@@ -4,10 +4,13 @@ What is independent is counted: rows of one unit rise and fall together, and an 
 
 - **Each unit has one row**: every metric of a class is k of m rows (f1 through tp / (tp + fp + fn), of which it is a monotone
   function), so the exact interval of Clopper and Pearson holds.
-- **Units have several rows**: each unit is left out in turn, and Student's t holds on the logit scale, as told in `_reach.py`. Where that
-  says nothing, as for a sample without errors or with all of them in one unit, the exact interval for as many cases as there are units.
-- **Macro averages**: the wider, at each end, of the jackknife of the average and of the classes' own intervals combined as independent
-  (their deviations added in squares: Zou and Donner 2008). The first sees classes that err together, the second rare ones.
+- **Units have several rows**: each unit is left out in turn, and Student's t holds on the logit scale, as told in `_reach.py`; but no end
+  lies farther out than that of the exact interval for *equal units*, (sum m)^2 / sum m^2 of the rows m of each unit, as many units of
+  one size as say as much: rows of a unit can do no more than all be alike. That interval also stands where leaving out units says
+  nothing, as for a sample without errors or with all of them in one unit.
+- **Macro averages**: the jackknife of the average, which sees classes that err together; at each end no nearer than the classes' own
+  intervals combined as independent, which sees rare classes (their deviations added in squares: Zou and Donner 2008), and no farther than
+  these combined as if all classes lay at their ends at once.
 
 No random numbers take part: the same counts always give the same interval. How often these hold the true figure, beside those of other
 methods, stands in docs/intervals.md. A figure that rests on one unit has none.
@@ -18,7 +21,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -36,6 +39,9 @@ EXACT_F1 = "exact (Clopper-Pearson on tp / (tp + fp + fn))"
 _CHUNK = 1 << 20
 
 _Ends: TypeAlias = tuple[float, float]
+_Side: TypeAlias = Literal["low", "high"]
+
+_SIDES: tuple[_Side, ...] = ("low", "high")
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,7 @@ def estimate_all(units: Units, positive: int | None) -> Estimates:
     values = per_class(units.total)
     of_class = {name: [_class_estimate(units, spread, name, each) for each in range(len(values[name]))] for name in PER_CLASS}
     whole = overall(units.total, positive)
-    metrics = {"accuracy": _accuracy(units, spread.overall["accuracy"])}
+    metrics = {"accuracy": _accuracy(units, spread)}
     for name in METRICS[1:]:
         if positive is not None and name != "balanced_accuracy":
             metrics[name] = of_class[name][positive]
@@ -129,9 +135,13 @@ def estimate_all(units: Units, positive: int | None) -> Estimates:
     return Estimates(metrics, of_class)
 
 
-def _accuracy(units: Units, reaches: Reach | None) -> Estimate:
+def _accuracy(units: Units, spread: _Spread | None) -> Estimate:
     hits, rows = int(units.total.hits.sum()), int(units.total.total[0])
-    return _Ratio(float(overall(units.total, None)["accuracy"]), hits, rows, reaches, units.num_units).estimate(units)
+    value, num_units = float(overall(units.total, None)["accuracy"]), units.num_units
+    ratio = _Ratio(value, hits, rows, None, num_units, float(num_units))
+    if spread is not None:
+        ratio = ratio._replace(reaches=spread.overall["accuracy"], equal=spread.equal_units)
+    return ratio.estimate(units)
 
 
 def accuracy_over_units(correct: np.ndarray, units: Sequence[str] | np.ndarray) -> Estimate:
@@ -152,7 +162,7 @@ def accuracy_over_units(correct: np.ndarray, units: Sequence[str] | np.ndarray) 
     predicted = 1 - np.asarray(correct).astype(bool).astype(np.int64)
     counted = units_of_rows(right, predicted, of_unit, 2, "sequence")
     # Where each unit has one row the interval is exact, and no unit need be left out; this is asked after every epoch.
-    return _accuracy(counted, None if counted.one_row else _Spread.of(counted, None).overall["accuracy"])
+    return _accuracy(counted, None if counted.one_row else _Spread.of(counted, None))
 
 
 def clopper_pearson(k: float, m: float) -> _Ends:
@@ -169,28 +179,44 @@ def clopper_pearson(k: float, m: float) -> _Ends:
 
 @dataclass(frozen=True)
 class _Spread:
-    """How far the interval of each metric reaches on the logit scale, and how many units each metric of a class rests on."""
+    """How far the interval of each metric reaches on the logit scale, and on how many units it rests.
+
+    Attributes:
+        overall: the reach of each metric.
+        of_class: that of each class.
+        resting: how many units each metric of a class rests on.
+        equal: how many equal units these amount to; `equal_units` is the same of all rows.
+    """
 
     overall: dict[str, Reach | None]
     of_class: dict[str, list[Reach | None]]
     resting: dict[str, np.ndarray]
+    equal: dict[str, np.ndarray]
+    equal_units: float
 
     @classmethod
     def of(cls, units: Units, positive: int | None) -> _Spread:
         """Leave out each unit in turn."""
         whole = {**_shared(overall(units.total, positive)), **per_class(units.total)}
         sums = {name: np.zeros((4, *value.shape)) for name, value in whole.items()}
-        resting = {name: np.zeros(units.counts.hits.shape[1]) for name in PER_CLASS}
+        resting, squares = ({name: np.zeros(units.counts.hits.shape[1]) for name in PER_CLASS} for _ in range(2))
+        squared_rows = 0.0
         for counts, repeats in chunks(units):
             left = units.total - counts
             for name, values in {**_shared(overall(left, positive)), **per_class(left)}.items():
                 sums[name] += powers(logit_changes(values, whole[name]), repeats)
             for name, (_, denominator) in ratios(counts).items():
                 resting[name] += repeats @ (denominator > 0)
+                squares[name] += repeats @ np.square(denominator, dtype=np.float64)
+            squared_rows += float(repeats @ np.square(counts.total[:, 0], dtype=np.float64))
         n = units.num_units
-        shared = {name: reach(sums[f"all {name}"], n, n) for name in METRICS}
-        of_class = {name: [reach(of, n, int(rest)) for of, rest in zip(sums[name].T, resting[name], strict=True)] for name in PER_CLASS}
-        return cls(shared, of_class, resting)
+        return cls(
+            overall={name: reach(sums[f"all {name}"], n, n) for name in METRICS},
+            of_class={name: [reach(of, n, int(on)) for of, on in zip(sums[name].T, resting[name], strict=True)] for name in PER_CLASS},
+            resting=resting,
+            equal={name: divide(np.square(rows, dtype=np.float64), squares[name]) for name, (_, rows) in ratios(units.total).items()},
+            equal_units=float(units.total.total[0]) ** 2 / squared_rows,
+        )
 
 
 def logit_changes(left: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -217,12 +243,13 @@ def _class_estimate(units: Units, spread: _Spread, name: str, number: int) -> Es
     """Return one metric of one class."""
     numerator, denominator = (part[number] for part in ratios(units.total)[name])
     value, reaches = float(divide(numerator, denominator)), spread.of_class[name][number]
-    ratio = _Ratio(value, int(numerator), int(denominator), reaches, int(spread.resting[name][number]))
+    equal = float(spread.equal[name][number])
+    ratio = _Ratio(value, int(numerator), int(denominator), reaches, int(spread.resting[name][number]), equal)
     if name != "f1" or not units.one_row:
         return ratio.estimate(units)
     # 2k / (2k + errors) is 2j / (1 + j) of j = k / (k + errors), which is a plain share of rows.
     hits = ratio.k // 2
-    plain = _Ratio(value, hits, ratio.m - hits, reaches, ratio.resting).estimate(units)
+    plain = _Ratio(value, hits, ratio.m - hits, reaches, ratio.resting, equal).estimate(units)
     if plain.low is None or plain.high is None:
         return plain
     low, high = (2 * end / (1 + end) for end in clopper_pearson(float(hits), float(ratio.m - hits)))
@@ -230,13 +257,14 @@ def _class_estimate(units: Units, spread: _Spread, name: str, number: int) -> Es
 
 
 class _Ratio(NamedTuple):
-    """A metric that is k of m rows, how far its interval reaches, and the number of units that it rests on."""
+    """A metric that is k of m rows, how far its interval reaches, the number of units that it rests on, and of equal ones."""
 
     value: float
     k: int
     m: int
     reaches: Reach | None
     resting: int
+    equal: float
 
     def estimate(self, units: Units) -> Estimate:
         """Return it with its interval: exact where each unit has one row, else by the jackknife."""
@@ -247,7 +275,7 @@ class _Ratio(NamedTuple):
         if units.one_row:
             ends, method = clopper_pearson(float(self.k), float(self.m)), EXACT
         else:
-            ends, method = _jackknife(self.value, self.reaches, self.resting, units)
+            ends, method = _jackknife(self.value, self.reaches, self.equal, units)
         # Where the value is exactly an end, rounding must not push it outside.
         return Estimate(value=self.value, low=min(ends[0], self.value), high=max(ends[1], self.value), units=self.resting, method=method)
 
@@ -256,35 +284,55 @@ def _one_unit(units: Units) -> str:
     return f"no interval: it rests on one {units.name}"
 
 
-def _jackknife(value: float, reaches: Reach | None, resting: int, units: Units) -> tuple[_Ends, str]:
-    """Return the value less and plus what its interval reaches on the logit scale, which keeps within 0 and 1."""
+def _jackknife(value: float, reaches: Reach | None, equal: float, units: Units) -> tuple[_Ends, str]:
+    """Return the value less and plus what its interval reaches on the logit scale, no farther out than for so many equal units."""
+    least, most = clopper_pearson(value * equal, equal)
     if reaches is None or not 0 < value < 1:
-        return clopper_pearson(value * resting, float(resting)), f"exact for as many cases as there are {units.name}s"
+        return (least, most), f"exact for as many cases as equal {units.name}s"
     centre = math.log(value / (1 - value))
     low, high = ((1 + math.tanh(z / 2)) / 2 for z in (centre - reaches.below, centre + reaches.above))
-    return (low, high), f"jackknife over {units.name}s, Student t on the logit scale"
+    return (max(low, least), min(high, most)), f"jackknife over {units.name}s, Student t on the logit scale"
 
 
 def _average(value: float, of_class: list[Estimate], units: Units, reaches: Reach | None) -> Estimate:
-    """Return a macro average with the wider, at each end, of two intervals."""
+    """Return a macro average with its interval."""
     resting = units.num_units
     if resting < 2:
         return Estimate(value=value, low=None, high=None, units=resting, method=_one_unit(units))
     occurring = [each for each, count in zip(of_class, units.total.actual, strict=True) if count]
-    (low, high), _ = _jackknife(value, reaches, resting, units)
-    below, above = (combined(occurring, side) for side in ("low", "high"))
-    return Estimate(
-        value=value,
-        low=max(min(low, value - below), 0.0),
-        high=min(max(high, value + above), 1.0),
-        units=resting,
-        method=f"the wider of jackknife over {units.name}s and classes' intervals combined",
-    )
+    ends, _ = _jackknife(value, reaches, float(resting), units)
+    low, high = between(value, ends, occurring)
+    method = f"jackknife over {units.name}s, within the classes' intervals combined"
+    return Estimate(value=value, low=low, high=high, units=resting, method=method)
 
 
-def combined(of_class: list[Estimate], side: str) -> float:
-    """Return how far the mean of independent figures may lie to one side: the root of the sum of squared deviations, over their number."""
+def between(value: float, ends: _Ends | None, of_class: list[Estimate]) -> _Ends:
+    """Return the ends for a mean of figures: those of the mean itself, within what the intervals of the figures allow.
+
+    Args:
+        value: the mean.
+        ends: what leaving out units says; None where it says nothing, and the figures may all lie at their ends at once.
+        of_class: the figures.
+    """
+    found = []
+    for place, side in enumerate(_SIDES):
+        least, most = combined(of_class, side, 2), combined(of_class, side, 1)
+        away = most if ends is None else min(max(abs(ends[place] - value), least), most)
+        found.append(min(max(value + (away if place else -away), 0.0), 1.0))
+    return found[0], found[1]
+
+
+def combined(of_class: list[Estimate], side: _Side, power: Literal[1, 2]) -> float:
+    """Return how far the mean of some figures may lie to one side, from how far each may.
+
+    Args:
+        of_class: the figures.
+        side: which end of their intervals.
+        power: 2 where they err independently of each other (the root of the sum of squares, over their number), 1 where all may lie
+            at their ends at once (the mean).
+    """
     end = {"low": 0.0, "high": 1.0}[side]
     values = [0.0 if math.isnan(each.value) else each.value for each in of_class]
     ends = [end if (told := getattr(each, side)) is None else told for each in of_class]
-    return math.dist(values, ends) / len(values)
+    together = math.dist(values, ends) if power == 2 else sum(abs(a - b) for a, b in zip(values, ends, strict=True))
+    return together / len(values)

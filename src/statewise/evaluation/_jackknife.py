@@ -93,7 +93,7 @@ def estimate(metric: Metric, sums: UnitSums) -> Estimate:
     Example:
         >>> sums = sums_over(np.arange(4), {"rows": np.ones(4), "squared": np.array([1.0, 2.0, 1.5, 0.5])}, "sequences")
         >>> print(estimate(Metric("mse", ratio("squared", "rows")), sums))
-        1.250 (0.5432 to 3.054)
+        1.250 (0.5432 to 2.959)
     """
     total = sums.total
     with np.errstate(over="ignore"):
@@ -132,7 +132,7 @@ def estimate_left(value: float, left: np.ndarray, *, scale: Scale, words: str, i
         return found(None, None, f"no interval: without error, or all of it in one of the {words}")
     reaches = reach(powers(without - centre), num_units, num_units)
     if reaches is None:
-        return found(None, None, f"no interval: all {words} are alike, so that nothing tells how much others would differ")
+        return found(value, value, f"the same in each of the {words}")
     try:
         ends = [_BACK[scale](z) for z in (centre - reaches.below, centre + reaches.above)]
     except OverflowError:

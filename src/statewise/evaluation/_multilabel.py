@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from statewise.evaluation._blocks import units_of
-from statewise.evaluation._intervals import combined, estimate_all, units_of_rows
+from statewise.evaluation._intervals import between, estimate_all, units_of_rows
 from statewise.evaluation._jackknife import Metric, Sums, UnitSums, estimate, ratio, sums_over
 from statewise.evaluation._metrics import divide, macro, overall, tally
 from statewise.evaluation._records import Counts, Estimate, Evaluation
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from statewise.evaluation._blocks import RowUnits
     from statewise.evaluation._predictions import Predictions
 
-SHARES = (
-    Metric("subset_accuracy", ratio("all right", "rows"), scale="logit", is_share=True),
-    Metric("hamming_accuracy", ratio("right", "labels"), scale="logit", is_share=True),
-)
 OF_LABELS = ("balanced_accuracy", "precision", "recall", "f1")
 
 
@@ -43,7 +39,7 @@ def evaluate_labels(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
     right = actual == predicted
     units = units_of(predictions, (~right).mean(axis=1))
     per_label = {name: _of_label(actual[:, at], predicted[:, at], units) for at, name in enumerate(names)}
-    metrics = {metric.name: _share(metric, right, units) for metric in SHARES}
+    metrics = {"subset_accuracy": _share(right.all(axis=1)[:, None], units), "hamming_accuracy": _share(right, units)}
     metrics |= _averages(actual, predicted, list(per_label.values()), units)
     return Evaluation(
         task=predictions.task,
@@ -69,24 +65,21 @@ def _of_label(actual: np.ndarray, predicted: np.ndarray, units: RowUnits) -> dic
     return {name: metrics[name] for name in ("precision", "recall", "f1", "balanced_accuracy")}
 
 
-def _share(metric: Metric, right: np.ndarray, units: RowUnits) -> Estimate:
-    """Return a share of rows or of labels; without any mistake, or right in none, as of so many cases as there are units."""
-    if right.all() or metric.name == "subset_accuracy":
-        whole = np.asarray(~right.all(axis=1), dtype=np.int64)
-        return estimate_all(units_of_rows(np.zeros_like(whole), whole, units.of_unit, 2, units.unit), None).metrics["accuracy"]
-    columns = {"rows": np.ones(len(right)), "labels": np.full(len(right), float(right.shape[1])), "right": right.sum(axis=1).astype(float)}
-    return estimate(metric, sums_over(units.of_unit, columns, units.words))
+def _share(right: np.ndarray, units: RowUnits) -> Estimate:
+    """Return the share of what is right, rows or labels: `[rows, what]`."""
+    wrong, of_unit = (~right).astype(np.int64).ravel(), np.repeat(units.of_unit, right.shape[1])
+    return estimate_all(units_of_rows(np.zeros_like(wrong), wrong, of_unit, 2, units.unit), None).metrics["accuracy"]
 
 
 def _averages(actual: np.ndarray, predicted: np.ndarray, of_label: list[dict[str, Estimate]], units: RowUnits) -> dict[str, Estimate]:
-    """Return the mean of each figure over labels: the wider, at each end, of the jackknife and of the labels' intervals combined."""
+    """Return the mean of each figure over labels: the jackknife, within the labels' intervals combined."""
     found = {}
     for metric, sums in label_sums(actual, predicted, units):
         name, whole = metric.name, estimate(metric, sums)
         always = np.asarray(actual.all(axis=0)).tolist() if name == "balanced_accuracy" else [False] * len(of_label)
         occurs = zip(of_label, np.asarray(actual.any(axis=0)).tolist(), always, strict=True)
         counted = [each[name] for each, some, every in occurs if some and not every]
-        found[name] = whole if not counted or units.num_units < 2 else _wider(whole, counted, units)
+        found[name] = whole if not counted or units.num_units < 2 else _within(whole, counted, units)
     return found
 
 
@@ -127,12 +120,10 @@ def _mean_over_labels(name: str, num_labels: int) -> Callable[[Sums], np.ndarray
     return mean
 
 
-def _wider(whole: Estimate, of_label: list[Estimate], units: RowUnits) -> Estimate:
-    below, above = (combined(of_label, side) for side in ("low", "high"))
-    low = whole.value - below if whole.low is None else min(whole.low, whole.value - below)
-    high = whole.value + above if whole.high is None else max(whole.high, whole.value + above)
-    method = f"the wider of jackknife over {units.words} and labels' intervals combined"
-    return Estimate(value=whole.value, low=max(low, 0.0), high=min(high, 1.0), units=whole.units, method=method)
+def _within(whole: Estimate, of_label: list[Estimate], units: RowUnits) -> Estimate:
+    low, high = between(whole.value, None if whole.low is None or whole.high is None else (whole.low, whole.high), of_label)
+    method = f"jackknife over {units.words}, within the labels' intervals combined"
+    return Estimate(value=whole.value, low=low, high=high, units=whole.units, method=method)
 
 
 def _counts(actual: np.ndarray, predicted: np.ndarray) -> Counts:

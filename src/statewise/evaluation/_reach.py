@@ -26,7 +26,7 @@ _EFFECTIVE = 2.0
 """By which the ratio of moments is the effective number of units. 3 is its expectation for changes of the normal distribution; the
 simulation prefers fewer."""
 
-_MOST_T = 3.0
+_MOST_T = 2.0
 """The t from which the correction grows no more: it is made for many units."""
 
 _ALIKE = 1e-24

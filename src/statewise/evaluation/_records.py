@@ -23,6 +23,8 @@ _LARGEST = 10**15
 
 FEW_UNITS = 30
 """A part of the rows with fewer independent units is marked: its figures say little."""
+SMALL_BELOW = 200
+"""A figure that rests on fewer units is marked as that of a small sample: docs/intervals.md shows what intervals are worth there."""
 
 Unit: TypeAlias = Literal["group", "sequence", "block", "count"]
 Average: TypeAlias = Literal["positive class", "macro", "none"]
@@ -38,6 +40,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         units: number of independent units that the figure rests on: for the recall of a class those in which it occurs.
         method: how the interval was made.
         is_share: whether it is written as a part of 1, with three decimals; an error has its own size, and digits that count.
+        small: whether it has an interval from a small sample, of fewer than 200 units. It follows from the others.
 
     Example:
         >>> print(Estimate(value=0.85, low=0.765, high=0.914, units=100, method="exact"))
@@ -52,6 +55,11 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     method: str
     is_share: bool = True
+    small: bool = False
+
+    def __post_init__(self) -> None:
+        """Mark a small sample."""
+        msgspec.structs.force_setattr(self, "small", self.low is not None and self.units < SMALL_BELOW)
 
     def __str__(self) -> str:
         """Return the figure and its interval, or that it is undefined."""

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from statewise.evaluation._facts import metric_words
-from statewise.evaluation._records import Estimate, Evaluation, figure
+from statewise.evaluation._records import SMALL_BELOW, Estimate, Evaluation, figure
 from statewise.evaluation._sections import MOST_ROWS as _MANY
 from statewise.evaluation._sections import baseline_says, metric_name, tables_of
 from statewise.evaluation._table import Table as SectionTable
@@ -35,7 +35,7 @@ def render(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
     """Yield what a terminal of `width` columns shows: metrics, how they were had, confusions, classes, notes."""
     yield Text(headline(evaluation), style="bold")
     yield _metrics(evaluation)
-    yield _lines(_methods(evaluation), style="dim")
+    yield _lines([*_methods(evaluation), *_small(evaluation)], style="dim")
     yield _lines(baseline_lines(evaluation))
     if evaluation.confusion.counts:
         yield Text()
@@ -59,7 +59,9 @@ def as_text(evaluation: Evaluation) -> str:
 
 def as_html(evaluation: Evaluation) -> str:
     """Return metrics, and confusion matrix or what else there is, as plain tables for a notebook."""
-    metrics = [(name, each.written, each.interval or "none", f"{each.units:,}") for name, each in _named(evaluation)]
+    metrics = [
+        (name, each.written, each.interval or "none", f"{each.units:,}{', small sample' * each.small}") for name, each in _named(evaluation)
+    ]
     names = evaluation.confusion.class_names
     counts = [(name, *map(str, row)) for name, row in zip(names, evaluation.confusion.counts, strict=True)]
     positive = "" if evaluation.positive is None else f"; positive class: {evaluation.positive}"
@@ -169,6 +171,13 @@ def _methods(evaluation: Evaluation) -> list[tuple[str, str]]:
     for name, each in evaluation.metrics.items():
         served.setdefault(each.method, []).append(metric_words(name))
     return [("intervals", f"{', '.join(names)}: {method}") for method, names in served.items()]
+
+
+def _small(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return which figures rest on few units."""
+    names = [name.replace("_", " ") for name, each in evaluation.metrics.items() if each.small]
+    few = f"fewer than {SMALL_BELOW} {_UNITS[evaluation.unit]}; what the whole interval allows may be true"
+    return [("small sample", f"{', '.join(names)}: {few}")] if names else []
 
 
 def _lines(lines: Iterable[tuple[str, str]], style: str = "") -> Table:
