@@ -101,6 +101,13 @@ def test_what_only_warms_a_state_up_is_in_no_two_parts() -> None:
     assert status_of(found, "SW705") == "pass"
 
 
+def test_positions_in_recordings_are_no_common_time() -> None:
+    train, test = (data_of(many(RNG, 60, steps=(20, 21)), groups=[f"p{place % 9}" for place in range(60)]) for _ in range(2))
+    anew, running = torch.arange(20.0).repeat(60), torch.arange(1200.0)
+    assert said("SW705", replace(train, times=anew), None, replace(test, times=anew)).status == "not_applicable"
+    assert said("SW705", replace(train, times=running), None, replace(test, times=running)).status == "fail"
+
+
 def test_keys_that_are_numbers_of_lines_are_nobody() -> None:
     parts = [data_of(many(RNG, 30), keys=range(1, 31)) for _ in range(2)]
     assert said("SW704", parts[0], None, parts[1]).status == "not_applicable"
