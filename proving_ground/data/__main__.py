@@ -1,6 +1,7 @@
 """How weak a leak do the checks of data find, and how often do they see one where there is none?
 
-Use `python -m proving_ground.data [--draws 200] [--processes 2] [--write]`; `--write` puts the tables into `docs/data-checks.md`.
+Use `python -m proving_ground.data [--draws 40] [--clean-draws 200] [--processes 2] [--write]`; `--write` puts the tables
+into `docs/data-checks.md`.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from proving_ground.data.table import PAGE, Alarms, Curve, page_of, tables_of
 def main() -> None:
     """Print the detection curves and the false alarms as tables."""
     parser = argparse.ArgumentParser(prog="python -m proving_ground.data", description=__doc__)
-    parser.add_argument("--draws", type=int, default=200, help="of each set (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=40, help="of each leak and strength (default: %(default)s)")
+    parser.add_argument("--clean-draws", type=int, default=200, help="of each clean set (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="that share the work (default: %(default)s)")
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
     options = parser.parse_args()
     with ProcessPoolExecutor(options.processes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         curves = list(pool.map(partial(_curve, draws=options.draws), range(len(PLANTED))))
-        clean = list(pool.map(partial(_alarms, draws=options.draws), range(len(CLEAN))))
+        clean = list(pool.map(partial(_alarms, draws=options.clean_draws), range(len(CLEAN))))
     sys.stdout.write(tables_of(curves, clean) + "\n")
     if options.write:
         PAGE.write_text(page_of(curves, clean), encoding="utf-8")

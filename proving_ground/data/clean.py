@@ -68,6 +68,23 @@ def short_tokens(rng: np.random.Generator) -> Case:
     return _cut(codes_of(texts, 40, targets=torch.from_numpy(rng.integers(0, 2, 600))), _seed(rng))
 
 
+def listed_tokens(rng: np.random.Generator) -> Case:
+    """Texts over a list of 200 words that was there before, of which some are used nowhere and some in one part alone."""
+    weights = np.where(np.arange(200) < 190, 1 / np.arange(1, 201), 0.0)
+    texts = [rng.choice(200, 20, p=weights / weights.sum()) for _ in range(200)]
+    case = _cut(codes_of(texts, 200), _seed(rng))
+    return replace(case, options={"vocabulary": [f"t{each}" for each in range(200)]})
+
+
+def standing(rng: np.random.Generator) -> Case:
+    """Ten persons whose class, age and height never change."""
+    facts = [(float(rng.integers(0, 2)), rng.standard_normal()) for _ in range(10)]
+    signals = [np.column_stack([walk(rng, 20, 1), np.full((20, 2), facts[place // 40])]) for place in range(400)]
+    labels = np.repeat([int(fact[0]) for fact in facts], 40 * 20)
+    data = data_of(signals, targets=torch.from_numpy(labels), each="step", groups=[f"p{place // 40}" for place in range(400)])
+    return _cut(data, _seed(rng), "group")
+
+
 def phrases(rng: np.random.Generator) -> Case:
     """Long texts in which phrases of up to 40 words come back, by habit."""
     weights = 1 / np.arange(1, 61)
@@ -195,7 +212,7 @@ def features_of_the_past(rng: np.random.Generator) -> Case:
 
 
 CLEAN: tuple[Callable[[np.random.Generator], Case], ...] = (
-    signals, constants, still_sensors, coarse, counts, short_tokens, phrases, routines, drifted, drifted_constants, one_feature, one_step,
-    one_coarse_step, long_streams, later_season, lengths_that_tell_a_little, padded, proper_windows, irregular, lags_inside,
-    features_of_the_past,
+    signals, constants, still_sensors, coarse, counts, short_tokens, listed_tokens, standing, phrases, routines, drifted,
+    drifted_constants, one_feature, one_step, one_coarse_step, long_streams, later_season, lengths_that_tell_a_little, padded,
+    proper_windows, irregular, lags_inside, features_of_the_past,
 )  # fmt: skip

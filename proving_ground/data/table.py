@@ -14,8 +14,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "data-checks.md"
 _HEAD = """\
 # Checks of data, measured
 
-Written by `make data-ground`. Every leak was planted in sets that are drawn anew in each of {draws} draws, from the weakest strength that
-matters upwards; 800 training and 200 test sequences of 12 to 39 steps and three features where nothing else is said. *Found*: the check
+Written by `make data-ground`. Every leak was planted in sets that are drawn anew {draws} times each, from the weakest strength that matters
+upwards; 800 training and 200 test sequences of 12 to 39 steps and three features where nothing else is said. *Found*: the check
 of that leak fails or warns. The clean sets look as if they had a leak and have none: nothing may be found in them.
 
 What a check does is told by

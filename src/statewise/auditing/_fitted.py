@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from statewise.auditing._parts import numbers_of
+from statewise.auditing._parts import moments_of, numbers_of
 from statewise.errors import OptionError, kind_of
 from statewise.models import Model
 from statewise.sequences import Scale, Statistics
@@ -96,11 +96,9 @@ def _read(scaling: Any) -> Fitted:
 
 def figures_of(values: NDArray[np.float64]) -> dict[Kind, NDArray[np.float64]]:
     """Return the statistics of `[steps, features]`; NaN takes no part."""
-    with np.errstate(all="ignore"):
-        return {
-            "mean": np.nanmean(values, axis=0), "spread": np.nanstd(values, axis=0),
-            "low": np.nanmin(values, axis=0), "high": np.nanmax(values, axis=0),
-        }  # fmt: skip
+    mean, spread = moments_of(values)
+    low, high = (of(np.where(np.isfinite(values), values, mean), axis=0) for of in (np.min, np.max))
+    return {"mean": mean, "spread": spread, "low": low, "high": high}
 
 
 def farthest(one: Mapping[Kind, NDArray[np.float64]], other: Mapping[Kind, NDArray[np.float64]], num_rows: int) -> float:

@@ -139,9 +139,24 @@ def names_of(data: Sequences) -> list[str]:
 
 
 def columns_of(data: Sequences) -> NDArray[np.float64]:
-    """Return all features that hold numbers side by side, `[steps, features]`, in float64."""
+    """Return all features that hold numbers side by side, `[steps, features]`, in float64; NaN for what is not finite."""
     blocks = [values.detach().cpu().to(torch.float64).numpy() for values in numbers_of(data).values()]
-    return np.concatenate(blocks, axis=1) if blocks else np.zeros((data.num_steps, 0))
+    table = np.concatenate(blocks, axis=1) if blocks else np.zeros((data.num_steps, 0))
+    return np.where(np.isfinite(table), table, np.nan)
+
+
+def moments_of(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and spread of each column of what is known in it; of nothing they are 0.
+
+    Example:
+        >>> moments_of(np.array([[1.0, np.nan], [3.0, np.nan]]))
+        (array([2., 0.]), array([1., 0.]))
+    """
+    known = np.isfinite(table)
+    counts = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, table, 0.0).sum(axis=0) / counts
+    gaps = np.where(known, table - mean, 0.0)
+    return mean, np.sqrt((gaps * gaps).sum(axis=0) / counts)
 
 
 def _is_measured(values: torch.Tensor) -> bool:

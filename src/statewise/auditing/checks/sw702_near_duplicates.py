@@ -9,7 +9,7 @@ import torch
 
 from statewise.auditing._chance import LIMIT, higher_than_chance
 from statewise.auditing._check import Found, check
-from statewise.auditing._parts import columns_of
+from statewise.auditing._parts import columns_of, moments_of
 from statewise.auditing._twins import share_told, twins_of
 
 if TYPE_CHECKING:
@@ -84,10 +84,8 @@ def _held(later: NDArray[np.float64], within: NDArray[np.float64], usual: float,
 
 
 def _moments(data: Sequences) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    values = columns_of(data)
-    with np.errstate(all="ignore"):
-        center, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-    return np.nan_to_num(center), np.where(spread > 0, np.nan_to_num(spread, nan=1.0), 1.0)
+    center, spread = moments_of(columns_of(data))
+    return center, np.where(spread > 0, spread, 1.0)
 
 
 def _points(data: Sequences, center: NDArray[np.float64], spread: NDArray[np.float64], seed: int) -> torch.Tensor:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LAGS = 4
 _LOOKED_AT = 50_000
+_CASES = 40
+"""Changes of the target, or of whom it is about, without which two columns may go together by chance."""
 
 
 @check("SW708", "target-among-inputs", needs=("targets",))
@@ -54,7 +56,7 @@ def target_among_inputs(subject: Parts) -> Found:
 
 def _of_steps(data: Sequences) -> Iterator[tuple[str, Told]]:
     """Yield which features tell the targets of steps, and how."""
-    owners = next(iter(data.parts.values())).rows.cpu().numpy()
+    owners, units = next(iter(data.parts.values())).rows.cpu().numpy(), _units(data)
     target, scored = np.asarray(data.targets), np.asarray(data.scored)
     ahead = data.task in TASKS and TASKS[data.task].ahead
     steps = np.flatnonzero(scored)[-_LOOKED_AT:]
@@ -72,7 +74,7 @@ def _of_steps(data: Sequences) -> Iterator[tuple[str, Told]]:
         for lag in range(1 if ahead else 0, _LAGS):
             now = steps[steps >= lag]
             now = now[owners[now] == owners[now - lag]]
-            how = _told(column[now - lag], target[now], owners[now], usual)
+            how = _told(column[now - lag], target[now], units[owners[now]], usual)
             if how is not None and (how.is_copy or lag == 0):
                 when = f"{lag} step{'s' if lag > 1 else ''} before" if lag else "at the same step"
                 yield f"{name} {when}", how
@@ -83,7 +85,7 @@ def _of_sequences(data: Sequences) -> Iterator[tuple[str, Told]]:
     there = data.select(data.lengths > 0)
     lengths = there.lengths.cpu().numpy()
     ends = np.cumsum(lengths)
-    target, scored, rows = np.asarray(there.targets), np.asarray(there.scored), np.arange(len(there))
+    target, scored, units = np.asarray(there.targets), np.asarray(there.scored), _units(there)
     usual = 0.0 if there.holds == "classes" else float(np.abs(np.diff(target.astype(np.float64))).mean()) if len(target) > 1 else 0.0
     stays = [
         (name, column, np.array_equal(np.repeat(column[ends - 1], lengths), column, equal_nan=True)) for name, column in _features(there)
@@ -92,18 +94,30 @@ def _of_sequences(data: Sequences) -> Iterator[tuple[str, Told]]:
     names = there.static_names or [f"static feature {place + 1}" for place in range(len(static))]
     asked = [(name, column[ends - 1]) for name, column, is_same in stays if is_same or there.holds == "values"]
     for name, column in [*asked, *zip(names, static, strict=True)]:
-        how = _told(column[scored], target[scored], rows[scored], usual)
+        how = _told(column[scored], target[scored], units[scored], usual)
         if how is not None:
             yield name, how
 
 
 def _told(column: NDArray[np.float64], target: NDArray[np.generic], owners: NDArray[np.int64], usual: float) -> Told | None:
-    """Return how a column tells a target; classes of the second half of the sequences are named by the first."""
+    """Return how a column tells a target; classes of the second half of the groups or sequences are named by the first.
+
+    A target that hardly changes may go with anything that hardly changes: there must be enough cases of it.
+    """
+    order = np.argsort(owners, kind="stable")
+    column, target, owners = column[order], target[order], owners[order]
+    if len(target) < 2 or 1 + int(((target[1:] != target[:-1]) | (owners[1:] != owners[:-1])).sum()) < _CASES:
+        return None
     if not np.issubdtype(target.dtype, np.integer):
         return told_value(column, target.astype(np.float64), usual)
     half = np.median(owners) if len(owners) else 0
     is_first = owners < half if (owners < half).any() else np.arange(len(owners)) < len(owners) // 2
     return told_class(column, target.astype(np.int64), is_first)
+
+
+def _units(data: Sequences) -> NDArray[np.int64]:
+    """Return the number of the group of each sequence; without groups its own."""
+    return np.arange(len(data)) if data.groups is None else np.unique(np.array(data.groups), return_inverse=True)[1].astype(np.int64)
 
 
 def _features(data: Sequences) -> Iterator[tuple[str, NDArray[np.float64]]]:

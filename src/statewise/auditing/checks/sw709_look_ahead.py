@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from statewise.auditing._check import Found, check
-from statewise.auditing._parts import columns_of, names_of
+from statewise.auditing._parts import columns_of, moments_of, names_of
 from statewise.errors import StatewiseError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _gap(make: Any, raw: Sequences, before: NDArray[np.float64], share: float) -
     whole = before[kept.numpy()] if len(before) == raw.num_steps else before[:0]
     if not len(whole) or whole.shape != after.shape:
         return None
-    spread = np.nanstd(before, axis=0)
+    _, spread = moments_of(before)
     differ = np.abs(whole - after) / np.where(spread > 0, spread, 1.0)
-    differ = np.where(np.isnan(whole) & np.isnan(after), 0.0, np.where(np.isnan(differ), np.inf, differ))
+    differ = np.where(np.isnan(whole) & np.isnan(after), 0.0, np.where(np.isnan(differ), 1.0, differ))
     return np.asarray(differ.max(axis=0))

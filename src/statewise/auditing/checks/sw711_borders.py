@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from statewise.sequences import Sequences
 
 _IDENTITY = re.compile(
-    r"(^|_)(id|key|subject|engine|unit|user|account|customer|patient|person|speaker|machine|device|session|file)(_?(id|no|number))?$",
+    r"(id|key|((^|.*_)(subject|engine|unit|user|account|customer|patient|person|speaker)(_?(id|no|number))?))",
     re.IGNORECASE,
 )
-"""Names of columns that say whom a step is about."""
+"""Names of columns that say whom a step is about; others, such as a device or a shop, may well change."""
 _REGULAR, _LEAP = 0.9, 10.0
 """Of the steps, so many at one distance make a regular clock; of that distance, what is a leap."""
 _WINDOWS = 20
@@ -84,8 +84,10 @@ def _of_names(subject: Parts, name: str) -> Found | None:
     """Tell of features that say whom a step is about, and change inside sequences of a part."""
     data = subject.all[name]
     table, titles = columns_of(data), names_of(data)
-    columns = [(title, table[:, place]) for place, title in enumerate(titles) if _IDENTITY.search(title)]
-    coded = [title for title in data.categories if _IDENTITY.search(title) and title in data.parts and data.parts[title].values.ndim == 1]
+    columns = [(title, table[:, place]) for place, title in enumerate(titles) if _IDENTITY.fullmatch(title)]
+    coded = [
+        title for title in data.categories if _IDENTITY.fullmatch(title) and title in data.parts and data.parts[title].values.ndim == 1
+    ]
     columns += [(title, np.asarray(data.parts[title].values, dtype=np.float64)) for title in coded]
     steps, owners = _inner(data)
     if not columns or not len(steps):

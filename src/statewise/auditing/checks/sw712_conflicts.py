@@ -28,7 +28,7 @@ def conflicting_labels(subject: Parts) -> Found:
     Seen in:
         pytorch/pytorch#2032
     """
-    names = list(subject.all)
+    names = [name for name, part in subject.all.items() if part.holds == subject.train.holds and part.each == "sequence"]
     marks = np.concatenate([subject.content(name).marks for name in names])
     targets = np.concatenate([np.asarray(subject.fresh(name).targets, dtype=np.float64) for name in names])
     keys = [f"{key} ({name})" for name in names for key in subject.fresh(name).keys or ()]
