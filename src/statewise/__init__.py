@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from statewise.auditing import audit as audit
     from statewise.auditing import audit_data as audit_data
     from statewise.auditing import audit_history as audit_history
+    from statewise.auditing import audit_predictions as audit_predictions
     from statewise.auditing import check_metric as check_metric
     from statewise.auditing import read_audit as read_audit
     from statewise.contracts import Contract as Contract
@@ -66,7 +67,9 @@ __version__ = "0.1.0"
 
 _MODULES = ("datasets", "errors", "state", "testing")
 _NAMES = {
-    "auditing": ("Audit", "Outcome", "audit", "audit_data", "audit_history", "check_metric", "read_audit"),
+    "auditing": (
+        *("Audit", "Outcome", "audit", "audit_data", "audit_history", "audit_predictions", "check_metric", "read_audit"),
+    ),
     "contracts": ("Contract",),
     "engine": ("Recurrent", "unroll"),
     "evaluation": (

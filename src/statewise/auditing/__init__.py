@@ -7,6 +7,7 @@ from statewise.auditing._history import HistoryLike, audit_history
 from statewise.auditing._metric import MetricTask, check_metric
 from statewise.auditing._needs import NEEDS, needs_in_words
 from statewise.auditing._outcome import Outcome
+from statewise.auditing._predictions import PredictionsLike, audit_predictions
 from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
 from statewise.auditing._selection import chosen, require_known
 from statewise.auditing._soundness import FailOn, answer, counted, held_against, is_sound, judged, listed_codes
@@ -23,6 +24,7 @@ __all__ = [
     "HistoryLike",
     "MetricTask",
     "Outcome",
+    "PredictionsLike",
     "Progress",
     "all_checks",
     "answer",
@@ -30,6 +32,7 @@ __all__ = [
     "audit",
     "audit_data",
     "audit_history",
+    "audit_predictions",
     "brief",
     "by_reason",
     "check_metric",

@@ -70,8 +70,8 @@ def check_metric(
         Audit(<lambda>, sound: 2 checks passed)
         >>> def mean_of_batches(model, data):
         ...     return sum(float((model(x).argmax(1) == y).float().mean()) for x, y in data) / len(data)
-        >>> [each.code for each in check_metric(mean_of_batches).findings]
-        ['SW806']
+        >>> [each.code for each in check_metric(mean_of_batches).findings]  # and model.eval() is missing
+        ['SW806', 'SW813']
     """
     if task not in get_args(MetricTask):
         raise OptionError(asked="check a metric", where="task", arrived=repr(task), hint="Give classify, tag, next, regress or forecast.")
@@ -161,7 +161,8 @@ class MetricSubject:
 
     def after_others(self) -> float:
         """Return the score of the answers after other answers have been scored."""
-        self.door.score(self.noisy.random(np.random.default_rng(self.seed + 1)).rows(range(len(self.noisy.targets) // 2)))
+        others, half = self.noisy.random(np.random.default_rng(self.seed + 1)), range(len(self.noisy.targets) // 2)
+        self.door.score(others if self.is_square else others.rows(half))
         return self.door.score(self.noisy)
 
     @property
@@ -198,8 +199,10 @@ def _found(plain: MetricSubject, takes: Sequence[Takes] | None, given: Given | N
                 tried.append((_sense(made), made))
             except MetricFailedError as problem:
                 problems[f"({', '.join(door.takes)}) as {door.given}: {problem}"] = None
-        if tried:
-            return max(tried, key=lambda pair: pair[0])[1]
+        if tried and max(sense for sense, _ in tried) >= 1:
+            break
+    if tried:
+        return max(tried, key=lambda pair: pair[0])[1]
     raise ContractError(
         asked=f"check the metric {plain.name}", where=f"its calls for task={plain.task!r}",
         arrived=f"no number came back; {'; '.join(list(problems)[:3])}",

@@ -211,7 +211,7 @@ def candidates(
     door: MetricDoor, *, num_classes: int, takes: Sequence[Takes] | None, given: Given | None, by_step: bool
 ) -> list[MetricDoor]:
     """Return the ways in which a metric may want to be called, the most usual first."""
-    forms: tuple[Given, ...] = (given,) if given is not None else _FORMS if num_classes else ("values",)
+    forms: tuple[Given, ...] = (given,) if given is not None else _forms_of(door.fn) if num_classes else ("values",)
     if num_classes != 2:
         forms = tuple(form for form in forms if form != "score") or forms
     found = []
@@ -226,6 +226,22 @@ def candidates(
         if by_step and not ways[0].is_padded:
             found += [replace(way, rows=True) for way in ways]
     return found
+
+
+def _forms_of(fn: Any) -> tuple[Given, ...]:
+    """Return what predictions may be, by the name of their argument."""
+    names = " ".join(inspect.signature(fn).parameters) if callable(fn) and not hasattr(fn, "update") and _has_signature(fn) else ""
+    if "logit" in names:
+        return ("logits",)
+    return ("probabilities", "score") if "prob" in names else _FORMS
+
+
+def _has_signature(fn: Any) -> bool:
+    try:
+        inspect.signature(fn)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _orders(door: MetricDoor, takes: Sequence[Takes] | None) -> list[tuple[Takes, ...]]:

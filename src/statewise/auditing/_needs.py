@@ -182,8 +182,13 @@ _OF_METRICS = {
     "function": Need(
         "a metric or an evaluation is examined", "predictions were given, and no metric", lambda subject: hasattr(subject, "door")
     ),
+    "free_shape": Need(
+        "the metric takes any number of sequences",
+        "the metric takes only as many sequences as classes (SW803)",
+        lambda subject: not (hasattr(subject, "door") and subject.is_square),
+    ),
     "predictions": Need(
-        "predictions are examined", "a metric was given, and no predictions", lambda subject: hasattr(subject, "predictions")
+        "predictions are examined", "a metric was given, and no predictions", lambda subject: hasattr(subject, "evaluation")
     ),
     "scores_repeat": Need(
         "the same answers get the same score, whatever was scored before",

@@ -21,7 +21,9 @@ def _effect(subject: MetricSubject) -> float:
     return max(abs(subject.door.score(subject.noisy.wrong_at(place)) - subject.usual) for place in places)
 
 
-@check("SW806", "batches-change-the-score", needs=("function", "scores_repeat", "in_batches"), after=("SW807", "SW811"))
+@check(
+    "SW806", "batches-change-the-score", needs=("function", "free_shape", "scores_repeat", "in_batches"), after=("SW807", "SW808", "SW811")
+)
 def batches_change_the_score(subject: MetricSubject) -> Found:
     """The size of the batches does not change the score.
 
@@ -49,7 +51,7 @@ def batches_change_the_score(subject: MetricSubject) -> Found:
     return Found(status="fail", evidence=says, value=apart, control=_effect(subject))
 
 
-@check("SW807", "sequences-left-out", needs=("function", "scores_repeat"))
+@check("SW807", "sequences-left-out", needs=("function", "free_shape", "scores_repeat"), after=("SW801", "SW802", "SW803", "SW808"))
 def sequences_left_out(subject: MetricSubject) -> Found:
     """Every sequence is scored, and once.
 
@@ -86,7 +88,7 @@ def sequences_left_out(subject: MetricSubject) -> Found:
     return Found(status="pass", evidence=says, value=moves["last"], control=moves["first"])
 
 
-@check("SW808", "padding-counted", needs=("function", "scores_repeat", "padded_steps"))
+@check("SW808", "padding-counted", needs=("function", "free_shape", "scores_repeat", "padded_steps"))
 def padding_counted(subject: MetricSubject) -> Found:
     """More padding does not change the score.
 
@@ -138,7 +140,7 @@ def leftovers_of_earlier_calls(subject: MetricSubject) -> Found:
     return Found(status="pass" if nearly(after, before) else "fail", evidence=says, value=abs(after - before))
 
 
-@check("SW810", "order-of-sequences-counts", needs=("function", "scores_repeat"), after=("SW804", "SW806", "SW807"))
+@check("SW810", "order-of-sequences-counts", needs=("function", "free_shape", "scores_repeat"), after=("SW804", "SW806", "SW807"))
 def order_of_sequences_counts(subject: MetricSubject) -> Found:
     """The order of the sequences does not change the score.
 
