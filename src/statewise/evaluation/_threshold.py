@@ -59,6 +59,7 @@ def choose_threshold(
     max_false_positive_rate: float | None = None,
     min_precision: float | None = None,
     min_recall: float | None = None,
+    prevalence: float | None = None,
     positive: str | None = None,
 ) -> Threshold:
     """Return the threshold that is best on validation rows.
@@ -75,6 +76,8 @@ def choose_threshold(
         max_false_positive_rate: the largest share of the negatives that may be called positive.
         min_precision: the least share of the alerts that must be right.
         min_recall: the least share of the positives that must be found.
+        prevalence: the share of positives where the threshold will be used, if another than in these rows; costs, alerts and precision
+            are weighed for it.
         positive: the class that is looked for; as in `evaluate` when absent.
 
     Raises:
@@ -105,16 +108,19 @@ def choose_threshold(
     _require_both(rows, scored)
     days = None if max_alerts_per_day is None else days_of(rows, asked=_ASKED)
     costs = None if cost is None else costs_of(rows, cost, asked=_ASKED)
-    curve = curve_of(scored.score, scored.actual, costs)
-    allowed = _allowed(curve, bounds, days)
+    weights = _weights(scored, prevalence)
+    weighed = None if costs is None else (costs[0] * weights[0], costs[1] * weights[1])
+    curve = curve_of(scored.score, scored.actual, weighed)
+    allowed = _allowed(curve, bounds, days, weights)
     if not allowed.any():
         raise _unreachable(rows, curve, bounds)
     value = float(curve.thresholds[_best(curve, allowed, fewest_alerts=min_recall is not None)])
+    why = _why(cost, bounds, len(curve.thresholds) - 1) + ("" if prevalence is None else f", at {100 * prevalence:g} % positives")
     prints = np.sort(fingerprints_of(rows, scored))
     return Threshold(
         value=value,
         positive=scored.positive,
-        why=_why(cost, bounds, len(curve.thresholds) - 1),
+        why=why,
         expected=figures_at(rows, scored, scored.score >= value, costs, days),
         cost=cost,
         per_day=days is not None,
@@ -163,24 +169,35 @@ def _require_both(rows: Predictions, scored: Scored) -> None:
         raise DataError(asked=_ASKED, where=f"the targets of {rows.source}", arrived=f"one class only: {only!r}", hint=hint)
 
 
-def _allowed(curve: Curve, bounds: Bounds, days: int | None) -> np.ndarray:
+def _weights(scored: Scored, prevalence: float | None) -> tuple[float, float]:
+    """Return how much a positive and a negative row counts, so that positives have the share that was told."""
+    if prevalence is None:
+        return 1.0, 1.0
+    if not 0 < prevalence < 1:
+        raise _refused("prevalence", f"{prevalence:g}", "It is a share between 0 and 1, such as 0.01.")
+    share = float(scored.actual.mean())
+    return prevalence / share, (1 - prevalence) / (1 - share)
+
+
+def _allowed(curve: Curve, bounds: Bounds, days: int | None, weights: tuple[float, float]) -> np.ndarray:
     """Return at which thresholds all bounds are kept: bool `[thresholds]`."""
-    alerts = curve.tp + curve.fp
+    right = weights[0] * curve.tp
+    alerts = right + weights[1] * curve.fp
     number = curve.num_positives + curve.num_negatives
     most = {
         "max_alerts_per_thousand": (alerts, number / 1000),
         "max_alerts_per_day": (alerts, float(days or 0)),
         "max_false_positive_rate": (curve.fp, float(curve.num_negatives)),
     }
-    least = {"min_precision": (curve.tp, alerts), "min_recall": (curve.tp, np.full_like(alerts, curve.num_positives))}
+    least = {"min_precision": (right, alerts), "min_recall": (curve.tp, np.full_like(alerts, curve.num_positives))}
     allowed = np.ones(len(alerts), dtype=bool)
     for name, bound in bounds.told.items():
         if name in most:
             counts, size = most[name]
             allowed &= counts <= bound * size + _HAIR
         else:
-            right, of = least[name]
-            allowed &= (right >= bound * of - _HAIR) & (of > 0)
+            found, of = least[name]
+            allowed &= (found >= bound * of - _HAIR) & (of > 0)
     return allowed
 
 

@@ -18,10 +18,12 @@ from statewise.reporting._score_sections import ScoreSection, sections_of
 from statewise.reporting._score_value_charts import ahead_chart, value_chart
 from statewise.reporting._scores import Classes, Matrix, Metrics, classes_of, matrix_of, metrics_of, what_was_counted
 from statewise.reporting._story import Data, Group, Inside, Training, data_of, inside_of, provenance_of, training_of
+from statewise.reporting._trade_off import Thresholds, thresholds_of, trade_off_chart
 from statewise.reporting._training_charts import accuracy_chart, gradient_chart, loss_chart
 from statewise.tasks import TASKS
 
 _OF_CLASSES = (("confusion", "Confusion"), ("classes", "Classes"))
+_OF_SCORES = ("thresholds", "Thresholds")
 _SECTIONS = (
     ("verdict", "Verdict"),
     ("why", "Why"),
@@ -42,6 +44,7 @@ class Page:
 
     Attributes:
         confusion, classes: None for a task that tells no classes apart; `scores` are the sections that stand there instead.
+        thresholds: None without scores of two classes.
         charts: Vega-Lite specifications by name; only those that have something to draw.
     """
 
@@ -58,6 +61,7 @@ class Page:
     confusion: Matrix | Missing | None
     classes: Classes | Missing | None
     scores: tuple[ScoreSection, ...]
+    thresholds: Thresholds | None
     parts: tuple[Table, ...]
     inside: Inside | Missing
     audit: Audited | Missing
@@ -72,10 +76,11 @@ def make_page(evidence: Evidence) -> Page:
     scores = () if isinstance(evaluation, Missing) else sections_of(evaluation)
     parts = () if isinstance(evaluation, Missing) else tuple(part_tables(evaluation))
     has_classes = _has_classes(evidence)
+    thresholds = None if isinstance(evaluation, Missing) else thresholds_of(evaluation)
     return Page(
         name=evidence.run.directory.name if evidence.run.directory is not None else evidence.run.config.model_name,
         version=__version__,
-        sections=_sections(scores, parts, has_classes=has_classes),
+        sections=_sections(scores, has_classes=has_classes, has_thresholds=thresholds is not None, has_parts=bool(parts)),
         headline=headline_of(evidence),
         tiles=tiles_of(evaluation) if not isinstance(evaluation, Missing) else (),
         why=verdict if isinstance(verdict, Missing) else answer_of(verdict),
@@ -86,6 +91,7 @@ def make_page(evidence: Evidence) -> Page:
         confusion=None if not has_classes else evaluation if isinstance(evaluation, Missing) else matrix_of(evaluation),
         classes=None if not has_classes else evaluation if isinstance(evaluation, Missing) else classes_of(evaluation),
         scores=scores,
+        thresholds=thresholds,
         parts=parts,
         inside=evidence.trace if isinstance(evidence.trace, Missing) else inside_of(evidence.trace),
         audit=evidence.audit if isinstance(evidence.audit, Missing) else audited_of(evidence.audit, evidence.run),
@@ -103,11 +109,14 @@ def _has_classes(evidence: Evidence) -> bool:
     return facts is None or (facts.holds == "classes" and not facts.ahead)
 
 
-def _sections(scores: tuple[ScoreSection, ...], parts: tuple[Table, ...], *, has_classes: bool) -> tuple[tuple[str, str], ...]:
+def _sections(
+    scores: tuple[ScoreSection, ...], *, has_classes: bool, has_thresholds: bool, has_parts: bool
+) -> tuple[tuple[str, str], ...]:
     """Return the sections of the page by their ids, in order, as the navigation names them."""
     own = _OF_CLASSES if has_classes else tuple((each.id, each.short) for each in scores)
+    own = (*own, _OF_SCORES) if has_thresholds else own
     place = [name for name, _ in _SECTIONS].index("metrics") + 1
-    return (*_SECTIONS[:place], *own, *([("parts", "Parts")] if parts else []), *_SECTIONS[place:])
+    return (*_SECTIONS[:place], *own, *([("parts", "Parts")] if has_parts else []), *_SECTIONS[place:])
 
 
 def draw(evidence: Evidence, *, palette: Palette = PAGE) -> dict[str, Any]:
@@ -146,6 +155,8 @@ def _score_charts(evidence: Evidence, palette: Palette) -> dict[str, Any]:
     if evaluation.confusion.counts:
         counted = what_was_counted(evaluation)
         found["confusion"] = confusion_chart(evaluation.confusion, positive=evaluation.positive, counted=counted, palette=palette)
+    if evaluation.trade_off is not None:
+        found["thresholds"] = trade_off_chart(evaluation.trade_off, palette=palette)
     if evaluation.points.actual:
         found["values"] = value_chart(evaluation.points, palette=palette)
     if len(evaluation.by_ahead) > 1:

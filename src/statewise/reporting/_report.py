@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from statewise.runs import Run
 
-_SCORES = ("metrics", "confusion", "values", "ahead")
+_SCORES = ("metrics", "confusion", "thresholds", "values", "ahead")
 
 
 def report(run: Run | Path | str, path: Path | str | None = None) -> Path:
@@ -53,7 +53,9 @@ def report(run: Run | Path | str, path: Path | str | None = None) -> Path:
     evidence = gather(run)
     target = _target(evidence.run, path)
     page = make_page(evidence)
-    html = environment.get_template("report.html.j2").render(page=page, style=_safe(_template("style.css")), script=_safe(script))
+    html = environment.get_template("report.html.j2").render(
+        page=page, style=_safe(_template("style.css")), script=_safe(script), slider=_safe(_template("trade_off.js"))
+    )
     return write_atomically(target, html, asked="write the report")
 
 

@@ -61,7 +61,7 @@ def _notes(evaluation: Evaluation, policy: Policy) -> Iterator[str]:
     if evaluation.chosen is not None:
         yield f"The threshold: {evaluation.chosen}."
         said = saving_says(evaluation)
-        yield from [f"{said[:1].upper()}{said[1:]}."] if said else []
+        yield from [f"In the test data {said}."] if said else []
     elif evaluation.trade_off is not None:
         yield "The threshold was not chosen by what mistakes cost on validation data (--valid FILE): another may be better."
 

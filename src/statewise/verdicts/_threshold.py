@@ -15,7 +15,7 @@ def choose_by_policy(policy: Policy, predictions: Predictions) -> Threshold | No
     """Return the threshold that a policy's costs and budgets choose on validation rows; None where it says nothing of them.
 
     Args:
-        policy: `[cost]` and `[alerts]` are read.
+        policy: `[cost]` and `[alerts]` are read, and the prevalence where one is stated.
         predictions: of validation rows, never of those that are judged.
 
     Raises:
@@ -30,7 +30,9 @@ def choose_by_policy(policy: Policy, predictions: Predictions) -> Threshold | No
         True
     """
     cost, bounds = cost_of(policy.cost), _bounds(policy.alerts)
-    return None if cost is None and not bounds else choose_threshold(predictions, cost=cost, **bounds)
+    return (
+        None if cost is None and not bounds else choose_threshold(predictions, cost=cost, prevalence=policy.evidence.prevalence, **bounds)
+    )
 
 
 def cost_of(rules: CostRules | None) -> Cost | None:

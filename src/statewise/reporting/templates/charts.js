@@ -23,6 +23,7 @@ const noNetwork = { load: () => Promise.reject(new Error("this page loads nothin
 for (const place of document.querySelectorAll("[data-spec]")) {
   const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
   vegaEmbed(place, spec, { mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, loader: noNetwork, tooltip: showTip })
+    .then((drawn) => { place.view = drawn.view; })
     .catch((problem) => { place.textContent = `This chart could not be drawn (${problem.message}); the tables hold the same figures.`; });
 }
 addEventListener("beforeprint", () => dispatchEvent(new Event("resize")));
