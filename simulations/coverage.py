@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulations.rivals import Figure
-    from statewise.evaluation._records import Estimate
+    from statewise.evaluation._estimate import Estimate
 
 SIZES = (8, 10, 20, 30, 50, 100, 200, 500, 1000)
 RIVALS = ("percentile bootstrap", "Student t, plain scale", "rows as independent")

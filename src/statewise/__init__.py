@@ -67,9 +67,7 @@ __version__ = "0.1.0"
 
 _MODULES = ("datasets", "errors", "state", "testing")
 _NAMES = {
-    "auditing": (
-        *("Audit", "Outcome", "audit", "audit_data", "audit_history", "audit_predictions", "check_metric", "read_audit"),
-    ),
+    "auditing": (*("Audit", "Outcome", "audit", "audit_data", "audit_history", "audit_predictions", "check_metric", "read_audit"),),
     "contracts": ("Contract",),
     "engine": ("Recurrent", "unroll"),
     "evaluation": (

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 from scipy.special import expit, logit  # type: ignore[import-untyped]
 
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import (
     EXACT,
     EXACT_F1,
@@ -22,7 +23,6 @@ from statewise.evaluation._intervals import (
     units_of_rows,
 )
 from statewise.evaluation._metrics import METRICS, overall, per_class, tally
-from statewise.evaluation._records import Estimate
 from tests._unchecked import unchecked
 from tests.evaluation._left_out import ends
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score  # type: ignore[import-untyped]
 
 from statewise.errors import DataError
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import Units, clopper_pearson, estimate_all, units_of_rows
 from statewise.evaluation._jackknife import Metric, UnitSums, ratio, sums_over
 from statewise.evaluation._paired import CountMetric, difference_of_counts, difference_of_sums, paired_units
-from statewise.evaluation._records import Estimate
 from statewise.evaluation._values import SKILL
 from tests._unchecked import unchecked
 from tests.evaluation._left_out import ends

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
-from statewise.evaluation._records import Estimate, Unit
+from statewise.evaluation._estimate import Estimate
+from statewise.evaluation._records import Unit
 from statewise.files import write_atomically
 from statewise.tasks import TASKS, Holds
 from statewise.types import KnownTask

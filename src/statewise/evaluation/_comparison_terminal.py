@@ -11,8 +11,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from statewise.evaluation._estimate import amount, figure
 from statewise.evaluation._facts import metric_words
-from statewise.evaluation._records import amount, figure
 from statewise.evaluation._sections import metric_of
 
 if TYPE_CHECKING:

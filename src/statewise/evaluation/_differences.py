@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import chunks
 from statewise.evaluation._jackknife import UNDEFINED, Metric, UnitSums, estimate_left, ratio, sums_over
 from statewise.evaluation._metrics import overall
 from statewise.evaluation._multilabel import label_sums
 from statewise.evaluation._paired import difference_of_counts, difference_of_sums, paired_units
-from statewise.evaluation._records import Estimate
 from statewise.evaluation._scores import AREAS, MOST_CLASSES, mean_area, probabilities_of, score_sums
 from statewise.evaluation._tally_metrics import mcc
 from statewise.evaluation._tokens import CODE_LENGTHS

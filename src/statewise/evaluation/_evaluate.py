@@ -16,10 +16,11 @@ from statewise.evaluation._decision import with_trade_off
 from statewise.evaluation._events import events_of
 from statewise.evaluation._headline import by_sequence
 from statewise.evaluation._multilabel import evaluate_labels
+from statewise.evaluation._part_records import EventRules
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
 from statewise.evaluation._reading import read_predictions
-from statewise.evaluation._records import Counts, Evaluation, EventRules, Threshold, write_evaluation
+from statewise.evaluation._records import Counts, Evaluation, Threshold, write_evaluation
 from statewise.evaluation._scored import scored_rows, wrong_by
 from statewise.evaluation._slices import slices_of
 from statewise.evaluation._threshold import called_from

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from statewise.errors import OptionError, nearest
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import clopper_pearson
 from statewise.evaluation._jackknife import Metric, UnitSums, estimate, ratio
 from statewise.evaluation._labels import numbered
 from statewise.evaluation._metrics import divide
-from statewise.evaluation._records import Estimate, EventRules, Events
+from statewise.evaluation._part_records import EventRules, Events
 
 if TYPE_CHECKING:
     from statewise.evaluation._blocks import RowUnits

@@ -24,8 +24,8 @@ from statewise.evaluation._values import ERRORS
 
 if TYPE_CHECKING:
     from statewise.evaluation._blocks import RowUnits
+    from statewise.evaluation._estimate import Estimate
     from statewise.evaluation._predictions import Predictions
-    from statewise.evaluation._records import Estimate
 
 OF_TWO = ("accuracy", "precision", "recall", "f1")
 OF_SEVERAL = ("accuracy", "balanced_accuracy", "f1")

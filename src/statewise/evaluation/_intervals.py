@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._labels import numbered
 from statewise.evaluation._metrics import METRICS, PER_CLASS, Tallies, divide, overall, per_class, ratios, tally
 from statewise.evaluation._quantiles import beta_quantile
 from statewise.evaluation._reach import Reach, powers, reach
-from statewise.evaluation._records import Estimate, Unit
+from statewise.evaluation._records import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._metrics import divide
 from statewise.evaluation._reach import powers, reach
-from statewise.evaluation._records import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

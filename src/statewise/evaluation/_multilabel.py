@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from statewise.evaluation._blocks import units_of
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import between, estimate_all, units_of_rows
 from statewise.evaluation._jackknife import Metric, Sums, UnitSums, estimate, ratio, sums_over
 from statewise.evaluation._metrics import divide, macro, overall, tally
-from statewise.evaluation._records import Counts, Estimate, Evaluation
+from statewise.evaluation._records import Counts, Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from statewise.errors import DataError
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import Units, chunks, clopper_pearson
 from statewise.evaluation._metrics import Tallies, overall
 from statewise.evaluation._reach import powers, reach
-from statewise.evaluation._records import Estimate, Unit
+from statewise.evaluation._records import Unit
 
 if TYPE_CHECKING:
     from statewise.evaluation._jackknife import Metric, UnitSums

@@ -11,7 +11,8 @@ from statewise.evaluation._table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from statewise.evaluation._records import Evaluation, Events, Slice
+    from statewise.evaluation._part_records import Events, Slice
+    from statewise.evaluation._records import Evaluation
 
 MOST_SLICES = 12
 """No more parts of one kind are listed: those that are worst."""

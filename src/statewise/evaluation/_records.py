@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import msgspec
 
 from statewise.errors import OptionError, RunError
+from statewise.evaluation._estimate import Estimate
+from statewise.evaluation._part_records import Events, Slice
 from statewise.evaluation._trade_off import Cost, TradeOff
 from statewise.files import write_atomically
 from statewise.tasks import TASKS, Holds
@@ -21,63 +23,9 @@ SCHEMA = 1
 _LARGEST = 10**15
 """Up to here whole numbers and their sums are exact in double precision."""
 
-FEW_UNITS = 30
-"""A part of the rows with fewer independent units is marked: its figures say little."""
-SMALL_BELOW = 200
-"""A figure that rests on fewer units is marked as that of a small sample: docs/intervals.md shows what intervals are worth there."""
 
 Unit: TypeAlias = Literal["group", "sequence", "block", "count"]
 Average: TypeAlias = Literal["positive class", "macro", "none"]
-
-
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure with its 95 % interval.
-
-    Attributes:
-        value: the figure; NaN where it is undefined (0 of 0), which is null in JSON.
-        low: lower end of the interval; None where there is none, and `method` says why.
-        high: upper end.
-        units: number of independent units that the figure rests on: for the recall of a class those in which it occurs.
-        method: how the interval was made.
-        is_share: whether it is written as a part of 1, with three decimals; an error has its own size, and digits that count.
-        small: whether it has an interval from a small sample, of fewer than 200 units. It follows from the others.
-
-    Example:
-        >>> print(Estimate(value=0.85, low=0.765, high=0.914, units=100, method="exact"))
-        0.850 (0.765 to 0.914)
-        >>> print(Estimate(value=702.04, low=655.1, high=752.3, units=100, method="jackknife", is_share=False))
-        702.0 (655.1 to 752.3)
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-    units: int
-    method: str
-    is_share: bool = True
-    small: bool = False
-
-    def __post_init__(self) -> None:
-        """Mark a small sample."""
-        msgspec.structs.force_setattr(self, "small", self.low is not None and self.units < SMALL_BELOW)
-
-    def __str__(self) -> str:
-        """Return the figure and its interval, or that it is undefined."""
-        return self.written if self.interval is None or math.isnan(self.value) else f"{self.written} ({self.interval})"
-
-    @property
-    def written(self) -> str:
-        """The figure alone."""
-        return self.write(self.value)
-
-    @property
-    def interval(self) -> str | None:
-        """The interval in words, or None."""
-        return None if self.low is None or self.high is None else f"{self.write(self.low)} to {self.write(self.high)}"
-
-    def write(self, value: float) -> str:
-        """Return a figure of this kind as it is written."""
-        return figure(value) if self.is_share else amount(value)
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,72 +82,6 @@ class BaselineScore(msgspec.Struct, frozen=True, kw_only=True):
     skill: Estimate
     num_scored: int
     model: dict[str, float] = {}
-
-
-class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """Some figures of a part of the rows.
-
-    Attributes:
-        by: what the rows were cut by: `"length"`, `"position"`, `"since_reset"`, `"group"`, or a column.
-        name: of the part.
-        num_scored: number of rows in it.
-        num_units: number of independent units in it.
-        metrics: its figures.
-        small: whether it has fewer than 30 units.
-    """
-
-    by: str
-    name: str
-    num_scored: int
-    num_units: int
-    metrics: dict[str, Estimate]
-    small: bool
-
-
-class EventRules(msgspec.Struct, frozen=True, kw_only=True):
-    """When is an event found? Any step of it that is answered right finds it, as far as these allow.
-
-    Args:
-        of: the classes whose runs are events; the positive class of a binary task where it is empty.
-        tolerance: steps before and after an event in which an answer still counts as its own.
-        min_length: shorter runs of answers are no alarm.
-
-    Raises:
-        OptionError: a tolerance below 0, or a length below 1.
-    """
-
-    of: tuple[str, ...] = ()
-    tolerance: int = 0
-    min_length: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse what no run of steps can have."""
-        for name, least in (("tolerance", 0), ("min_length", 1)):
-            if getattr(self, name) < least:
-                hint = f"Give a number of steps, of {least} or more."
-                raise OptionError(asked="evaluate events", where=name, arrived=str(getattr(self, name)), hint=hint)
-
-
-class Events(msgspec.Struct, frozen=True, kw_only=True):
-    """How well runs of steps of a class are found, whatever their length.
-
-    Attributes:
-        rules: when an event counts as found.
-        num_events: runs among the targets; `num_found` of them were found.
-        num_alarms: runs among the answers; `num_right` of them touch an event.
-        metrics: event_precision, event_recall, event_f1, delay (steps, or seconds where there is a `time`, from the beginning of an event
-            to its first right answer, 0 where it was expected), false_alarms (a thousand steps, or an hour).
-        per: what false alarms are counted per: `"1,000 steps"` or `"hour"`; `delay_in` is `"steps"` or `"seconds"`.
-    """
-
-    rules: EventRules
-    num_events: int
-    num_found: int
-    num_alarms: int
-    num_right: int
-    metrics: dict[str, Estimate]
-    per: str
-    delay_in: str
 
 
 class Points(msgspec.Struct, frozen=True, kw_only=True):
@@ -382,34 +264,6 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         from statewise.evaluation._terminal import as_html
 
         return as_html(self)
-
-
-def figure(value: float) -> str:
-    """Return a share with three decimals; what is below 1 is never shown as 1, nor what is above 0 as 0.
-
-    Example:
-        >>> [figure(value) for value in (0.914, 0.99996, 1.0, 0.0001, -0.0001, float("nan"))]
-        ['0.914', '>0.999', '1.000', '<0.001', '>-0.001', 'undefined']
-    """
-    if math.isnan(value):
-        return "undefined"
-    if 0 < abs(value) < 0.0005:
-        return "<0.001" if value > 0 else ">-0.001"
-    return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
-
-
-def amount(value: float) -> str:
-    """Return a figure that has a size of its own with four digits that count.
-
-    Example:
-        >>> [amount(value) for value in (702.0396, 0.00012345, 12345.6, 1e9, 0.0, float("nan"))]
-        ['702.0', '0.0001234', '12,346', '1.000e+09', '0', 'undefined']
-    """
-    if math.isnan(value):
-        return "undefined"
-    if value == 0:
-        return "0"
-    return f"{value:,.0f}" if 10_000 <= abs(value) < 10**7 else f"{value:#.4g}".removesuffix(".")
 
 
 def write_evaluation(evaluation: Evaluation, path: Path | str) -> Path:

@@ -21,10 +21,10 @@ import msgspec
 import numpy as np
 
 from statewise.evaluation._areas import pr_area, roc_area
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import clopper_pearson
 from statewise.evaluation._jackknife import UNDEFINED, Metric, Sums, UnitSums, estimate, estimate_left, ratio, sums_over
 from statewise.evaluation._metrics import divide
-from statewise.evaluation._records import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from statewise.evaluation._estimate import amount, figure
 from statewise.evaluation._facts import FACTS, metric_words
 from statewise.evaluation._part_sections import part_tables
-from statewise.evaluation._records import amount, figure
 from statewise.evaluation._table import Table
 from statewise.evaluation._trade_off_table import mistake_rows, trade_off_rows
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import clopper_pearson
 from statewise.evaluation._jackknife import UNDEFINED, Scale, estimate_left
 from statewise.evaluation._metrics import Tallies, divide, overall, per_class
-from statewise.evaluation._records import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,9 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from statewise.evaluation._estimate import SMALL_BELOW, Estimate, figure
 from statewise.evaluation._facts import metric_words
-from statewise.evaluation._records import SMALL_BELOW, Estimate, Evaluation, figure
+from statewise.evaluation._records import Evaluation
 from statewise.evaluation._sections import MOST_ROWS as _MANY
 from statewise.evaluation._sections import baseline_says, metric_name, tables_of
 from statewise.evaluation._table import Table as SectionTable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from statewise.evaluation._records import amount, figure
+from statewise.evaluation._estimate import amount, figure
 
 if TYPE_CHECKING:
     from statewise.evaluation._records import Evaluation

@@ -18,9 +18,10 @@ import numpy as np
 
 from statewise.errors import DataError
 from statewise.evaluation._blocks import units_of
+from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._jackknife import Metric, Sums, estimate, ratio, sums_over
 from statewise.evaluation._metrics import divide
-from statewise.evaluation._records import BaselineScore, Estimate, Evaluation, Points
+from statewise.evaluation._records import BaselineScore, Evaluation, Points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

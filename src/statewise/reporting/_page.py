@@ -24,6 +24,7 @@ from statewise.tasks import TASKS
 
 _OF_CLASSES = (("confusion", "Confusion"), ("classes", "Classes"))
 _OF_SCORES = ("thresholds", "Thresholds")
+_OF_PARTS = ("parts", "Parts")
 _SECTIONS = (
     ("verdict", "Verdict"),
     ("why", "Why"),
@@ -109,14 +110,12 @@ def _has_classes(evidence: Evidence) -> bool:
     return facts is None or (facts.holds == "classes" and not facts.ahead)
 
 
-def _sections(
-    scores: tuple[ScoreSection, ...], *, has_classes: bool, has_thresholds: bool, has_parts: bool
-) -> tuple[tuple[str, str], ...]:
+def _sections(scores: tuple[ScoreSection, ...], *, has_classes: bool, has_thresholds: bool, has_parts: bool) -> tuple[tuple[str, str], ...]:
     """Return the sections of the page by their ids, in order, as the navigation names them."""
     own = _OF_CLASSES if has_classes else tuple((each.id, each.short) for each in scores)
-    own = (*own, _OF_SCORES) if has_thresholds else own
+    own = (*own, *([_OF_PARTS] if has_parts else []), *([_OF_SCORES] if has_thresholds else []))
     place = [name for name, _ in _SECTIONS].index("metrics") + 1
-    return (*_SECTIONS[:place], *own, *([("parts", "Parts")] if has_parts else []), *_SECTIONS[place:])
+    return (*_SECTIONS[:place], *own, *_SECTIONS[place:])
 
 
 def draw(evidence: Evidence, *, palette: Palette = PAGE) -> dict[str, Any]:
