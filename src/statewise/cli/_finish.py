@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from statewise.auditing import audit, brief
+from statewise.auditing import audit, audit_data, brief
 from statewise.cli._apart import Request, audit_apart
 from statewise.cli._audit import TIMEOUT
 from statewise.cli._show import heading, say, show
@@ -22,6 +22,7 @@ from statewise.verdicts import Verdict, choose_by_policy, judge, read_policy, wr
 
 if TYPE_CHECKING:
     from statewise.auditing import Audit
+    from statewise.cli._reading import Parts
     from statewise.evaluation import Threshold
     from statewise.runs import Run
     from statewise.sequences import Sequences
@@ -31,15 +32,15 @@ _LONGEST = 200
 """Steps of the sequence that is looked into; of a longer one the first."""
 
 
-def finish(run: Run, valid: Sequences, test: Sequences | None, *, policy: str) -> Verdict:
+def finish(run: Run, parts: Parts, *, policy: str) -> Verdict:
     """Score the test part once, look inside, audit, judge, and write the report.
 
     Of two classes the predictions for the validation part are kept, and where the policy says what mistakes cost, they choose the
     threshold. Without a test part nothing is scored, and the verdict says that the evidence is missing.
     """
     assert run.directory is not None
-    files = RunFiles(run.directory)
-    threshold = _threshold(run, valid, policy)
+    files, test = RunFiles(run.directory), parts.test
+    threshold = _threshold(run, parts.valid, policy)
     if test is not None:
         heading("Evaluation on the test part")
         rules = read_policy(policy)
@@ -57,6 +58,8 @@ def finish(run: Run, valid: Sequences, test: Sequences | None, *, policy: str) -
         show(trace(run, example))
     heading("Audit")
     _audit(run, None if test is None else _example(test))
+    heading("Audit of the data")
+    _audit_data(run, parts)
     heading("Verdict")
     verdict = judge(run, policy=policy)
     write_verdict(verdict, files.verdict)
@@ -95,6 +98,18 @@ def _audit(run: Run, example: Sequences | None) -> None:
         say(f"The model could not be audited: {problem}\n")
         return
     found.save(RunFiles(run.directory).audit)
+    say(f"{brief(found)}\n")
+
+
+def _audit_data(run: Run, parts: Parts) -> None:
+    """Audit the parts of the data that the run was trained and tested on; that they cannot be audited ends nothing."""
+    assert run.directory is not None
+    try:
+        found = audit_data(parts.train, parts.valid, parts.test, run=run)
+    except StatewiseError as problem:
+        say(f"The data could not be audited: {problem}\n")
+        return
+    found.save(RunFiles(run.directory).data_audit)
     say(f"{brief(found)}\n")
 
 

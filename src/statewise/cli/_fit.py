@@ -104,7 +104,7 @@ def fit(
     if run.history.epochs():
         heading("Training")
         show(training_trace(run.history))
-    return _end(run, parts.valid, parts.test, policy=policy, judge=judge)
+    return _end(run, parts, policy=policy, judge=judge)
 
 
 @contextmanager
@@ -117,11 +117,11 @@ def _told_where_it_ended(directory: Path) -> Iterator[None]:
         raise
 
 
-def _end(run: Run, valid: Sequences, test: Sequences | None, *, policy: str, judge: bool) -> int:
+def _end(run: Run, parts: Parts, *, policy: str, judge: bool) -> int:
     if interrupted(run):
         say(f"Interrupted. What was learned so far lies in {run.directory}; go on with --out {run.directory} --resume.")
         return 130
-    verdict = finish(run, valid, test, policy=policy)
+    verdict = finish(run, parts, policy=policy)
     if not judge:
         say(f"'statewise judge {run.directory}' ends with exit code {verdict.exit_code}; this command ends with 0: the pipeline completed.")
     return verdict.exit_code if judge else 0

@@ -63,7 +63,7 @@ class Audited:
         says: the answer, in a sentence.
         counts: how many checks ended in which way.
         others: what was neither passed nor a finding, by reason.
-        contract: as Python.
+        contract: of a module, as Python; empty for anything else.
         fine: what the probes were, and how often the module was called.
         stale: set where it is not an audit of the run's weights.
     """
@@ -87,7 +87,7 @@ def audited_of(audit: Audit, run: Run) -> Audited:
         findings=tuple(_finding(each, outcomes) for each in audit.findings),
         counts=tuple((words, number) for words, number in counts.items() if number),
         others=tuple(_groups(outcomes)),
-        contract=as_python(audit.contract, audit.sure),
+        contract=as_python(audit.contract, audit.sure) if audit.examines == "module" else "",
         fine=f"{counted(len(outcomes), 'check')} of {audit.name}. {audit.sampled} {calls}".strip(),
         stale=_stale(audit, run),
     )
@@ -114,7 +114,7 @@ def _capital(text: str) -> str:
 
 
 def _stale(audit: Audit, run: Run) -> Missing | None:
-    weights = weights_of(run, run.directory)
+    weights = weights_of(run, run.directory) if audit.examines == "module" else None
     if weights is None or weights == audit.weights:
         return None
     return Missing(

@@ -52,6 +52,7 @@ class Evidence:
     narration: TrainingTrace | Missing
     trace: Trace | Missing
     audit: Audit | Missing
+    data_audit: Audit | None
     provenance: Provenance | Missing
 
 
@@ -75,6 +76,7 @@ def gather(run: Run | Path | str) -> Evidence:
         narration=_narration(found),
         trace=broken or _trace(found, place),
         audit=_audit(found, place),
+        data_audit=_data_audit(found),
         provenance=_provenance(found, place),
     )
 
@@ -123,6 +125,12 @@ def _audit(run: Run, place: str) -> Audit | Missing:
         return run.audit
     how = "Audit it: run.audit = statewise.audit(run.model, data)." if run.directory is None else f"Audit it: statewise audit {place}"
     return _read_or_missing(run, "audit", read_audit, "The model has not been audited.", how)
+
+
+def _data_audit(run: Run) -> Audit | None:
+    """Return the audit of the data that the run left, if there is one that can be read."""
+    found = _read_or_missing(run, "data_audit", read_audit, "", "")
+    return found if isinstance(found, Audit) else None
 
 
 def _provenance(run: Run, place: str) -> Provenance | Missing:

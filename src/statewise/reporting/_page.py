@@ -66,6 +66,7 @@ class Page:
     parts: tuple[Table, ...]
     inside: Inside | Missing
     audit: Audited | Missing
+    data_audit: Audited | None
     provenance: tuple[Group, ...]
     provenance_missing: Missing | None
     charts: dict[str, dict[str, Any]]
@@ -95,6 +96,7 @@ def make_page(evidence: Evidence) -> Page:
         thresholds=thresholds,
         parts=parts,
         inside=evidence.trace if isinstance(evidence.trace, Missing) else inside_of(evidence.trace),
+        data_audit=None if evidence.data_audit is None else audited_of(evidence.data_audit, evidence.run),
         audit=evidence.audit if isinstance(evidence.audit, Missing) else audited_of(evidence.audit, evidence.run),
         provenance=provenance_of(evidence),
         provenance_missing=evidence.provenance if isinstance(evidence.provenance, Missing) else None,
