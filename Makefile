@@ -14,7 +14,7 @@ ARGS ?=
 OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench costs accuracy folds stories fuzz proving-ground kills docs format
+.PHONY: help run test check bench costs accuracy folds stories fuzz proving-ground evaluation-checks kills docs format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -60,6 +60,9 @@ fuzz: $(VENV)/.installed-test ## Read 2,000 files broken at random, and give som
 
 proving-ground: $(VENV)/.installed-test ## Audit every planted defect, its twin and every correct module, many times over (an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground --write
+
+evaluation-checks: $(VENV)/.installed-test ## Plant mistakes in metrics and trainings, 200 draws at each strength (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground.evaluation --write
 
 kills: $(VENV)/.installed-test ## Kill trainings at 50 random moments and resume them: each must end identically (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.kills

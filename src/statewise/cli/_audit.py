@@ -1,4 +1,4 @@
-"""`statewise audit`: has a module one of the silent bugs of hidden state, padding and batches? The exit code is the answer."""
+"""`statewise audit`: has a module one of the silent bugs of hidden state, padding and batches, or a training gone wrong?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from statewise.auditing import Audit, FailOn, encode, held_against, is_sound, require_known
 from statewise.cli._apart import Request, audit_apart
+from statewise.cli._audit_history import audit_file_of_history
 from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns
 from statewise.cli._show import OutputFormat, say, show
@@ -31,6 +32,7 @@ def audit(
     call: str | None = None,
     example: str | None = None,
     data: Path | None = None,
+    history: Path | None = None,
     columns: Columns | None = None,
     select: _Codes = (),
     ignore: _Codes = (),
@@ -44,7 +46,7 @@ def audit(
     """Look for silent bugs in a module: state, padding, batches, causality, randomness.
 
     The module runs in a process of its own, on a few short sequences; it is not trained, and nothing of it is changed. Ends with 0 when it
-    is sound, 1 with a finding, 3 when a check ended in an error or none could be judged.
+    is sound, 1 with a finding, 3 when a check ended in an error or none could be judged. With --history a training is examined instead.
 
     Args:
         target: a run directory, or file.py:function (package.module:function) that makes the module.
@@ -53,6 +55,7 @@ def audit(
         call: for a function: file.py:function(module, batch) that calls the module, for what a contract cannot say.
         example: for a function: file.py:NAME of a batch as the module takes it, or of a function that makes one; instead of data.
         data: a file with sequences that the module reads; for a run, the sequence kept with it by default, else values are drawn.
+        history: instead of a module, a training: its history.jsonl, or a csv with a row an epoch: loss, accuracy, valid_loss.
         columns: which column means what; as in training where not given.
         select: codes, or beginnings of codes, of the checks to run; all by default.
         ignore: codes, or beginnings of codes, of checks that are not run.
@@ -67,6 +70,11 @@ def audit(
         target=target or "", weights=None if weights is None else str(weights), contract=contract, call=call, example=example,
         data=None if data is None else str(data), columns=columns or Columns(), select=select, ignore=ignore, seed=seed, fast=fast,
     )  # fmt: skip
+    if history is not None:
+        beside = _given(request) | {"the target": target, "--timeout": timeout != TIMEOUT}
+        return exit_code(
+            audit_file_of_history(history, beside=beside, select=select, ignore=ignore, out=out, output_format=output_format), fail_on
+        )
     _check(request, timeout)
     require_writable(out, (weights, data), command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
     found = audit_apart(request, timeout=timeout)
@@ -79,6 +87,12 @@ def audit(
     else:
         show(found)
     return exit_code(found, fail_on)
+
+
+def _given(request: Request) -> dict[str, object]:
+    """Return what is about a module alone, by option; what was not given is empty."""
+    names = ("weights", "contract", "call", "example", "data", "seed", "fast")
+    return {f"--{name}": getattr(request, name) for name in names} | {f"--{name}": True for name in request.columns.given()}
 
 
 def exit_code(found: Audit, fail_on: FailOn) -> int:
