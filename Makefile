@@ -14,7 +14,7 @@ ARGS ?=
 OWN_DATA := $(filter --train --train=% --data --data=%,$(ARGS))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench costs accuracy folds stories fuzz proving-ground data-ground intervals kills docs format
+.PHONY: help run test check bench costs accuracy folds stories fuzz proving-ground data-ground evaluation-checks intervals kills docs format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -65,6 +65,8 @@ data-ground: $(VENV)/.installed-test ## Plant leaks in data, weak ones first, 40
 	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground.data --write
 intervals: $(VENV)/.installed-test ## Draw data whose truth is known, and count how often intervals hold it and verdicts err (an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m simulations --write
+evaluation-checks: $(VENV)/.installed-test ## Plant mistakes in metrics and trainings, 200 draws at each strength (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground.evaluation --write
 
 kills: $(VENV)/.installed-test ## Kill trainings at 50 random moments and resume them: each must end identically (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.training.kills

@@ -7,7 +7,6 @@ projects and `blind` for cases of somebody who had not seen the checks; `--write
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
@@ -44,13 +43,11 @@ def main() -> None:
     if options.write and chosen - _APART:
         parser.error("--write is for all cases")
     # torch keeps what it has traced for as long as a process lives: after some thousands of audits that is most of the memory.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(
-        options.processes, context, initializer=torch.set_num_threads, initargs=(1,), max_tasks_per_child=_CASES_A_PROCESS
-    ) as pool:
+    pool = get_context("spawn").Pool(options.processes, torch.set_num_threads, (1,), maxtasksperchild=_CASES_A_PROCESS)
+    with pool:
         if not chosen or chosen - _APART:
             tallies = []
-            for tally in pool.map(tallied, _planted(chosen, options.draws, options.correct_draws)):
+            for tally in pool.imap(tallied, _planted(chosen, options.draws, options.correct_draws)):
                 tallies.append(tally)
                 _print(tally)
             print("\n".join(summary_of(tallies)))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
+    from statewise.auditing import Audit
+
 
 def curve(source: Generator, epochs: int, *, begin: float, end: float, speed: float, noise: float) -> np.ndarray:
     """Return an exponential fall with noise, whose standard deviation is a share of the fall."""
@@ -182,9 +184,10 @@ def _tested(source: Generator, _: float) -> History:
 
 
 def _case(code: str, says: str, make: Callable[[Generator, float], History], strengths: tuple[float, ...], weakest: float) -> Planted:
-    return Planted(
-        code=code, says=says, strengths=strengths, weakest=weakest, audit=lambda source, strength: audit_history(make(source, strength))
-    )
+    def audit(source: Generator, strength: float, select: str) -> Audit:
+        return audit_history(make(source, strength), select=[select])
+
+    return Planted(code=code, says=says, strengths=strengths, weakest=weakest, audit=audit, is_told=code == "SW913")
 
 
 PLANTED = (

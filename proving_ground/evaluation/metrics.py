@@ -192,10 +192,11 @@ def _micro(_: float) -> Callable[..., Any]:
 def _case(
     code: str, says: str, make: Callable[[float], Any], strengths: tuple[float, ...] = (1.0,), weakest: float | None = None, **more: Any
 ) -> Planted:
-    def audit(source: np.random.Generator, strength: float) -> Audit:
-        return check_metric(make(strength), seed=int(source.integers(1 << 30)), **more)
+    def audit(source: np.random.Generator, strength: float, select: str) -> Audit:
+        return check_metric(make(strength), seed=int(source.integers(1 << 30)), select=[select], **more)
 
-    return Planted(code=code, says=says, strengths=strengths, weakest=strengths[-1] if weakest is None else weakest, audit=audit)
+    weakest, is_told = strengths[-1] if weakest is None else weakest, code in {"SW815", "SW816", "SW817"}
+    return Planted(code=code, says=says, strengths=strengths, weakest=weakest, audit=audit, is_told=is_told)
 
 
 PLANTED = (

@@ -26,23 +26,22 @@ class Planted:
         says: what is planted, in a few words.
         strengths: how much of it, each tried in many draws.
         weakest: the least that matters, and must be found.
-        audit: returns the audit of one draw.
+        audit: returns the audit of one draw by one check.
+        is_told: whether nothing forbids it, so that to be told of it is to be found.
     """
 
     code: str
     says: str
     strengths: tuple[float, ...]
     weakest: float
-    audit: Callable[[Generator, float], Audit]
+    audit: Callable[[Generator, float, str], Audit]
+    is_told: bool = False
 
     def found(self, strength: float, draws: int) -> float:
         """Return the share of draws in which the check finds it."""
-        told = {"fail", "warn", "observed"}
-        outcomes = [
-            next(each.status for each in self.audit(_source(self.code, draw), strength).outcomes if each.code == self.code)
-            for draw in range(draws)
-        ]
-        return sum(status in told for status in outcomes) / draws
+        counts = {"observed"} if self.is_told else {"fail", "warn"}
+        audits = [self.audit(_source(self.code, draw), strength, self.code) for draw in range(draws)]
+        return sum(each.code == self.code and each.status in counts for audit in audits for each in audit.outcomes) / draws
 
 
 @dataclass(frozen=True, kw_only=True)

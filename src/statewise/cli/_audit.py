@@ -1,4 +1,4 @@
-"""`statewise audit`: has a module one of the silent bugs of hidden state, padding and batches? The exit code is the answer."""
+"""`statewise audit`: has a module one of the silent bugs of hidden state, padding and batches, or a training gone wrong?"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from statewise.auditing import Audit, FailOn, encode, held_against, is_sound, require_known
 from statewise.cli._apart import Request, audit_apart
 from statewise.cli._audit_data import PartFiles, audit_files
+from statewise.cli._audit_history import audit_file_of_history
 from statewise.cli._out import require_writable
 from statewise.cli._reading import Columns
 from statewise.cli._show import OutputFormat, say, show
@@ -33,6 +34,7 @@ def audit(
     example: str | None = None,
     data: Path | None = None,
     parts: PartFiles | None = None,
+    history: Path | None = None,
     columns: Columns | None = None,
     select: _Codes = (),
     ignore: _Codes = (),
@@ -45,9 +47,9 @@ def audit(
 ) -> int:
     """Look for silent bugs in a module: state, padding, batches, causality, randomness; or for leaks in data.
 
-    With --train it is the parts of a data set that are audited, and no module is needed. Else the module runs in a process of its own, on
-    a few short sequences; it is not trained, and nothing of it is changed. Ends with 0 when it is sound, 1 with a finding, 3 when a check
-    ended in an error or none could be judged.
+    With --train it is the parts of a data set that are audited, with --history a training, and no module is needed. Else the module runs
+    in a process of its own, on a few short sequences; it is not trained, and nothing of it is changed. Ends with 0 when it is sound, 1 with
+    a finding, 3 when a check ended in an error or none could be judged.
 
     Args:
         target: a run directory, or file.py:function (package.module:function) that makes the module.
@@ -57,6 +59,7 @@ def audit(
         example: for a function: file.py:NAME of a batch as the module takes it, or of a function that makes one; instead of data.
         data: a file with sequences that the module reads; for a run, the sequence kept with it by default, else values are drawn.
         parts: files of the parts of a data set, which are audited instead of a module.
+        history: instead of a module, a training: its history.jsonl, or a csv with a row an epoch: loss, accuracy, valid_loss.
         columns: which column means what; as in training where not given.
         select: codes, or beginnings of codes, of the checks to run; all by default.
         ignore: codes, or beginnings of codes, of checks that are not run.
@@ -72,6 +75,10 @@ def audit(
         data=None if data is None else str(data), columns=columns or Columns(), select=select, ignore=ignore, seed=seed, fast=fast,
     )  # fmt: skip
     files = parts or PartFiles()
+    if history is not None:
+        beside = _given(request) | {"the target": target, "--timeout": timeout != TIMEOUT, "--train": files.given()}
+        found = audit_file_of_history(history, beside=beside, select=select, ignore=ignore, out=out, output_format=output_format)
+        return exit_code(found, fail_on)
     require_writable(out, (weights, data, *files.files()), command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
     found = audit_files(files, request, others=_of_modules(request, timeout)) if files.given() else _audit_module(request, timeout)
     if out is not None:
@@ -96,6 +103,12 @@ def _of_modules(request: Request, timeout: float) -> dict[str, bool]:
     """Return the options that say something of modules alone, and whether each was given."""
     named = {name: getattr(request, name) is not None for name in ("weights", "contract", "call", "example", "data")}
     return {**named, "fast": request.fast, "timeout": timeout != TIMEOUT}
+
+
+def _given(request: Request) -> dict[str, object]:
+    """Return what is about a module alone, by option; what was not given is empty."""
+    names = ("weights", "contract", "call", "example", "data", "seed", "fast")
+    return {f"--{name}": getattr(request, name) for name in names} | {f"--{name}": True for name in request.columns.given()}
 
 
 def exit_code(found: Audit, fail_on: FailOn) -> int:

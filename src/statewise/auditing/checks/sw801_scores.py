@@ -55,7 +55,7 @@ def random_answers_score_high(subject: MetricSubject) -> Found:
     """Answers that know nothing get a low score.
 
     How:
-        Uniform answers to balanced targets of two classes, twenty draws of 200; a mean score above 0.75 is a failure. A metric that cannot
+        Uniform answers to balanced targets of two classes, ten draws of 100; a mean score above 0.75 is a failure. A metric that cannot
         have two classes is asked with its own, and what it says is only told: a specificity of many classes is high by right.
     Why:
         What chance reaches is the zero of a score; where it is near the best, every model looks good.
@@ -66,7 +66,7 @@ def random_answers_score_high(subject: MetricSubject) -> Found:
         return Found(status="not_applicable", evidence="lower is better, so that chance has no known score")
     for count in dict.fromkeys((2, subject.num_classes)):
         try:
-            scores = [_of_chance(subject, count, number) for number in range(20)]
+            scores = [_of_chance(subject, count, number) for number in range(10)]
         except MetricFailedError:
             continue
         mean = float(np.mean(scores))
@@ -74,11 +74,11 @@ def random_answers_score_high(subject: MetricSubject) -> Found:
         high = mean > _HIGH * subject.best
         status: Status = "pass" if not high else "fail" if count == 2 else "observed"
         return Found(status=status, evidence=says, value=mean, limit=_HIGH * subject.best)
-    return Found(status="not_applicable", evidence="the metric takes no 200 sequences")
+    return Found(status="not_applicable", evidence="the metric takes no 100 sequences")
 
 
 def _of_chance(subject: MetricSubject, count: int, number: int) -> float:
-    asked = draw(subject.seed + number, num=200, num_classes=count, by_step=subject.by_step)
+    asked = draw(subject.seed + number, num=100, num_classes=count, by_step=subject.by_step)
     return subject.door.score(asked.random(np.random.default_rng((subject.seed, number, 7))))
 
 

@@ -25,7 +25,8 @@ def loss_not_finite(subject: HistorySubject) -> Found:
     """Every loss of a training is a finite number.
 
     How:
-        The losses of all updates and epochs are looked through; an absent one where the others are there was not finite.
+        The losses of all updates and epochs are looked through; an absent one where the others are there was not finite. Fewer than 5
+        epochs and 20 updates that are finite show nothing.
     Why:
         After one update with a loss that is not finite every weight is NaN, and what was trained later is worth nothing.
     Mend:
@@ -34,7 +35,10 @@ def loss_not_finite(subject: HistorySubject) -> Found:
     if subject.broken:
         says = f"a loss is absent, infinite or NaN at {len(subject.broken)} places, first at {subject.broken[0]}"
         return Found(status="fail", evidence=says, value=float(len(subject.broken)), limit=0.0, where=subject.broken[0])
-    return Found(status="pass", evidence=f"all losses of {len(subject.epochs)} epochs and {len(subject.updates):,} updates are finite")
+    says = f"all losses of {len(subject.epochs)} epochs and {len(subject.updates):,} updates are finite"
+    if len(subject.losses) < 5 and len(subject.update_losses) < 20:
+        return Found(status="not_applicable", evidence=f"{says}, and too few to call a training sound")
+    return Found(status="pass", evidence=says)
 
 
 @check("SW902", "loss-stuck", needs=("loss_trend",), after=("SW903", "SW904", "SW907", "SW909"))
@@ -110,7 +114,7 @@ def loss_diverging(subject: HistorySubject) -> Found:
     third = max(len(losses) // 3, 1)
     last, low = fmean(losses[-third:]), means[lowest]
     limit = max(0.05 * abs(low), 0.5 * max(losses[0] - low, 0.0), _SIGMAS * noise_of(losses) * sqrt(1 / 3 + 1 / third))
-    says = f"the last {third} epochs have a mean training loss of {last:.4g}; around epoch {subject.epochs[lowest].epoch} it was {low:.4g}"
+    says = f"mean training loss of the last third of epochs {last:.4g}; around epoch {subject.epochs[lowest].epoch} it was {low:.4g}"
     if last - low > limit:
         return Found(status="fail", evidence=says, value=last - low, limit=limit, where=f"epoch {subject.epochs[lowest].epoch}")
     return Found(status="pass", evidence=says, value=last - low, limit=limit)

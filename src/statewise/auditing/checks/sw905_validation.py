@@ -65,7 +65,7 @@ def overfitting(subject: HistorySubject) -> Found:
     third = max(len(losses[lowest + 1 :]) // 3, 1)
     low, last = fmean(losses[max(lowest - 1, 0) : lowest + 2]), fmean(losses[-third:])
     limit = max(0.05 * abs(low), 4 * noise_of(losses) * sqrt(1 / 3 + 1 / third))
-    says = f"lowest validation loss {losses[lowest]:.4g}; mean of the last {third} epochs {last:.4g}"
+    says = f"lowest validation loss {losses[lowest]:.4g}, in the end {last:.4g}"
     if since is None or last - low <= limit:
         return Found(status="pass", evidence=says, value=last - low, limit=limit)
     says = f"overfits from epoch {since} on: {says}, while the training loss falls to {subject.losses[-1]:.4g}"
@@ -127,4 +127,6 @@ def watches_test_part(subject: HistorySubject) -> Found:
     if names:
         says = f"{', '.join(names)} recorded in training: nothing tells whether an epoch or a setting was chosen by it"
         return Found(status="observed", evidence=says)
+    if not any(epoch.metrics for epoch in subject.epochs):
+        return Found(status="not_applicable", evidence="the epochs hold no figures but losses and accuracies")
     return Found(status="pass", evidence="no figure of an epoch is named after a test part")
