@@ -35,7 +35,7 @@ def rows(seed: int = 0, *, number: int = 300, units: int | None = None, share: f
 
 def brute(predictions: sw.Predictions, threshold: float, miss: np.ndarray, false_alarm: np.ndarray) -> float:
     assert predictions.score is not None
-    called, actual = predictions.score >= threshold, predictions.actual == 1
+    called, actual = predictions.score >= threshold, np.asarray(predictions.actual == 1)
     return float(miss[actual & ~called].sum() + false_alarm[~actual & called].sum())
 
 
@@ -68,7 +68,7 @@ def test_a_miss_can_cost_what_stands_in_its_row() -> None:
 def test_each_bound_is_kept_and_nothing_better_keeps_it(seed: int, bound: float) -> None:
     valid = rows(seed, number=120, share=0.4)
     assert valid.score is not None
-    actual = valid.actual == 1
+    actual = np.asarray(valid.actual == 1)
     points = [(valid.score >= each, each) for each in sorted({*valid.score.tolist(), 2.0})]
 
     def recall(called: np.ndarray) -> float:

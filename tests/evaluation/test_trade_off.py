@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,9 +81,7 @@ def test_costs_add_up_at_each_threshold() -> None:
         ({"p_0": [0.9, 0.4, 0.3, 0.8], "p_1": [0.1, 0.6, 0.7, 0.2]}, {}, 0.5),
     ],
 )
-def test_the_threshold_that_answers_follow_is_marked(
-    columns: dict[str, list[float]], options: dict[str, float], used: float | None
-) -> None:
+def test_the_threshold_that_answers_follow_is_marked(columns: dict[str, list[float]], options: dict[str, Any], used: float | None) -> None:
     evaluation = sw.evaluate(sw.Predictions.from_columns({"target": [0, 1, 0, 1], **columns}, **options))
     assert evaluation.trade_off is not None
     assert evaluation.threshold == used

@@ -74,12 +74,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_real_run_is_reported_from_its_verdict_to_its_provenance(whole: Path) -> None:
     page = read_page(whole / "report.html")
     assert page.problems == []
-    assert page.order == ["verdict", "why", "data", "training", "metrics", "confusion", "classes", "parts", "inside", "audit", "provenance"]
+    order = "verdict why data training metrics confusion classes parts thresholds inside audit provenance"
+    assert page.order == order.split()
     assert "GRU" in page.text["training"]
     assert "refitted" in page.text["training"]
     assert "Stages: input sequence" in page.text["inside"]
     assert "hidden state across time" in page.values("aria-label")
-    assert set(page.specs()) == {"loss", "accuracy", "gradients", "metrics", "confusion"}
+    assert set(page.specs()) == {"loss", "accuracy", "gradients", "metrics", "confusion", "thresholds", "thresholds-data"}
 
 
 def test_figures_on_the_page_are_those_of_the_evaluation_to_the_last_digit(tmp_path: Path) -> None:

@@ -57,7 +57,9 @@ def thresholds_of(evaluation: Evaluation) -> Thresholds | None:
             f"{len(trade_off.thresholds):,} thresholds between {trade_off.num_distinct:,} different scores. "
             "Choose one on validation data, never here."
         ),
-        lines=tuple(f"{text[:1].upper()}{text[1:]}." for _, text in threshold_lines(evaluation)),
+        lines=tuple(
+            f"Threshold {text}." if name == "threshold" else f"{text[:1].upper()}{text[1:]}." for name, text in threshold_lines(evaluation)
+        ),
         positive=trade_off.positive,
         negative=next(name for name in evaluation.confusion.class_names if name != trade_off.positive),
         slider=_slider(trade_off),
