@@ -15,6 +15,8 @@ from statewise.runs import RunFiles
 from stories.comparison import compare
 from stories.prepare import prepare
 from stories.table import STORIES, Story
+from stories.watch import NAME as WATCH
+from stories.watch import tell_watch
 
 
 def tell(story: Story, data: Path, runs: Path, *, part: bool) -> list[str]:
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the stories that were named, all by default, and print what came out of each at the end."""
     parser = argparse.ArgumentParser(prog="stories", description=__doc__)
     # No name at all is checked against the choices too, as an empty list.
-    parser.add_argument("names", nargs="*", choices=[[], *(story.name for story in STORIES)], help="which stories; all by default")
+    parser.add_argument("names", nargs="*", choices=[[], *(story.name for story in STORIES), WATCH], help="which stories; all by default")
     parser.add_argument("--part", action="store_true", help="the small parts of the tests, a few epochs")
     parser.add_argument("--folder", type=Path, default=Path("runs/stories"), help="where data and runs go")
     given = parser.parse_args(arguments)
@@ -56,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     for story in STORIES:
         if not given.names or story.name in given.names:
             lines += tell(story, data, given.folder, part=given.part)
+    if not given.names or WATCH in given.names:
+        lines += tell_watch(data, given.folder, part=given.part)
     print("\n" + "\n".join(lines))
     return 0
 

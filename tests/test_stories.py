@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from statewise.cli import main
-from statewise.evaluation import Evaluation, read_evaluation
+from statewise.evaluation import Evaluation, evaluate, read_evaluation, read_predictions
 from statewise.runs import RunFiles, load
 from statewise.verdicts import judge
 from stories import tutorial
@@ -19,6 +19,7 @@ from stories.__main__ import tell
 from stories.compression import NGram, ngram_bits, xz_bits
 from stories.prepare import prepare
 from stories.table import STORIES, Story
+from stories.watch import tell_watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,3 +194,14 @@ def test_the_tutorial_is_held_against_an_hour_ago_and_has_no_skill_where_nothing
     assert evaluation.unit == "block"
     assert evaluation.num_scored == 475
     assert "skill" in {reason.subject for reason in judge(evaluation=evaluation).reasons}
+
+
+def test_watch_tells_of_new_people_apart_from_a_random_cut(data: Path, tmp_path: Path) -> None:
+    """On the small part, six people and five steps a second, the fall is there and six people are too few to be sure of its size."""
+    lines = tell_watch(data, tmp_path, part=True)
+    by_person = evaluate(read_predictions(tmp_path / "watch" / "by-person.parquet"))
+    at_random = evaluate(read_predictions(tmp_path / "watch" / "at-random.parquet"))
+    assert by_person.num_units == at_random.num_units == 6
+    assert at_random.metrics["accuracy"].value > by_person.metrics["accuracy"].value + 0.02
+    assert lines[-1].strip().startswith("believe the figure by person")
+    assert any("over 6 people" in line for line in lines)

@@ -89,7 +89,7 @@ def _places(predictions: Predictions, of_stream: np.ndarray) -> tuple[np.ndarray
 
     The sequences of a group follow each other as they do in the rows. Rows of one step, of several horizons, have one place.
     """
-    of_key, _ = numbered(predictions.key)
+    of_key = predictions.key_numbers
     step = np.arange(len(predictions)) if predictions.step is None else predictions.step
     rank = numbered(step)[0] if step.dtype == object else np.unique(step, return_inverse=True)[1].reshape(-1)
     order = np.lexsort((rank, of_key, of_stream))

@@ -50,7 +50,7 @@ def evaluate_classes(predictions: Predictions, notes: tuple[str, ...], *, positi
         positive=chosen,
         task=predictions.task,
         source=predictions.source,
-        num_sequences=len(set(predictions.key.tolist())),
+        num_sequences=predictions.num_sequences,
         notes=(*notes, *found, *cut.notes, *_notes_on_classes(names, confusion, chosen), *scored.notes),
     )
     return msgspec.structs.replace(evaluation, metrics=evaluation.metrics | scored.metrics)

@@ -143,8 +143,11 @@ class Columns:
 
     def has_fractions(self, name: str) -> bool:
         """Return whether a column holds nothing but numbers, some of them not whole; missing values aside."""
+        values = self.values.get(name, np.zeros(0))
+        if len(values) and not _is_number(values[0]) and str(values[0]).strip():
+            return False  # a word tells it at once
         try:
-            found = _as_numbers(self.values[name]) if name in self else np.zeros(0)
+            found = _as_numbers(values)
         except (TypeError, ValueError):
             return False
         there = found[np.isfinite(found)]
@@ -257,8 +260,11 @@ def _as_array(column: Sequence[Any] | np.ndarray) -> np.ndarray:
 
 def _as_numbers(values: np.ndarray) -> np.ndarray:
     """Return numbers, NaN where there is none: in a csv file an empty entry is missing too."""
-    if values.dtype != object:
+    try:
         return values.astype(np.float64)
+    except ValueError:
+        if values.dtype != object:
+            raise
     return np.array([None if isinstance(value, str) and not value.strip() else value for value in values], dtype=object).astype(np.float64)
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from statewise.evaluation._intervals import Units, estimate_all, units_of_rows
 from statewise.evaluation._jackknife import Metric, estimate, ratio, sums_over
-from statewise.evaluation._labels import numbered
 from statewise.evaluation._metrics import Tallies
 from statewise.evaluation._tally_metrics import estimate_tallies, of_all
 from statewise.evaluation._tokens import CODE_LENGTHS
@@ -70,8 +69,8 @@ def sequence_weights(predictions: Predictions) -> np.ndarray | None:
         >>> sequence_weights(rows).tolist()
         [0.5, 0.5, 1.0]
     """
-    of_key, keys = numbered(predictions.key)
-    if len(keys) in (1, len(of_key)):
+    of_key = predictions.key_numbers
+    if predictions.num_sequences in (1, len(of_key)):
         return None
     weights: np.ndarray = 1 / np.bincount(of_key)[of_key]
     return weights

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,9 +67,14 @@ def numbered(values: np.ndarray) -> tuple[np.ndarray, list[Any]]:
         >>> codes.tolist(), different
         ([0, 1, 0], ['b', 'a'])
     """
-    entries = values.tolist()
-    place = {value: number for number, value in enumerate(dict.fromkeys(entries))}
-    return np.fromiter(map(place.__getitem__, entries), dtype=np.int64, count=len(entries)), list(place)
+    if values.dtype.kind in "iuf":
+        different, first, codes = np.unique(values, return_index=True, return_inverse=True, equal_nan=False)
+        order = np.argsort(first)
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return rank[codes.reshape(-1)], different[order].tolist()
+    place: defaultdict[Any, int] = defaultdict(count().__next__)
+    return np.fromiter(map(place.__getitem__, values.tolist()), dtype=np.int64, count=len(values)), list(place)
 
 
 def choose_positive(class_names: Sequence[str], support: Sequence[int], told: str | None) -> tuple[str, str]:

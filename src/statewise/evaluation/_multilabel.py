@@ -51,7 +51,7 @@ def evaluate_labels(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
         unit=units.unit,
         num_units=units.num_units,
         num_scored=len(predictions),
-        num_sequences=len(set(predictions.key.tolist())),
+        num_sequences=predictions.num_sequences,
         chance=0.5,
         averages=_micro(actual, predicted, metrics, units),
         label_counts={name: _counts(actual[:, at], predicted[:, at]) for at, name in enumerate(names)},

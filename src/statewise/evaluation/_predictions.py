@@ -6,6 +6,7 @@ Reading files of any framework is `_reading`'s, making predictions with a model 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -227,7 +228,17 @@ class Predictions:
 
     def unit_numbers(self) -> np.ndarray:
         """Return the number of the unit of each row, from 0 without gaps: int64 `[rows]`."""
-        return numbered(self.key if self.group is None else self.group)[0]
+        return self.key_numbers if self.group is None else numbered(self.group)[0]
+
+    @cached_property
+    def key_numbers(self) -> np.ndarray:
+        """The number of the sequence of each row, in order of appearance from 0: int64 `[rows]`."""
+        return numbered(self.key)[0]
+
+    @property
+    def num_sequences(self) -> int:
+        """Number of different sequences."""
+        return int(self.key_numbers.max()) + 1 if len(self) else 0
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -284,8 +295,11 @@ def _error(where: str, arrived: str, hint: str) -> ShapeError:
 
 def as_text(column: np.ndarray) -> np.ndarray:
     """Return a column with each entry as a str."""
+    entries = column.tolist()
+    if column.dtype == object and set(map(type, entries)) == {str}:
+        return column
     text = np.empty(len(column), dtype=object)
-    text[:] = list(map(str, column.tolist()))
+    text[:] = list(map(str, entries))
     return text
 
 

@@ -64,10 +64,12 @@ def _task_of(table: Columns) -> tuple[KnownTask | None, list[str]]:
         told = "multilabel"
     if told is not None or "target" not in table or "score" in table or "prediction" not in table:
         return told, []
-    labels = {label_text(value) for value in numbered(table.values["target"])[1]}
+    has_probabilities = any(name.startswith("p_") for name in table.values)
+    where = next((name for name in ("target", "prediction") if table.has_fractions(name)), None)
+    # A million different values are read as labels only where it matters that they are none.
+    labels = {label_text(value) for value in numbered(table.values["target"])[1]} if has_probabilities or where == "prediction" else set()
     if any(f"p_{label}" in table for label in labels):
         return None, []
-    where = next((name for name in ("target", "prediction") if table.has_fractions(name)), None)
     if where is None or (where == "prediction" and (labels <= {"0", "1", None} or not all(map(_is_number, labels)))):
         return None, []
     return "regress", [f"column {where!r} holds fractions: they are values to regress (task='classify' would read labels)"]

@@ -66,7 +66,7 @@ def evaluate_tokens(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
         unit=units.unit,
         num_units=units.num_units,
         num_scored=len(predictions),
-        num_sequences=len(set(predictions.key.tolist())),
+        num_sequences=predictions.num_sequences,
         majority_class=predictions.class_names[int(support.argmax())],
         majority_accuracy=int(support.max()) / len(nll),
         baselines=baselines,

@@ -82,7 +82,7 @@ def evaluate_values(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
         unit=units.unit,
         num_units=units.num_units,
         num_scored=len(predictions),
-        num_sequences=len(set(predictions.key.tolist())),
+        num_sequences=predictions.num_sequences,
         baselines=baselines,
         judged_baseline=judged,
         by_ahead=_by_ahead(predictions, units, columns, actual, naive),
