@@ -40,6 +40,7 @@ def evidence_of(verdict: Verdict | Missing) -> Evidence:
         narration=NOTHING,
         trace=NOTHING,
         audit=NOTHING,
+        data_audit=None,
         provenance=NOTHING,
     )
 
