@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import random
 import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -111,8 +112,9 @@ class MetricDoor:
         """Return what the metric says, and what the model that it evaluated has seen."""
         self.calls[0] += 1
         watched = Watched()
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed takes milliseconds for devices that are not there
         np.random.seed(0)  # noqa: NPY002  # strangers draw from it
+        random.seed(0)
         size = batch_size or len(answers.targets)
         try:
             with warnings.catch_warnings():
