@@ -13,6 +13,7 @@ import statewise as sw
 from proving_ground.evaluation.histories import CLEAN, PLANTED, healthy, history, updates_of
 from statewise.errors import DataError, OptionError
 from statewise.runs import Ended, Epoch, History, encode_records
+from tests._unchecked import unchecked
 from tests.auditing._asked import status_of
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def test_figures_of_the_test_part_are_told_of_from_a_file_too(tmp_path: Path) ->
     ],
 )
 def test_what_is_no_history_is_refused(given: Any, says: str) -> None:
-    with pytest.raises(DataError, match=says):
+    with unchecked(), pytest.raises(DataError, match=says):
         sw.audit_history(given)
 
 

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 import torchmetrics
-from sklearn import metrics as sklearn_metrics
+import torchmetrics.text
+from sklearn import metrics as sklearn_metrics  # type: ignore[import-untyped]
 from torch.nn import functional
 
 import statewise as sw
 from proving_ground.evaluation import right
 from proving_ground.evaluation.metrics import CLEAN, PLANTED, RunningMean
 from statewise.errors import ContractError, OptionError
+from tests._unchecked import unchecked
 from tests.auditing._asked import status_of
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def test_metrics_of_classes_of_scikit_learn_are_accused_of_nothing(name: str) ->
     for seed in range(2):
         audit = sw.check_metric(getattr(sklearn_metrics, name), seed=seed)
         assert not accused(audit)
-        assert {status_of(audit, code) for code in ("SW801", "SW807", "SW809", "SW810")} == {"pass"}
+        assert {status_of(audit, code) for code in ("SW801", "SW809", "SW810")} == {"pass"}
 
 
 @pytest.mark.parametrize("name", OF_VALUES)
@@ -102,12 +104,10 @@ def test_metrics_of_torchmetrics_are_accused_of_nothing(name: str) -> None:
 
 def test_what_was_taken_is_said_and_can_be_told() -> None:
     audit = sw.check_metric(lambda a, b: float((a == b).mean()))
-    assert "(targets, predictions) for classify, predictions as classes, in numpy arrays, 3 classes; higher (tried)" in str(audit).replace(
-        "\n", " "
-    )
-    told = sw.check_metric(
-        functional.cross_entropy, takes=("predictions", "targets"), given="logits", num_classes=5, higher_is_better=False
-    )
+    said = "(targets, predictions) for classify, predictions as classes, in numpy arrays, 3 classes; higher (tried)"
+    assert said in " ".join(str(audit).split())
+    more: dict[str, Any] = {"takes": ("predictions", "targets"), "given": "logits", "num_classes": 5, "higher_is_better": False}
+    told = sw.check_metric(functional.cross_entropy, **more)
     assert not accused(told)
     assert "logits, in tensors, 5 classes; lower (told)" in " ".join(str(told).split())
 
@@ -180,13 +180,15 @@ def test_a_metric_that_draws_by_itself_is_told_so_and_nothing_is_compared() -> N
 def test_generators_and_objects_are_left_as_they_were() -> None:
     metric = RunningMean()
     metric.update(torch.tensor([1, 1]), torch.tensor([1, 0]))
-    torch.manual_seed(3)
-    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # type: ignore[index, union-attr]  # noqa: NPY002
-    sw.check_metric(metric)
-    after = torch.get_rng_state(), np.random.get_state()[1], random.getstate()  # type: ignore[index, union-attr]  # noqa: NPY002
-    assert torch.equal(before[0], after[0])
-    assert (before[1] == after[1]).all()
-    assert before[2] == after[2]
+    with unchecked():  # the checks of types draw random numbers
+        before = [torch.rand(1).item(), random.random()]  # noqa: S311
+        torch.manual_seed(3)
+        random.seed(3)
+        expected = [torch.rand(1).item(), random.random()]  # noqa: S311
+        torch.manual_seed(3)
+        random.seed(3)
+        sw.check_metric(metric)
+        assert [torch.rand(1).item(), random.random()] == expected != before  # noqa: S311
     assert metric.batches == [0.5]
 
 
@@ -202,7 +204,7 @@ def test_generators_and_objects_are_left_as_they_were() -> None:
     ],
 )
 def test_what_cannot_be_asked_is_told_in_four_facts(fn: Any, more: dict[str, Any], error: type[Exception], says: str) -> None:
-    with pytest.raises(error, match=says):
+    with unchecked(), pytest.raises(error, match=says):
         sw.check_metric(fn, **more)
 
 

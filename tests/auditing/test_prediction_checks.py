@@ -11,6 +11,7 @@ import pytest
 import statewise as sw
 from proving_ground.evaluation.predictions import CLEAN, PLANTED, forecasts
 from statewise.errors import DataError
+from tests._unchecked import unchecked
 from tests.auditing._asked import status_of
 
 if TYPE_CHECKING:
@@ -64,5 +65,5 @@ def test_classes_that_are_guessed_have_no_skill() -> None:
 
 
 def test_what_is_no_prediction_is_refused() -> None:
-    with pytest.raises(DataError, match="an int"):
+    with unchecked(), pytest.raises(DataError, match="an int"):
         sw.audit_predictions(3)  # type: ignore[arg-type]
