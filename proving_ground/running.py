@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from proving_ground.cases import Blind, Correct, Defect, Sizes, Variant, Wild
-from statewise.auditing import all_checks, audit
+from statewise.auditing import checks_of, audit
 from statewise.auditing._build import subjects_of
 from statewise.errors import StatewiseError
 from statewise.sequences import Ragged, Sequences
@@ -34,7 +34,7 @@ def permitted(case: Correct | Wild, build: Callable[[Sizes], nn.Module], draw: i
     """Return the outcomes of the checks for which the interface of a module has what they need: a state, lengths, a reset, and so on."""
     module, data = _drawn(case, build, draw)
     subject = subjects_of(module, data, contract=case.contract, call=case.call, seed=draw)[0]
-    needs = {check.code: [need for need in check.needs if need != "repeatable"] for check in all_checks()}
+    needs = {check.code: [need for need in check.needs if need != "repeatable"] for check in checks_of("module")}
     outcomes = audited(case, build, draw, fast=True).outcomes
     return tuple(each for each in outcomes if all(subject.lacks(need) is None for need in needs[each.code]))
 

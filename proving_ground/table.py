@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proving_ground.running import Tally
-from statewise.auditing import all_checks
+from statewise.auditing import checks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def page_of(tallies: Sequence[Tally]) -> str:
     accused: Counter[str] = sum((each.accused for each in tallies), Counter())
     judged: Counter[str] = sum((each.judged for each in tallies), Counter())
     asked = sum(each.asked for each in tallies) or 1
-    rows = [_row(each.code, by_code.get(each.code, []), accused[each.code], judged[each.code] / asked) for each in all_checks()]
+    rows = [_row(each.code, by_code.get(each.code, []), accused[each.code], judged[each.code] / asked) for each in checks_of("module")]
     missed = [
         f"- {each.code} {each.name}: found in {each.found} of {each.draws} draws, as the cause in {each.as_cause}; "
         f"other findings: {_counted(each.others)}"

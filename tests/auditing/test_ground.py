@@ -7,7 +7,7 @@ import torch
 
 from proving_ground.cases import Correct, Defect, Sizes, all_correct, all_defects
 from proving_ground.running import audited
-from statewise.auditing import all_checks, audit
+from statewise.auditing import audit, checks_of
 from statewise.contracts import Contract
 
 DEFECTS, CORRECT = all_defects(), all_correct()
@@ -16,7 +16,7 @@ TOLD = {"dead ReLU after a GRU"}
 
 
 def test_every_kind_of_defect_has_a_check_and_three_architectures() -> None:
-    codes = {each.code for each in all_checks()}
+    codes = {each.code for each in checks_of("module")}
     assert {defect.code for defect in DEFECTS} <= codes
     assert all(len(defect.variants) >= 3 for defect in DEFECTS)
     assert len(CORRECT) >= 30

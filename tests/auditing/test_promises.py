@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 import statewise as sw
 from proving_ground.cases import Correct, Sizes, all_correct
 from proving_ground.running import permitted
-from statewise.auditing import CUT_SHORT, Progress, all_checks, audit
+from statewise.auditing import CUT_SHORT, Progress, checks_of, audit
 from statewise.contracts import Contract
 from statewise.errors import AuditError, ContractError, DataError, OptionError
 from tests._unchecked import unchecked
@@ -310,8 +310,8 @@ def test_a_code_may_be_given_alone() -> None:
 def test_progress_is_told_for_every_check() -> None:
     told: list[Progress] = []
     whole = audit(nn.GRU(3, 4), progress=told.append)
-    assert [each.code for each in told] == [*(each.code for each in all_checks()), ""]
-    assert [each.done for each in told] == list(range(len(all_checks()) + 1))
+    assert [each.code for each in told] == [*(each.code for each in checks_of("module")), ""]
+    assert [each.done for each in told] == list(range(len(checks_of("module")) + 1))
     for each in told:
         known = each.so_far.outcomes
         assert known[: each.done] == whole.outcomes[: each.done]

@@ -17,12 +17,12 @@ from statewise.runs import History, Run, history_of, read_history
 from statewise.training import broken_places, finite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from statewise.auditing._audit import Audit
     from statewise.runs import Epoch, Phase, Update
 
-HistoryLike: TypeAlias = "History | Run | Path | str | Mapping[str, Sequence[float | None]] | Sequence[float | None]"
+HistoryLike: TypeAlias = "History | Run | Path | str | Mapping[str, Sequence[float | None]] | Iterable[float | None]"
 """What can be audited as a history: records, a run, a file, columns by name, or losses alone."""
 
 

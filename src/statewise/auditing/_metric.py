@@ -15,6 +15,7 @@ from statewise.auditing._needs import NEEDS
 from statewise.auditing._plain_audit import audited
 from statewise.errors import ContractError, OptionError
 from statewise.tasks import TASKS
+from statewise.training import drawn_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +44,8 @@ def check_metric(
 ) -> Audit:
     """Ask whether a metric, or a whole evaluation, can be fooled: by padding, batches, modes, leftovers, answers that know nothing.
 
-    What is not said is read off the names of the arguments, or tried; what was taken stands in the audit.
+    What is not said is read off the names of the arguments, or tried; what was taken stands in the audit. An object is copied before it
+    is used; a function is called some seventy times, and whatever it keeps outside of itself it goes on keeping.
 
     Args:
         fn: `fn(targets, predictions)` on flat arrays or tensors; with `lengths` or a mask on padded ones; an object with `update`,
@@ -85,8 +87,9 @@ def check_metric(
     plain = replace(plain, mask_is_valid=not _says_padding(fn))
     name = getattr(fn, "__name__", type(fn).__name__)
     empty = MetricSubject(door=plain, task=task, name=name, num_classes=num_classes or 0, told=higher_is_better, seed=seed)
-    subject = _found(empty, takes, given, num_classes)
-    found = audited("metric", subject, name=name, sampled=subject.says, asked="check a metric", select=select, ignore=ignore)
+    with drawn_apart(seed):
+        subject = _found(empty, takes, given, num_classes)
+        found = audited("metric", subject, name=name, sampled=subject.says, asked="check a metric", select=select, ignore=ignore)
     return replace(found, num_calls=plain.calls[0])
 
 

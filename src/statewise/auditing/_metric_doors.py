@@ -18,6 +18,7 @@ import torch
 from statewise.auditing._metric_answers import EPSILON, Answers, padded, probabilities
 from statewise.auditing._metric_model import Oracle, Watched, loader_of
 from statewise.auditing._subject import Failed
+from statewise.training import seed_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,8 +112,7 @@ class MetricDoor:
         """Return what the metric says, and what the model that it evaluated has seen."""
         self.calls[0] += 1
         watched = Watched()
-        torch.manual_seed(0)
-        np.random.seed(0)  # noqa: NPY002  # strangers draw from it
+        seed_all(0)
         size = batch_size or len(answers.targets)
         try:
             with warnings.catch_warnings():

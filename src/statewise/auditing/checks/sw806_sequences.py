@@ -129,6 +129,7 @@ def leftovers_of_earlier_calls(subject: MetricSubject) -> Found:
         again, after = subject.door.score(subject.noisy), subject.after_others()
         says = f"the same answers score {before:.5g}, at once again {again:.5g}, and after others {after:.5g}"
         same = nearly(again, before) and nearly(after, before)
+        says += "" if same else ": something is kept, or random numbers are drawn that no seed reaches"
         return Found(status="pass" if same else "fail", evidence=says, value=max(abs(again - before), abs(after - before)))
     if not hasattr(subject.door.fn, "reset"):
         return Found(status="observed", evidence="the object has no reset: it must be made anew for each evaluation")

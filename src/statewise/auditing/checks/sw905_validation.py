@@ -78,9 +78,17 @@ def overfitting(subject: HistorySubject) -> Found:
 
 
 def _accuracy_holds(subject: HistorySubject) -> bool:
-    """Whether validation accuracy is there and ends at its best, within its noise: then the model is only too sure."""
-    there = [figure for epoch in subject.epochs if (figure := finite(epoch.valid_accuracy)) is not None]
-    return len(there) >= 3 and fmean(there[-(len(there) // 3) :]) >= max(there) - max(0.005, 2 * noise_of(there))
+    """Whether validation accuracy does not fall from where the validation loss was lowest, by more than its noise."""
+    both = [
+        (loss, figure)
+        for epoch in subject.epochs
+        if (loss := finite(epoch.valid_loss)) is not None and (figure := finite(epoch.valid_accuracy)) is not None
+    ]
+    if len(both) < 5:
+        return False
+    figures, lowest = [figure for _, figure in both], min(range(len(both)), key=lambda at: both[at][0])
+    third = max((len(both) - lowest) // 3, 1)
+    return fmean(figures[-third:]) >= fmean(figures[max(lowest - 1, 0) : lowest + 2]) - max(0.005, 2 * noise_of(figures))
 
 
 @check("SW912", "validation-equals-training")
