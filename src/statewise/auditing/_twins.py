@@ -34,6 +34,7 @@ class Twins:
         num_rarely_repeated: sequences of the other part that carry some bits and have one or two others like them there.
         num_rare_contents: how many different sequences those of `rare` are.
         num_others: sequences of the other part.
+        is_habit: whether the other part, or training, has some sequences of more than a few bits more than once.
     """
 
     all: NDArray[np.bool_]
@@ -43,6 +44,7 @@ class Twins:
     num_rarely_repeated: int
     num_rare_contents: int
     num_others: int
+    is_habit: bool
 
     @property
     def share(self) -> float:
@@ -69,7 +71,7 @@ class Twins:
             return "pass", ""
         if not is_measured:
             more = at_least(found, of, (self.num_repeated + 1) / max(self.num_others, 1)) < LIMIT
-            habit: tuple[Status, str] = ("observed", "sequences of codes repeat by habit") if self.num_repeated else ("warn", "")
+            habit: tuple[Status, str] = ("observed", "sequences of codes repeat by habit") if self.is_habit else ("warn", "")
             return ("fail", "") if more else habit
         return ("warn", "the set repeats itself") if self.share_within >= self.share / 2 else ("fail", "")
 
@@ -98,6 +100,7 @@ def _twins(subject: Parts, name: str, among: str) -> Twins:
         num_rarely_repeated=int(((times > 1) & (times - 1 <= _RARE) & (bits_of_other >= some)).sum()),
         num_rare_contents=len(np.unique(own.marks[rare])),
         num_others=len(other.marks),
+        is_habit=bool(((times > 1) & (bits_of_other >= some)).any()) or (among != "training" and twins_of(subject, name).is_habit),
     )
 
 
