@@ -156,7 +156,8 @@ def _bits_of_chain(chain: NDArray[np.int64], begins: NDArray[np.bool_]) -> NDArr
     of_pair = _counted(known, counts, pairs)
     of_before = np.bincount(chain[cases - 1], minlength=kinds)[np.concatenate([[0], chain[:-1]])]
     expected = (np.maximum(of_pair - 1, 0) + share) / (np.maximum(of_before - 1, 0) + 1)
-    return np.asarray(np.clip(-np.log2(np.where(begins, share, expected)), 0.0, most))
+    # Never more than without the step before: of few cases, that something has not followed yet says little.
+    return np.asarray(np.clip(-np.log2(np.where(begins, share, np.maximum(expected, share))), 0.0, most))
 
 
 def _counted(known: NDArray[np.int64], counts: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -33,7 +33,10 @@ class Twins:
         num_repeated: sequences of the other part that carry enough bits and stand there more than once.
         num_rarely_repeated: sequences of the other part that carry some bits and have one or two others like them there.
         num_rare_contents: how many different sequences those of `rare` are.
+        num_telling_contents: how many those of `telling` are.
         num_others: sequences of the other part.
+        share_in_training: the share of training sequences that have telling equals in training.
+        is_habit: whether the other part, or training, has some sequences of more than a few bits more than once.
     """
 
     all: NDArray[np.bool_]
@@ -42,7 +45,10 @@ class Twins:
     num_repeated: int
     num_rarely_repeated: int
     num_rare_contents: int
+    num_telling_contents: int
     num_others: int
+    is_habit: bool
+    share_in_training: float
 
     @property
     def share(self) -> float:
@@ -68,8 +74,11 @@ class Twins:
         if not found:
             return "pass", ""
         if not is_measured:
-            more = at_least(found, of, (self.num_repeated + 1) / max(self.num_others, 1)) < LIMIT
-            habit: tuple[Status, str] = ("observed", "sequences of codes repeat by habit") if self.num_repeated else ("warn", "")
+            more = (
+                at_least(self.num_telling_contents, of, max((self.num_repeated + 1) / max(self.num_others, 1), self.share_in_training))
+                < LIMIT
+            )
+            habit: tuple[Status, str] = ("observed", "sequences of codes repeat by habit") if self.is_habit else ("warn", "")
             return ("fail", "") if more else habit
         return ("warn", "the set repeats itself") if self.share_within >= self.share / 2 else ("fail", "")
 
@@ -90,14 +99,18 @@ def _twins(subject: Parts, name: str, among: str) -> Twins:
     there = known[where] == own.marks
     times = counts[places]
     rare = there & (counts[where] <= _RARE) & (bits >= some)
+    num_repeated = int(((times > 1) & of_other).sum())
     return Twins(
         all=there,
         telling=there & telling,
         rare=rare,
-        num_repeated=int(((times > 1) & of_other).sum()),
+        num_repeated=num_repeated,
+        share_in_training=num_repeated / max(len(other.marks), 1) if among == "training" else twins_of(subject, name).share_in_training,
         num_rarely_repeated=int(((times > 1) & (times - 1 <= _RARE) & (bits_of_other >= some)).sum()),
         num_rare_contents=len(np.unique(own.marks[rare])),
+        num_telling_contents=len(np.unique(own.marks[there & telling])),
         num_others=len(other.marks),
+        is_habit=bool(((times > 1) & (bits_of_other >= some)).any()) or (among != "training" and twins_of(subject, name).is_habit),
     )
 
 
