@@ -38,7 +38,7 @@ def test_a_csv_of_ones_own_becomes_a_judged_run(statewise: Any, tmp_path: Path) 
     write_claims(tmp_path / "claims.csv")
     ended = statewise("fit", "gru", "--data", "claims.csv", *CLAIMS, *QUICK, "--out", "run")
     assert ended.code == 0, ended.err
-    assert {path.name for path in (tmp_path / "run").iterdir()} == WRITTEN
+    assert {path.name for path in (tmp_path / "run").iterdir()} == WRITTEN | {"validation.parquet"}
     for part in ("Data", "Training", "Evaluation on the test part", "Inside: one sequence", "Verdict", "Report:"):
         assert part in ended.out
     assert "report.html" in ended.out
