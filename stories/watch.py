@@ -44,19 +44,21 @@ class Size:
 
     Attributes:
         window: steps of the recording in a window; those that are left over at its end are not used.
+        stride: how many steps apart windows begin; less than a window, and neighbours share steps, as is usual for such data.
         mean_of: so many steps are read as their mean.
         hidden_size: of each of the two directions.
         epochs: passes over the training part; no validation part chooses among them.
     """
 
     window: int
+    stride: int
     mean_of: int
     hidden_size: int
     epochs: int
 
 
-FULL = Size(window=100, mean_of=2, hidden_size=64, epochs=30)
-PART = Size(window=10, mean_of=1, hidden_size=32, epochs=12)
+FULL = Size(window=100, stride=50, mean_of=4, hidden_size=64, epochs=30)
+PART = Size(window=10, stride=10, mean_of=1, hidden_size=32, epochs=12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,16 +77,20 @@ def windows_of(table: pl.DataFrame, size: Size) -> Sequences:
         table: a row a step: `recording`, `step`, the six channels, `exercise` and `subject`.
         size: how they are cut.
     """
-    numbered = table.sort("recording", "step").with_columns(window=pl.col("step") // size.window)
-    whole = numbered.filter(pl.len().over("recording", "window") == size.window)
-    first = whole.gather_every(size.window)
     steps = size.window // size.mean_of
-    values = whole.select(CHANNELS).to_numpy().astype(np.float32).reshape(len(first) * steps, size.mean_of, len(CHANNELS)).mean(axis=1)
+    parts, keys, targets, groups = [], [], [], []
+    for (recording,), rows in table.sort("recording", "step").group_by("recording", maintain_order=True):
+        values = rows.select(CHANNELS).to_numpy().astype(np.float32)
+        for begin in range(0, len(rows) - size.window + 1, size.stride):
+            parts.append(values[begin : begin + size.window].reshape(steps, size.mean_of, len(CHANNELS)).mean(axis=1))
+            keys.append(f"{recording}, from step {begin}")
+            targets.append(rows["exercise"][0])
+            groups.append(str(rows["subject"][0]))
     return Sequences(
-        inputs=Ragged(torch.from_numpy(values), torch.full((len(first),), steps)),
-        targets=first["exercise"].to_list(),
-        keys=[f"{recording}, window {window}" for recording, window in first.select("recording", "window").iter_rows()],
-        groups=[str(subject) for subject in first["subject"]],
+        inputs=Ragged(torch.from_numpy(np.concatenate(parts)), torch.full((len(parts),), steps)),
+        targets=targets,
+        keys=keys,
+        groups=groups,
         feature_names=list(CHANNELS),
         source="windows of shoulder-watch",
     )

@@ -34,7 +34,7 @@ COMMANDS = (
     Command("audit", "statewise.cli._audit:audit", "Look for silent bugs in a module, for leaks in data, or for trouble in a training."),
     Command("trace", "statewise.cli._trace:trace", "Show shapes and values inside a model, step by step."),
     Command("judge", "statewise.cli._judge:judge", "Say whether a model is fit for production, and why."),
-    Command("report", "statewise.cli._report:report", "Write a run's report: one HTML file that needs no network."),
+    Command("report", "statewise.cli._report:report", "Write the report of a run or a predictions file: one HTML file, no network needed."),
     Command("explain", "statewise.cli._explain:explain", "Tell what a check of the audit does, why it matters and how to mend it."),
     Command("data", "statewise.cli._data:data", "Fetch public data sets, or convert a file to one row a step."),
     Command("doctor", "statewise.cli._doctor:doctor", "Show versions, devices and extras, and test the engine."),

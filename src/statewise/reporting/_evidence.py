@@ -56,12 +56,14 @@ class Evidence:
     provenance: Provenance | Missing
 
 
-def gather(run: Run | Path | str) -> Evidence:
-    """Read what a run has to show; what cannot be read is missing, with the reason.
+def gather(run: Run | Evaluation | Path | str) -> Evidence:
+    """Read what a run, or an evaluation alone, has to show; what cannot be read is missing, with the reason.
 
     Raises:
         RunError: it is not a run directory, or its configuration or history is damaged.
     """
+    if isinstance(run, Evaluation):
+        return _of_figures(run)
     found, broken = _run_of(run)
     place = "kept in memory" if found.directory is None else str(found.directory)
     evaluation = _evaluation(found, place)
@@ -78,6 +80,26 @@ def gather(run: Run | Path | str) -> Evidence:
         audit=_audit(found, place),
         data_audit=_data_audit(found),
         provenance=_provenance(found, place),
+    )
+
+
+def _of_figures(evaluation: Evaluation) -> Evidence:
+    """Return the evidence of an evaluation whose model and training nobody knows."""
+    names = evaluation.confusion.class_names or tuple(evaluation.label_counts)
+    config = RunConfig(model_name=evaluation.source.strip("'"), task=evaluation.task, class_names=names, positive=evaluation.positive)
+    verdict = judge(evaluation=evaluation)
+    missing = Missing(why="Figures alone tell nothing of it.", how="Report the run that made them: statewise report RUN.")
+    return Evidence(
+        run=Run(config=config, history=History()),
+        place=evaluation.source,
+        evaluation=evaluation,
+        verdict=verdict,
+        judged_now=True,
+        gradient_rules=_gradient_rules(verdict),
+        narration=missing,
+        trace=missing,
+        audit=missing,
+        provenance=missing,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statewise.errors import OptionError, missing_extra
+from statewise.evaluation import Evaluation
 from statewise.files import write_atomically
 from statewise.reporting import _figures as figures
 from statewise.reporting._drawing import chart_png, require_altair
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 _SCORES = ("metrics", "confusion", "thresholds", "values", "ahead")
 
 
-def report(run: Run | Path | str, path: Path | str | None = None) -> Path:
-    """Write a run's report: one HTML file that needs no network, the verdict first.
+def report(run: Run | Evaluation | Path | str, path: Path | str | None = None) -> Path:
+    """Write a run's report, or that of an evaluation of anyone's predictions: one HTML file that needs no network, the verdict first.
 
     What a run has no evidence for is said in its place, with how it is had. A run without a verdict is judged under the
     default policy, and the page says so.
 
     Args:
-        run: a run, or the path of a run directory.
+        run: a run, or the path of a run directory; or an evaluation alone, of which the rest is said to be unknown.
         path: the file to write; `report.html` in the run directory by default.
 
     Returns:
@@ -51,7 +52,7 @@ def report(run: Run | Path | str, path: Path | str | None = None) -> Path:
     require_altair()
     script = _script()
     evidence = gather(run)
-    target = _target(evidence.run, path)
+    target = _target(evidence.run, path, what="run" if not isinstance(run, Evaluation) else "evaluation")
     page = make_page(evidence)
     html = environment.get_template("report.html.j2").render(
         page=page, style=_safe(_template("style.css")), script=_safe(script), slider=_safe(_template("trade_off.js"))
@@ -83,15 +84,15 @@ def save_picture(run: Run | Path | str, path: Path | str) -> Path:
     return write_atomically(Path(path), chart_png(whole, palette=PICTURE), asked="draw a run")
 
 
-def _target(run: Run, path: Path | str | None) -> Path:
+def _target(run: Run, path: Path | str | None, *, what: str) -> Path:
     if path is not None:
         return Path(path)
     if run.directory is None:
         raise OptionError(
             asked="write a report",
             where="path",
-            arrived="nothing, and the run is kept in memory",
-            hint="Name the file: report(run, 'report.html').",
+            arrived=f"nothing, and the {what} is kept in memory",
+            hint=f"Name the file: report({what}, 'report.html').",
         )
     return RunFiles(run.directory).report
 
