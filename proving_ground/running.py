@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from proving_ground.cases import Blind, Correct, Defect, Sizes, Variant, Wild
-from statewise.auditing import checks_of, audit
+from statewise.auditing import audit, checks_of
 from statewise.auditing._build import subjects_of
 from statewise.errors import StatewiseError
 from statewise.sequences import Ragged, Sequences

@@ -44,9 +44,7 @@ class Reader(nn.Module):
             outputs = outputs[torch.arange(len(x)), lengths - 1]
         elif self.reads == "bag":
             valid = torch.arange(x.shape[1]) < lengths[:, None]
-            outputs = (
-                torch.where(valid[..., None], self.rnn.weight_ih_l0[:8].matmul(x[..., None])[..., 0].tanh(), 0).sum(1) / lengths[:, None]
-            )
+            outputs = torch.where(valid[..., None], torch.matmul(x, self.rnn.all_weights[0][0][:8].T).tanh(), 0).sum(1) / lengths[:, None]
         answers: Tensor = self.head(outputs)
         return answers
 

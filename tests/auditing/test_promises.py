@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 import statewise as sw
 from proving_ground.cases import Correct, Sizes, all_correct
 from proving_ground.running import permitted
-from statewise.auditing import CUT_SHORT, Progress, checks_of, audit
+from statewise.auditing import CUT_SHORT, Progress, audit, checks_of
 from statewise.contracts import Contract
 from statewise.errors import AuditError, ContractError, DataError, OptionError
 from tests._unchecked import unchecked

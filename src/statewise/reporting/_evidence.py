@@ -99,6 +99,7 @@ def _of_figures(evaluation: Evaluation) -> Evidence:
         narration=missing,
         trace=missing,
         audit=missing,
+        data_audit=None,
         provenance=missing,
     )
 
