@@ -156,7 +156,6 @@ _OF_DATA = {
         lambda parts: parts.entities("training") is not None,
     ),
     "times": Need("the steps of every part have times", "the steps have no times", _has_times),
-    "own_times": Need("the steps of the training part have times", "the steps have no times", lambda parts: parts.train.times is not None),
     "measures": Need(
         "some input holds numbers", "no input holds numbers", lambda parts: any(part.is_floating_point() for part in parts.numbers)
     ),
