@@ -20,7 +20,7 @@ def learning_rate_too_high(subject: HistorySubject) -> Found:
 
     How:
         The median loss of nine updates in a row is held against twice the median of the first five. It counts where a tenth of all updates
-        lies above one and a half times that too; a warning where the loss falls below its beginning in the end.
+        lies above one and a half times that too; a warning where the loss ends below half of its beginning.
     Why:
         The steps are larger than the valley is wide: training swings, settles on a high plateau, or ends in NaN.
     Mend:
@@ -35,7 +35,7 @@ def learning_rate_too_high(subject: HistorySubject) -> Found:
     )
     if begin <= 0 or worst <= 2 * begin or share < 0.1:
         return Found(status="pass", evidence=says, value=worst, limit=2 * begin)
-    recovers = median(losses[-max(len(losses) // 10, 9) :]) < begin
+    recovers = median(losses[-max(len(losses) // 10, 9) :]) < 0.5 * begin
     return Found(status="warn" if recovers else "fail", evidence=says, value=worst, limit=2 * begin)
 
 
@@ -113,7 +113,7 @@ def gradient_spikes(subject: HistorySubject) -> Found:
     return Found(status="warn", evidence=f"{says}, first in {where}", value=share, limit=MAX_SPIKE_SHARE, where=where)
 
 
-@check("SW911", "clipping-always-on", needs=("updates",), after=("SW909",))
+@check("SW911", "clipping-always-on", needs=("updates",), after=("SW907", "SW909"))
 def clipping_always_on(subject: HistorySubject) -> Found:
     """Gradients are clipped now and then, and not in every update.
 
