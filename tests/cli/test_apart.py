@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from statewise.auditing import CUT_SHORT, Audit, Outcome, all_checks, read_audit
+from statewise.auditing import CUT_SHORT, Audit, Outcome, checks_of, read_audit
 from statewise.cli import _inside as inside
 from statewise.cli._apart import FOLDING, ChildCrashError, Request, Shared, _outcome
 from statewise.cli._reading import Columns
@@ -46,7 +46,7 @@ def test_the_child_leaves_a_record_and_how_far_it_was(shared: Shared) -> None:
     assert found == read_audit(shared.record)
     assert {each.status for each in found.outcomes if each.code.startswith("SW2")} == {"pass"}
     told = shared.progress.read_text().splitlines()
-    assert [line.split()[2] for line in told] == [*(each.code for each in all_checks()), FOLDING]
+    assert [line.split()[2] for line in told] == [*(each.code for each in checks_of("module")), FOLDING]
     so_far = read_audit(shared.so_far)
     assert (so_far.name, so_far.weights, so_far.outcomes) == ("Sound", found.weights, found.outcomes)
 
@@ -93,7 +93,10 @@ def test_a_child_that_was_cut_short_is_told_by_its_end(shared: Shared, code: int
 
 
 def test_a_child_that_was_cut_short_over_the_causes_is_no_sound_one(shared: Shared) -> None:
-    known = {each.code: Outcome(code=each.code, name=each.name, status="warn" if each.code == "SW608" else "pass") for each in all_checks()}
+    known = {
+        each.code: Outcome(code=each.code, name=each.name, status="warn" if each.code == "SW608" else "pass")
+        for each in checks_of("module")
+    }
     shared.keep(cut_short(known))
     shared.progress.write_text(f"51 52 SW608\n52 52 {FOLDING}\n")
     found = _outcome(Request(target="a.py:b"), shared, None, 9.0)
@@ -103,11 +106,11 @@ def test_a_child_that_was_cut_short_over_the_causes_is_no_sound_one(shared: Shar
 
 
 def cut_short(known: dict[str, Outcome]) -> Audit:
-    outcomes = tuple(known.get(each.code, each.skipped(CUT_SHORT)) for each in all_checks())
+    outcomes = tuple(known.get(each.code, each.skipped(CUT_SHORT)) for each in checks_of("module"))
     return Audit(name="Known", contract=Contract(), outcomes=outcomes, num_calls=7, weights="f" * 64)
 
 
 def test_before_the_first_check_every_selected_one_is_an_error(shared: Shared) -> None:
     found = _outcome(Request(target="a.py:b", select=("SW3",), ignore=("SW301",)), shared, 1, 9.0)
     errors = {each.code for each in found.outcomes if each.status == "error"}
-    assert errors == {each.code for each in all_checks() if each.code.startswith("SW3") and each.code != "SW301"}
+    assert errors == {each.code for each in checks_of("module") if each.code.startswith("SW3") and each.code != "SW301"}

@@ -26,6 +26,8 @@ WRITTEN = {
     "predictions.parquet",
     "evaluation.json",
     "audit.json",
+    "data_audit.json",
+    "scorings.json",
     "verdict.json",
     "provenance.json",
     "seen.json",

@@ -104,12 +104,11 @@ def evaluate(
     if data is None:
         return _of_predictions(predictions_of_run(subject, told), told_of, positive=told, threshold=threshold)
     predictions = predict(subject, data)
-    if isinstance(subject, Run):
-        _look(subject, data)
     predictions = predictions if threshold is None else called_from(predictions, threshold, positive=told)
     evaluation = _of_predictions(predictions, told_of, positive=told)
     if isinstance(subject, Run):
         evaluation, is_new = _compared(subject, data, evaluation)
+        _look(subject, data)
         if is_new:
             _keep(subject, predictions, evaluation)
     return evaluation

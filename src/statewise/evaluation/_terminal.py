@@ -176,7 +176,7 @@ def _methods(evaluation: Evaluation) -> list[tuple[str, str]]:
 
 def _small(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return which figures rest on few units."""
-    names = [name.replace("_", " ") for name, each in evaluation.metrics.items() if each.small]
+    names = [metric_words(name) for name, each in evaluation.metrics.items() if each.small]
     few = f"fewer than {SMALL_BELOW} {_UNITS[evaluation.unit]}; what the whole interval allows may be true"
     return [("small sample", f"{', '.join(names)}: {few}")] if names else []
 

@@ -67,7 +67,7 @@ def register_policy(directory: Path, *, policy: str, policy_sha256: str) -> None
 
 
 def record_scoring(directory: Path, data: DataRecord) -> None:
-    """Write down that data is looked at, before it is."""
+    """Write down that data was looked at."""
     before = read_scorings(directory)
     now = Scoring(
         when=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
