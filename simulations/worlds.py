@@ -150,7 +150,14 @@ _USUAL = Classes(
 
 WORLDS: tuple[World, ...] = (
     _USUAL,
-    replace(_USUAL, name="Pareto lengths", lengths="Pareto"),
+    replace(
+        _USUAL,
+        name="Pareto lengths",
+        lengths="Pareto",
+        recall=(Quality(2.1, 1.6), Quality(1.9, 1.6)),
+        alarms=(Quality(-3.1, 1.6), Quality(-3.0, 1.6)),
+        alike=0.6,
+    ),
     Classes(
         name="few errors",
         lengths="log-normal",
