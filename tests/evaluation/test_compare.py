@@ -306,3 +306,15 @@ def test_a_comparison_is_read_in_one_look_and_written_with_its_schema(tmp_path: 
     assert document["schema"] == 1
     assert document["differences"]["rmse"]["worse"] == "no"
     assert "mae" in repr(found)
+
+
+def test_a_model_against_itself_differs_by_nothing_and_no_interval_is_without_width() -> None:
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, 60)
+    score = np.clip(0.3 * target + 0.7 * random.random(60), 0, 1)
+    same = Predictions.from_columns({"key": np.arange(60), "target": target, "score": score, "group": np.arange(60) // 3})
+    found = compare(same, same).differences
+    assert "mcc" in found
+    for name, each in found.items():
+        assert each.difference.value == 0, name
+        assert each.difference.low is None or (each.difference.high is not None and each.difference.low < each.difference.high), name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._history import falls, noise_of
+from statewise.auditing._soundness import counted
 from statewise.training import MAX_RISE, STILL, thirds
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def loss_not_finite(subject: HistorySubject) -> Found:
         Lower the learning rate, clip gradients, and look for extreme inputs and logarithms of zero.
     """
     if subject.broken:
-        says = f"a loss is absent, infinite or NaN at {len(subject.broken)} places, first at {subject.broken[0]}"
+        says = f"a loss is absent, infinite or NaN at {counted(len(subject.broken), 'place')}, first at {subject.broken[0]}"
         return Found(status="fail", evidence=says, value=float(len(subject.broken)), limit=0.0, where=subject.broken[0])
     says = f"all losses of {len(subject.epochs)} epochs and {len(subject.updates):,} updates are finite"
     if len(subject.losses) < 5 and len(subject.update_losses) < 20:
