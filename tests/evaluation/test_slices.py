@@ -50,12 +50,11 @@ def test_a_cold_start_is_seen_by_place_in_the_sequence() -> None:
 def test_a_group_has_its_sequences_as_units_and_few_are_marked() -> None:
     found = _by(evaluate(Predictions.from_columns(_steps())), "group")
     assert {each.num_units for each in found.values()} == {8}
-    assert all(each.small for each in found.values())
-    assert not any(
-        each.small
-        for each in evaluate(Predictions.from_columns(_steps() | {"group": _steps()["key"]}), by=["shop"]).slices
-        if each.num_units >= 30
-    )
+    assert all(each.few for each in found.values())
+    many = {name: column for name, column in _steps(sequences=150).items() if name != "group"}
+    parts = evaluate(Predictions.from_columns(many), by=["shop"]).slices
+    assert [each.num_units for each in parts] == [50, 50, 50]
+    assert not any(each.few for each in parts)
 
 
 def test_numbers_are_cut_at_their_quartiles_and_few_different_ones_are_a_part_each() -> None:

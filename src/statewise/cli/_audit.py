@@ -74,13 +74,14 @@ def audit(
         target=target or "", weights=None if weights is None else str(weights), contract=contract, call=call, example=example,
         data=None if data is None else str(data), columns=columns or Columns(), select=select, ignore=ignore, seed=seed, fast=fast,
     )  # fmt: skip
-    files = parts or PartFiles()
+    files, of_modules = parts or PartFiles(), _of_modules(request, timeout)
+    read = (weights, data, history, *files.files())
+    require_writable(out, read, command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
     if history is not None:
-        beside = _given(request) | {"the target": target, "--timeout": timeout != TIMEOUT, "--train": files.given()}
-        found = audit_file_of_history(history, beside=beside, select=select, ignore=ignore, out=out, output_format=output_format)
-        return exit_code(found, fail_on)
-    require_writable(out, (weights, data, *files.files()), command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
-    found = audit_files(files, request, others=_of_modules(request, timeout)) if files.given() else _audit_module(request, timeout)
+        beside = {**of_modules, **dict.fromkeys(request.columns.given(), True), "seed": seed != 0, "train": files.given()}
+        found = audit_file_of_history(history, target=target, beside=beside, select=select, ignore=ignore)
+    else:
+        found = audit_files(files, request, others=of_modules) if files.given() else _audit_module(request, timeout)
     if out is not None:
         found.save(out)
     if output_format == "json":
@@ -103,12 +104,6 @@ def _of_modules(request: Request, timeout: float) -> dict[str, bool]:
     """Return the options that say something of modules alone, and whether each was given."""
     named = {name: getattr(request, name) is not None for name in ("weights", "contract", "call", "example", "data")}
     return {**named, "fast": request.fast, "timeout": timeout != TIMEOUT}
-
-
-def _given(request: Request) -> dict[str, object]:
-    """Return what is about a module alone, by option; what was not given is empty."""
-    names = ("weights", "contract", "call", "example", "data", "seed", "fast")
-    return {f"--{name}": getattr(request, name) for name in names} | {f"--{name}": True for name in request.columns.given()}
 
 
 def exit_code(found: Audit, fail_on: FailOn) -> int:

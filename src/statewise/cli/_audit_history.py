@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from statewise.auditing import audit_history, encode, require_known
-from statewise.cli._out import require_writable
-from statewise.cli._show import OutputFormat, say, show
+from statewise.auditing import audit_history, require_known
 from statewise.errors import OptionError
 
 if TYPE_CHECKING:
@@ -19,40 +17,25 @@ _HINT = "Leave it out: --history is about a training alone. Its options are --se
 
 
 def audit_file_of_history(
-    history: Path,
-    *,
-    beside: Mapping[str, Any],
-    select: Sequence[str],
-    ignore: Sequence[str],
-    out: Path | None,
-    output_format: OutputFormat,
+    history: Path, *, target: str | None, beside: Mapping[str, bool], select: Sequence[str], ignore: Sequence[str]
 ) -> Audit:
-    """Audit the history in a file, show what came out, and return it.
+    """Return the audit of the history in a file.
 
     Args:
         history: a history.jsonl, or a csv with one row an epoch.
-        beside: what else was given, by option, that means nothing for a history.
+        target: the module that was named beside it, which means nothing for a history.
+        beside: by option that means nothing for a history, whether it was given.
         select: codes, or beginnings of codes, of the checks to run.
         ignore: those not to run.
-        out: where to write it as JSON too.
-        output_format: text or json.
 
     Raises:
-        OptionError: an option that is about a module, a code that is none, or a place that cannot be written.
+        OptionError: a target or an option that is about a module, or a code that is none.
         DataError: no such file, or one that holds no history.
     """
-    for name, value in beside.items():
-        if value:
-            arrived = "something that means nothing beside --history"
-            raise OptionError(asked="statewise audit", where=name, arrived=arrived, hint=_HINT)
+    given = [*(["the target"] if target else []), *(f"--{name}" for name, is_given in beside.items() if is_given)]
+    if given:
+        arrived = "something that means nothing beside --history"
+        raise OptionError(asked="statewise audit", where=given[0], arrived=arrived, hint=_HINT)
     for option, codes in (("--select", select), ("--ignore", ignore)):
         require_known(codes, asked="statewise audit --history", where=option, family="history")
-    require_writable(out, (history,), command="audit", writes="JSON", suffixes=(".json",))
-    found = audit_history(history, select=select, ignore=ignore)
-    if out is not None:
-        found.save(out)
-    if output_format == "json":
-        say(encode(found.record()).decode())
-    else:
-        show(found)
-    return found
+    return audit_history(history, select=select, ignore=ignore)

@@ -14,6 +14,7 @@ from rich.text import Text
 from statewise.evaluation._estimate import amount, figure
 from statewise.evaluation._facts import metric_words
 from statewise.evaluation._sections import metric_of
+from statewise.evaluation._terminal import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,16 +30,16 @@ _ANSWERS = {"yes": "yes", "no": "no", "open": "it cannot be told"}
 def render(comparison: Comparison) -> Iterator[RenderableType]:
     """Yield what was compared, a row a figure, what the columns mean, the margins, and notes."""
     yield Text(headline(comparison), style="bold")
-    yield _lines([("A", comparison.a.source), ("B", comparison.b.source)])
+    yield lines_of([("A", comparison.a.source), ("B", comparison.b.source)])
     yield Text()
     yield _table(comparison)
-    yield _lines(reading(comparison), style="dim")
+    yield lines_of(reading(comparison), style="dim")
     limits = [("worse by more", line) for line in margins(comparison)]
     if limits:
         yield Text()
-        yield _lines(limits)
+        yield lines_of(limits)
     if comparison.notes:
-        yield _lines([("note", note) for note in comparison.notes])
+        yield lines_of([("note", note) for note in comparison.notes])
 
 
 def as_text(comparison: Comparison) -> str:
@@ -129,13 +130,3 @@ def _signed(each: Difference, value: float) -> str:
     write = figure if each.difference.is_share else amount
     size = f"{abs(value):.1g}" if each.difference.is_share and 0 < abs(value) < 0.0005 else write(abs(value))
     return size if value == 0 else f"{'+' if value > 0 else '-'}{size}"
-
-
-def _lines(lines: list[tuple[str, str]], style: str = "") -> Table:
-    """Return titles and texts in two columns; long texts wrap."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style=style or "bold")
-    table.add_column(overflow="fold", style=style)
-    for title, text in lines:
-        table.add_row(Text(title), Text(text))
-    return table

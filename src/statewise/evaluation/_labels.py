@@ -77,6 +77,21 @@ def numbered(values: np.ndarray) -> tuple[np.ndarray, list[Any]]:
     return np.fromiter(map(place.__getitem__, values.tolist()), dtype=np.int64, count=len(values)), list(place)
 
 
+def first_repeat(codes: np.ndarray) -> tuple[int, int] | None:
+    """Return the first row whose code stands in an earlier row, and how many such rows there are; None where each stands once.
+
+    Example:
+        >>> first_repeat(np.array([3, 1, 3, 3])), first_repeat(np.array([3, 1]))
+        ((2, 2), None)
+    """
+    first = np.unique(codes, return_index=True)[1]
+    if len(first) == len(codes):
+        return None
+    again = np.ones(len(codes), dtype=bool)
+    again[first] = False
+    return int(np.flatnonzero(again)[0]), int(again.sum())
+
+
 def choose_positive(class_names: Sequence[str], support: Sequence[int], told: str | None) -> tuple[str, str]:
     """Return the positive class of a binary task, and why it is that one.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from statewise.errors import DataError
-from statewise.evaluation._labels import label_text, numbered, truth_as_numbers
+from statewise.evaluation._labels import first_repeat, label_text, numbered, truth_as_numbers
 from statewise.evaluation._scored import scored_rows, select_rows
 
 if TYPE_CHECKING:
@@ -120,14 +120,12 @@ def _joined(of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:
 
 
 def _refuse_repeats(name: str, predictions: Predictions, codes: np.ndarray) -> None:
-    first = np.unique(codes, return_index=True)[1]
-    if len(first) == len(codes):
+    repeat = first_repeat(codes)
+    if repeat is None:
         return
-    again = np.ones(len(codes), dtype=bool)
-    again[first] = False
-    row = int(np.flatnonzero(again)[0])
+    row, number = repeat
     hint = "Give one row a sequence, or with a column 'step' one a step, so that it is known which rows belong together."
-    arrived = f"{_place(predictions, row)} again ({int(again.sum())} such rows)"
+    arrived = f"{_place(predictions, row)} again ({number} such rows)"
     raise error(f"the rows of {name} ({predictions.source})", arrived, hint)
 
 

@@ -20,7 +20,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
         num_scored: number of rows in it.
         num_units: number of independent units in it.
         metrics: its figures.
-        small: whether it has fewer than 30 units.
+        few: whether it has fewer than 30 units.
     """
 
     by: str
@@ -28,7 +28,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     num_scored: int
     num_units: int
     metrics: dict[str, Estimate]
-    small: bool
+    few: bool
 
 
 class EventRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,7 +86,7 @@ def _slices(evaluation: Evaluation, by: str, slices: list[Slice]) -> Table:
         shown = sorted(slices, key=lambda each: _badness(each, first))[:MOST_SLICES]
     of = "" if len(shown) == len(slices) else f": the {len(shown)} worst of {len(slices)} by {metric_words(first)}"
     rows = tuple(
-        (each.name, f"{each.num_scored:,}", f"{each.num_units:,}{' (few)' if each.small else ''}", *_figures(each, first, second))
+        (each.name, f"{each.num_scored:,}", f"{each.num_units:,}{' (few)' if each.few else ''}", *_figures(each, first, second))
         for each in shown
     )
     header = (_HEADS.get(by, by), evaluation.counted, "units", metric_words(first), "95 % interval", metric_words(second))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from statewise.evaluation._labels import label_text, numbered
+from statewise.evaluation._labels import first_repeat, label_text, numbered
 from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -122,14 +122,12 @@ def _refuse_repeats(table: Columns, key: np.ndarray, order: str | None) -> None:
         for name in (order, *(["ahead"] if "ahead" in table else [])):
             numbers, different = numbered(table.values[name])
             codes = np.unique(codes * len(different) + numbers, return_inverse=True)[1].reshape(-1)
-    first = np.unique(codes, return_index=True)[1]
-    if len(first) == len(codes):
+    repeat = first_repeat(codes)
+    if repeat is None:
         return
-    again = np.ones(len(codes), dtype=bool)
-    again[first] = False
-    row = int(np.flatnonzero(again)[0])
+    row, number = repeat
     raise table.error(
         where.format(place=table.place(row)),
-        f"{arrived.format(key=key[row])} ({int(again.sum())} such rows)",
+        f"{arrived.format(key=key[row])} ({number} such rows)",
         "Give one row a sequence; where there is one a step, add a column 'step'.",
     )

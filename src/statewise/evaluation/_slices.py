@@ -73,7 +73,7 @@ def _slice(predictions: Predictions, units: RowUnits, positive: str | None, cut:
         num_scored=int(rows.sum()),
         num_units=here.num_units,
         metrics=headline(chosen, here, positive),
-        small=here.num_units < FEW_UNITS,
+        few=here.num_units < FEW_UNITS,
     )
 
 

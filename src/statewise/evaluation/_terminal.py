@@ -36,8 +36,8 @@ def render(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
     """Yield what a terminal of `width` columns shows: metrics, how they were had, confusions, classes, notes."""
     yield Text(headline(evaluation), style="bold")
     yield _metrics(evaluation)
-    yield _lines([*_methods(evaluation), *_small(evaluation)], style="dim")
-    yield _lines(baseline_lines(evaluation))
+    yield lines_of([*_methods(evaluation), *_small(evaluation)], style="dim")
+    yield lines_of(baseline_lines(evaluation))
     if evaluation.confusion.counts:
         yield Text()
         yield from _confusion(evaluation, width)
@@ -48,7 +48,7 @@ def render(evaluation: Evaluation, width: int) -> Iterator[RenderableType]:
         yield _title(table.title)
         yield _plain(table)
     if evaluation.notes:
-        yield _lines(("note", note) for note in evaluation.notes)
+        yield lines_of(("note", note) for note in evaluation.notes)
 
 
 def as_text(evaluation: Evaluation) -> str:
@@ -78,7 +78,8 @@ def as_html(evaluation: Evaluation) -> str:
 
 def headline(evaluation: Evaluation) -> str:
     """Return in one line what was scored, and on how much."""
-    parts = [f"{evaluation.num_scored:,} {evaluation.counted}"]
+    counted = evaluation.counted.removesuffix("s") if evaluation.num_scored == 1 else evaluation.counted
+    parts = [f"{evaluation.num_scored:,} {counted}"]
     if evaluation.num_sequences is not None and evaluation.counted != "sequences":
         parts.append(f"{evaluation.num_sequences:,} {'sequence' if evaluation.num_sequences == 1 else 'sequences'}")
     if evaluation.unit in ("group", "block"):
@@ -181,7 +182,7 @@ def _small(evaluation: Evaluation) -> list[tuple[str, str]]:
     return [("small sample", f"{', '.join(names)}: {few}")] if names else []
 
 
-def _lines(lines: Iterable[tuple[str, str]], style: str = "") -> Table:
+def lines_of(lines: Iterable[tuple[str, str]], style: str = "") -> Table:
     """Return titles and texts in two columns; long texts wrap."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style=style or "bold")
