@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from statewise.evaluation import FACTS
+from statewise.evaluation import FACTS, metric_words
 from statewise.verdicts._mistakes import share_of_positives
 from statewise.verdicts._reasons import POINTS_TO, Findings, LimitKind, Reason, Standing, listed, percent, quoted, stand, standing_says
 from statewise.verdicts._skill import judge_skill, more, unit_words
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _DROPPED_WHEN_RARE: tuple[str, ...] = ("accuracy", "precision", "f1")
 _OF_ALL_CASES = ("accuracy", "balanced_accuracy", "subset_accuracy", "hamming_accuracy")
-_NAMES: dict[str, str] = {"f1": "F1", "mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R2", "bits": "bits a token"}
 _OF_CLASSES = (
     "accuracy", "balanced_accuracy", "mcc", *(each for each, facts in FACTS.items() if facts.of in {"a class", "probabilities"}),
 )  # fmt: skip
@@ -68,7 +67,7 @@ def _meant_for_classes(evaluation: Evaluation, policy: Policy) -> list[str]:
 
 def name(metric: str) -> str:
     """Return the metric as it stands in a sentence."""
-    return _NAMES.get(metric, metric.replace("_", " "))
+    return "F1" if metric == "f1" else metric_words(metric)
 
 
 def is_rare(evaluation: Evaluation, policy: Policy) -> bool:
