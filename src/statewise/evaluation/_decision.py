@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _SECONDS = (315_532_800, 32_503_680_000)
 """1980 and 3000 as seconds since 1970: a number outside is no date."""
 
+_HASHED_AT_ONCE = 16_384
+"""Entries of a column that are turned into characters together: one long entry makes room for as many in each of these."""
+
 
 class Scored(NamedTuple):
     """Rows that a threshold can part.
@@ -255,20 +258,22 @@ def _support(predictions: Predictions) -> list[int]:
 
 def fingerprints_of(predictions: Predictions, scored: Scored) -> np.ndarray:
     """Return a number of 64 bits for each row, the same for the same key, step, score and truth: uint64 `[rows]`."""
-    keys = _hashed(predictions.key)
-    steps = np.zeros(len(keys), dtype=np.uint64) if predictions.step is None else _hashed(predictions.step)
-    mixed = keys
+    mixed = _hashed(predictions.key)
+    steps = np.zeros(len(mixed), dtype=np.uint64) if predictions.step is None else _hashed(predictions.step)
     for column in (steps, scored.score.view(np.uint64), scored.actual.astype(np.uint64)):
         mixed = _mix(mixed ^ _mix(column))
     return mixed
 
 
 def _hashed(column: np.ndarray) -> np.ndarray:
-    import hashlib
-
-    codes, different = numbered(column)
-    words = b"".join(hashlib.blake2b(str(each).encode(), digest_size=8).digest() for each in different)
-    found: np.ndarray = np.frombuffer(words, dtype=np.uint64)[codes]
+    """Return a number of 64 bits for each entry, the same for 7 and "7": sums of its characters, each mixed with its place."""
+    found = np.zeros(len(column), dtype=np.uint64)
+    for first in range(0, len(column), _HASHED_AT_ONCE):
+        text = column[first : first + _HASHED_AT_ONCE].astype(str)
+        characters = text.view(np.uint32).reshape(len(text), -1)
+        for place, each in enumerate(characters.T, start=1):
+            there = each != 0  # shorter entries are filled up with zeros
+            found[first : first + len(text)] += np.where(there, _mix(each + np.uint64(place << 32)), np.uint64(0))
     return found
 
 

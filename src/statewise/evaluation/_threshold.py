@@ -127,7 +127,7 @@ def choose_threshold(
         source=rows.source,
         num_scored=len(rows),
         sha256=hashlib.sha256(prints.tobytes()).hexdigest(),
-        sample=tuple(np.unique(prints)[:_MOST_SAMPLED].tolist()),
+        sample=tuple(dict.fromkeys(prints[:_MOST_SAMPLED].tolist())),
     )
 
 
