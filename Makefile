@@ -61,9 +61,9 @@ fuzz: $(VENV)/.installed-test ## Read 2,000 files broken at random, and give som
 proving-ground: $(VENV)/.installed-test ## Audit every planted defect, its twin and every correct module, many times over (an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground --write
 
-data-ground: $(VENV)/.installed-test ## Plant leaks in data, weak ones first, 40 times each, and audit clean sets, 200 times each (half an hour)
+data-ground: $(VENV)/.installed-test ## Plant leaks in data, weak ones first, 40 times each, and audit clean sets, 200 times each (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground.data --write
-intervals: $(VENV)/.installed-test ## Draw data whose truth is known, and count how often intervals hold it and verdicts err (an hour)
+intervals: $(VENV)/.installed-test ## Draw data whose truth is known, and count how often intervals hold it and verdicts err (half an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m simulations --write
 evaluation-checks: $(VENV)/.installed-test ## Plant mistakes in metrics and trainings, 200 draws at each strength (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m proving_ground.evaluation --write

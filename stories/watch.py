@@ -149,8 +149,19 @@ def lines_of(told: Told) -> list[str]:
         f"    windows cut at random: accuracy {first}",
         f"    one person left out at a time: accuracy {second}; the worst is person {worst.name}, {worst.value:.3f}",
         f"    difference on the same windows: {fall.difference}, over {people} people: {_SAYS[fall.answer]}",
+        f"    each person apart: {_apart(told, people)}",
         "    believe the figure by person: the question is new people, and the random cut has each of them in training",
     ]
+
+
+def _apart(told: Told, people: int) -> str:
+    """Return how many people are answered worse when they were never seen, and between which ends their accuracy changes."""
+    random, new = (
+        pl.DataFrame({"person": each.group, "right": each.predicted == each.actual}).group_by("person").mean().sort("person")["right"]
+        for each in (told.at_random.predictions, told.by_person.predictions)
+    )
+    change = (new - random).to_numpy()
+    return f"{(change < 0).sum()} of {people} are answered worse when new, by {change.min():+.3f} to {change.max():+.3f}"
 
 
 def _tell(fold: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -205,3 +206,4 @@ def test_watch_tells_of_new_people_apart_from_a_random_cut(data: Path, tmp_path:
     assert at_random.metrics["accuracy"].value > by_person.metrics["accuracy"].value + 0.02
     assert lines[-1].strip().startswith("believe the figure by person")
     assert any("over 6 people" in line for line in lines)
+    assert any(re.search(r"[3-6] of 6 are answered worse when new, by -0\.\d{3} to [+-]0\.\d{3}$", line) for line in lines)

@@ -95,7 +95,7 @@ def by_resamples(
 
 
 def scores_by_resamples(actual: np.ndarray, score: np.ndarray, of_unit: np.ndarray, resamples: int) -> dict[str, tuple[float, float]]:
-    """Return the ends of the percentile intervals of log loss, Brier score and the two areas; the scores, all different, are sorted once."""
+    """Return the ends of the percentile intervals of log loss, Brier score and the two areas, of scores that all differ."""
     random, order = np.random.default_rng(0), np.argsort(-score)
     of_unit, score, is_positive = of_unit[order], score[order], actual[order] == 1
     nats, squared = -np.log(np.where(is_positive, score, 1 - score)), (score - is_positive) ** 2
@@ -176,7 +176,7 @@ def _beside_scikit_learn(ours: tuple[str, Callable[[], list[Tensor]]], theirs: C
     return Contest(ours=Contestant(name=name, figure=timed(work), answer=work), peers=(peer,), notes=f"{num_rows:,} rows")
 
 
-_WORKS = {
+_WORKS: dict[str, tuple[str, Callable[..., Contest]]] = {
     "evaluate": ("all metrics of the confusion matrix with intervals", partial(_contest, resample=False)),
     "resamples": ("the same metrics of 1,000 resamples", partial(_contest, resample=True)),
     "scores": ("those and log loss, Brier score, calibration error and both areas with intervals", _contest_of_scores),

@@ -139,3 +139,14 @@ def test_a_share_of_positives_means_nothing_where_there_are_none() -> None:
         evaluation=of_forecast(advantage=0.5), policy=msgspec.convert({"limits": {"skill": 0}, "evidence": {"prevalence": 0.1}}, Policy)
     )
     assert any("it was not used" in note for note in verdict.notes)
+
+
+def test_a_cost_that_only_the_evaluation_knows_is_asked_for_in_the_policy() -> None:
+    valid, test = rows(0, share=0.03), rows(1, share=0.03)
+    chosen = sw.choose_threshold(valid, cost=sw.Cost(miss="amount", false_alarm=3))
+    verdict = judge(evaluation=sw.evaluate(test, threshold=chosen))
+    found = next(each for each in verdict.reasons if each.subject == "cost of mistakes")
+    assert "was told that a miss costs its 'amount', a false alarm 3" in found.says
+    assert found.do == 'Say it in the policy too: [cost] with miss = "amount" and false_alarm = 3.'
+    told = judge(evaluation=sw.evaluate(test, threshold=chosen), policy=policy(cost=CostRules(miss="amount", false_alarm=3)))
+    assert "cost of mistakes" not in {each.subject for each in (*told.reasons, *told.supports)}

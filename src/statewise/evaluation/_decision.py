@@ -17,7 +17,7 @@ from statewise.evaluation._blocks import units_of
 from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import estimate_all, units_of_rows
 from statewise.evaluation._jackknife import Metric, estimate, ratio, sums_over
-from statewise.evaluation._labels import choose_positive, match_class, numbered
+from statewise.evaluation._labels import choose_positive, match_class
 from statewise.evaluation._records import Evaluation, Threshold
 from statewise.evaluation._trade_off import NEVER, Cost, curve_of, trade_off_of
 

@@ -7,7 +7,7 @@ import math
 import msgspec
 
 SMALL_BELOW = 200
-"""A figure that rests on fewer units is marked as that of a small sample: `make intervals` shows what intervals are worth there."""
+"""A figure that rests on fewer units is marked as that of a small sample: docs/intervals.md says what intervals are worth there."""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ What is independent is counted: rows of one unit rise and fall together, and an 
   these combined as if all classes lay at their ends at once.
 
 No random numbers take part: the same counts always give the same interval. How often these hold the true figure, beside those of other
-methods, is what `make intervals` simulates. A figure that rests on one unit has none.
+methods, stands in docs/intervals.md. A figure that rests on one unit has none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How sure is a figure that is made of sums over units, such as an error or the ratio of two?
 
 Each unit is left out in turn, on a scale on which the figure is about symmetric: the logarithm of an error, of 1 - skill, the logit of
-a share. How far the interval reaches there is told in `_reach.py`, and `make intervals` counts how often it holds the truth. Errors whose
+a share. How far the interval reaches there is told in `_reach.py`, and docs/intervals.md says how often it holds the truth. Errors whose
 squares have an infinite variance are covered less often than it says, for which no method is known.
 """
 

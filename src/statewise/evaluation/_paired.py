@@ -2,7 +2,7 @@
 
 Both models err more on a hard unit than on an easy one. Two intervals, each over the units of one model, count that twice and are too
 wide for their difference: here each unit is left out of both models at once, and the interval is that of the difference itself, on its
-own scale, as told in `_reach.py`. How often it holds the true difference, `make intervals` counts. Where no unit differs, a share
+own scale, as told in `_reach.py`. How often it holds the true difference stands in docs/intervals.md. Where no unit differs, a share
 differs by no more than what so many equal units leave open, and an error, which has no largest value, has no interval.
 """
 

@@ -9,7 +9,7 @@ Student's t, with three answers to what breaks it where units are few, unequal o
   acceleration; this is Hall's correction of a skewed mean (1992), without its other half, which would move the other end in.
 - **Nothing varies**: then there is no standard error, and the caller says what else is known.
 
-How often such intervals hold the true figure, beside those of other methods, is simulated by `make intervals`. Random
+How often such intervals hold the true figure, beside those of other methods, stands in docs/intervals.md. Random
 numbers take no part.
 """
 

@@ -262,13 +262,15 @@ def _what_does_a_miss_cost(evaluation: Evaluation, policy: Policy, dropped: list
     precision = evaluation.metrics.get("precision")
     if precision is not None and not math.isnan(precision.value) and prevalence:
         says.append(f"Precision {precision.value:.2f} is {precision.value / prevalence:.0f} times that of guessing.")
-    says.append("What does a miss cost?")
-    return Reason(
-        subject="cost of mistakes",
-        points_to="not_enough_evidence",
-        says=" ".join(says),
-        do="Say it in the policy: [cost] miss and false_alarm, or [alerts] max_per_thousand or max_false_positive_rate.",
-    )
+    if evaluation.cost is None:
+        says.append("What does a miss cost?")
+        do = "Say it in the policy: [cost] miss and false_alarm, or [alerts] max_per_thousand or max_false_positive_rate."
+    else:
+        says.append(f"The evaluation was told that {evaluation.cost.says}; a verdict takes that from its policy alone, written beforehand.")
+        told = (evaluation.cost.miss, evaluation.cost.false_alarm)
+        miss, alarm = (f'"{each}"' if isinstance(each, str) else f"{each:g}" for each in told)
+        do = f"Say it in the policy too: [cost] with miss = {miss} and false_alarm = {alarm}."
+    return Reason(subject="cost of mistakes", points_to="not_enough_evidence", says=" ".join(says), do=do)
 
 
 def _notes(evaluation: Evaluation, policy: Policy) -> Iterator[str]:
