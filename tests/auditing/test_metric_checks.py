@@ -102,6 +102,19 @@ def test_metrics_of_torchmetrics_are_accused_of_nothing(name: str) -> None:
     assert {status_of(audit, code) for code in ("SW801", "SW806", "SW809")} == {"pass"}
 
 
+@pytest.mark.parametrize("num_classes", [2, 3, 5])
+@pytest.mark.parametrize("positive", [0, 1])
+def test_a_figure_of_one_class_is_not_accused_of_leaving_out_the_others(num_classes: int, positive: int) -> None:
+    def recall(true: np.ndarray, said: np.ndarray) -> float:
+        return float(((true == positive) & (said == positive)).sum() / (true == positive).sum())
+
+    def precision(true: np.ndarray, said: np.ndarray) -> float:
+        return float(((true == positive) & (said == positive)).sum() / max((said == positive).sum(), 1))
+
+    for figure in (recall, precision):
+        assert sw.check_metric(figure, num_classes=num_classes).findings == (), figure
+
+
 def test_what_was_taken_is_said_and_can_be_told() -> None:
     audit = sw.check_metric(lambda a, b: float((a == b).mean()))
     said = "(targets, predictions) for classify, predictions as classes, in numpy arrays, 3 classes; higher (tried)"

@@ -43,3 +43,26 @@ def test_the_file_goes_through_every_command(statewise: Any, file: Path) -> None
 def test_a_report_never_writes_over_the_file_it_reads(statewise: Any, file: Path) -> None:
     assert statewise("report", file, "--out", file).code == 2
     assert statewise("report", file.with_name("none.csv")).code == 2
+
+
+def test_a_report_says_what_judge_says_under_the_same_policy_and_threshold(statewise: Any, file: Path, tmp_path: Path) -> None:
+    rows = pd.read_parquet(file)
+    valid = rows.assign(key=rows["key"] + 1000, score=rows["score"] ** 1.01)
+    valid.to_csv(tmp_path / "valid.csv", index=False)
+    (tmp_path / "ours.toml").write_text('name = "ours"\n[limits]\nrecall = 0.5\n[cost]\nmiss = 5\nfalse_alarm = 1\n')
+    words = (file, "--valid", tmp_path / "valid.csv", "--policy", tmp_path / "ours.toml")
+    judged = statewise("judge", *words)
+    assert judged.code == 0, judged.out + judged.err
+    assert statewise("report", *words).code == 0
+    page = file.with_suffix(".html").read_text(encoding="utf-8")
+    assert "Policy: ours." in page
+    assert "Ready for production" in page
+    assert statewise("judge", file).code != 0
+
+
+def test_options_of_a_file_are_refused_for_a_run(statewise: Any, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    ended = statewise("report", tmp_path / "run", "--miss-cost", "5")
+    assert ended.code == 2
+    assert "--miss-cost" in ended.err

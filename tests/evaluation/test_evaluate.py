@@ -139,6 +139,14 @@ def test_labels_of_one_long_stream_are_scored_over_blocks_of_its_steps() -> None
     assert "blocks" in str(found).splitlines()[0]
 
 
+def test_classes_that_are_named_in_two_ways_are_noted() -> None:
+    says = "are the same classes named in two ways?"
+    other = evaluate(Predictions.from_columns({"target": [1, 0, 1, 0], "prediction": ["yes", "no", "yes", "no"]}))
+    assert any(says in note for note in other.notes)
+    wrong = evaluate(Predictions.from_columns({"target": [1, 0, 1, 0], "prediction": [0, 1, 0, 1]}))
+    assert not any(says in note for note in wrong.notes)
+
+
 def test_what_should_be_known_is_noted() -> None:
     columns = {"target": ["a", "a", "b"], "prediction": ["a", "a", "a"], "weight": [1, 2, 3], "split": ["train", "test", "test"]}
     notes = "\n".join(evaluate(Predictions.from_columns(columns, class_names=("a", "b", "c"))).notes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 
 from statewise.errors import OptionError
 from statewise.evaluation import EventRules, Events, Predictions, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _events(
@@ -76,6 +81,14 @@ def test_false_alarms_are_told_an_hour_and_delays_in_seconds_where_there_is_a_ti
     assert (told.per, told.delay_in) == ("hour", "seconds")
     assert told.metrics["delay"].value == 600.0  # ten steps of a minute
     assert told.metrics["false_alarms"].value == pytest.approx(1 / 2)  # one in 120 minutes
+
+
+@pytest.mark.parametrize("written", [str, lambda time: dt.datetime.fromtimestamp(time, dt.UTC).isoformat()], ids=["digits", "dates"])
+def test_times_that_are_text_as_in_a_csv_file_are_seconds_too(written: Callable[[float], str]) -> None:
+    target, prediction = [0] * 60 + [1] * 30 + [0] * 30, [0, 1, *[0] * 68, *[1] * 20, *[0] * 30]
+    told = _events(target, prediction, time=[written(60.0 * step) for step in range(120)])
+    assert (told.per, told.delay_in, told.metrics["delay"].value) == ("hour", "seconds", 600.0)
+    assert _events(target, prediction, time=["soon"] * 120).delay_in == "steps"
 
 
 def test_figures_without_an_alarm_or_a_mistake_have_intervals_with_a_width() -> None:

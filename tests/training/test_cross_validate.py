@@ -182,6 +182,12 @@ def test_options_that_cannot_be_are_refused(words: dict[str, Any], says: str) ->
         cross_validate(make, people(), **words)
 
 
+def test_a_module_in_place_of_what_makes_one_is_refused() -> None:
+    with pytest.raises(OptionError, match="a module") as raised:
+        cross_validate(build("gru", data=people(), hidden_size=2), people())
+    assert "lambda: build" in str(raised.value)
+
+
 def test_data_that_cannot_be_cut_is_refused() -> None:
     with pytest.raises(DataError, match="validation of fold 1"):
         cross_validate(make, people(num_groups=2), by="group", n="each", options=QUICK)

@@ -63,7 +63,7 @@ def judge(
         verdict = judge_any(run, evaluation=_of_run(run, path, choose, rules, positive=positive), policy=rules)
         write_verdict(verdict, RunFiles(path).verdict)
     else:
-        evaluation = _of_file(path, choose, rules, columns, positive=positive, threshold=threshold)
+        evaluation = evaluation_of_file(path, choose, rules, columns, positive=positive, threshold=threshold, command="judge")
         verdict = judge_any(evaluation=evaluation, policy=rules)
     if out is not None:
         write_verdict(verdict, out)
@@ -74,17 +74,17 @@ def judge(
     return verdict.exit_code
 
 
-def _of_file(
-    path: Path, choose: ThresholdOptions, rules: Policy, columns: Columns, *, positive: str | None, threshold: float
+def evaluation_of_file(
+    path: Path, choose: ThresholdOptions, rules: Policy, columns: Columns, *, positive: str | None, threshold: float, command: str
 ) -> Evaluation:
     """Return the evaluation of a predictions file, at the threshold that was told or chosen, and with the costs of the policy."""
-    require_used(None, columns, threshold, is_run=False, command="judge")
+    require_used(None, columns, threshold, is_run=False, command=command)
     if threshold != 0.5:
-        choose.refuse("judge", why="beside --threshold, which says it already")
+        choose.refuse(command, why="beside --threshold, which says it already")
     if choose.valid is not None and not choose.says_how and rules.knows_mistakes:
-        chosen = choose_by_policy(rules, validation_rows(path, choose, columns, positive, "judge"))
+        chosen = choose_by_policy(rules, validation_rows(path, choose, columns, positive, command))
     else:
-        chosen = choose_for(path, choose, columns, positive=positive, command="judge")
+        chosen = choose_for(path, choose, columns, positive=positive, command=command)
     predictions = read_predictions(path, task=columns.task, season=columns.season, positive=positive, threshold=threshold)
     has_scores = predictions.score is not None or (predictions.probabilities is not None and len(predictions.class_names) == 2)
     return evaluate(predictions, positive=positive, threshold=chosen, cost=cost_of(rules.cost) if has_scores else None)

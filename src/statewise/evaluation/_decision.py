@@ -6,7 +6,6 @@ The saving is paired: both thresholds are held against each other in each unit.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -19,14 +18,12 @@ from statewise.evaluation._intervals import estimate_all, units_of_rows
 from statewise.evaluation._jackknife import Metric, estimate, ratio, sums_over
 from statewise.evaluation._labels import choose_positive, match_class
 from statewise.evaluation._records import Evaluation, Threshold
+from statewise.evaluation._times import days_of
 from statewise.evaluation._trade_off import NEVER, Cost, curve_of, trade_off_of
 
 if TYPE_CHECKING:
     from statewise.evaluation._blocks import RowUnits
     from statewise.evaluation._predictions import Predictions
-
-_SECONDS = (315_532_800, 32_503_680_000)
-"""1980 and 3000 as seconds since 1970: a number outside is no date."""
 
 _HASHED_AT_ONCE = 16_384
 """Entries of a column that are turned into characters together: one long entry makes room for as many in each of these."""
@@ -108,39 +105,6 @@ def _cost_of(predictions: Predictions, told: float | str, asked: str) -> np.ndar
         arrived = f"{found[bad[0]]:g} ({len(bad)} of {len(found)} values are missing, below 0 or not finite)"
         raise DataError(asked=asked, where=f"{where}, row {bad[0] + 1}", arrived=arrived, hint="A cost is a number of 0 or more.")
     return found
-
-
-def days_of(predictions: Predictions, *, asked: str) -> int:
-    """Return how many days, counted from the first to the last with both, the rows span.
-
-    Raises:
-        DataError: no column `time`, or no dates in it.
-    """
-    where = f"column 'time' of {predictions.source}"
-    hint = "Give dates, or seconds since 1970 as 'statewise predict' writes them; or a budget of alerts per thousand."
-    if "time" not in predictions.more:
-        raise DataError(asked=asked, where=where, arrived="no such column", hint=hint)
-    times = predictions.more["time"]
-    ends = [times.min(), times.max()] if times.dtype.kind in "iuf" else list(set(times.tolist()))
-    try:
-        days = [_day(each) for each in ends]
-    except (TypeError, ValueError, OverflowError) as problem:
-        raise DataError(asked=asked, where=where, arrived=f"no date ({problem})", hint=hint) from problem
-    return max(days) - min(days) + 1
-
-
-def _day(value: object) -> int:
-    """Return the number of the day of a date, of a time or of seconds since 1970."""
-    if isinstance(value, dt.date):  # a datetime is one
-        return value.toordinal()
-    text = str(value)
-    try:
-        seconds = float(text)
-    except ValueError:
-        return dt.datetime.fromisoformat(text).toordinal()
-    if not _SECONDS[0] <= seconds < _SECONDS[1]:
-        raise ValueError(f"{text}, which as seconds since 1970 is no date after 1980")
-    return int(seconds // 86_400)
 
 
 def figures_at(

@@ -8,7 +8,7 @@ event_recall       events that an alarm touches, of all
 event_precision    alarms that touch an event, of all
 event_f1           their harmonic mean
 delay              from the first step of a found event to the first step of the first alarm that touches it; an earlier one has 0
-false_alarms       alarms that touch no event: a thousand steps, or an hour where the rows have a time in seconds
+false_alarms       alarms that touch no event: a thousand steps, or an hour where the rows have a time
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from statewise.evaluation._jackknife import Metric, UnitSums, estimate, ratio
 from statewise.evaluation._labels import numbered
 from statewise.evaluation._metrics import divide
 from statewise.evaluation._part_records import EventRules, Events
+from statewise.evaluation._times import seconds_of
 
 if TYPE_CHECKING:
     from statewise.evaluation._blocks import RowUnits
@@ -74,7 +75,8 @@ def events_of(predictions: Predictions, units: RowUnits, positive: str | None, r
     rank = numbered(step)[0] if step.dtype == object else step
     order = np.lexsort((rank, of_key))
     ends = np.flatnonzero(np.diff(of_key[order])) + 1
-    time = _seconds(predictions, order)
+    seconds = seconds_of(predictions.more["time"]) if "time" in predictions.more else None
+    time = None if seconds is None else seconds[order]
     parts = {name: np.zeros(units.num_units) for name in ("events", "found", "alarms", "right", "false", "delay", "exposure", "rows")}
     of_unit = units.of_unit[order]
     for place in wanted:
@@ -152,15 +154,6 @@ def _beyond(place: np.ndarray, sequence: np.ndarray, tolerance: int) -> np.ndarr
     """Return places between which sequences lie so far apart that no tolerance reaches over."""
     spread: np.ndarray = place + sequence[place] * (tolerance + 1)
     return spread
-
-
-def _seconds(predictions: Predictions, order: np.ndarray) -> np.ndarray | None:
-    """Return the time of each row in seconds, where it is told as numbers."""
-    time = predictions.more.get("time")
-    if time is None or time.dtype.kind not in "iuf":
-        return None
-    seconds = time[order].astype(np.float64)
-    return seconds if np.isfinite(seconds).all() else None
 
 
 def _exposure(of_unit: np.ndarray, of_key: np.ndarray, time: np.ndarray | None, num_units: int) -> np.ndarray:

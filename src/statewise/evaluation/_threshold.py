@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 
 from statewise.errors import DataError, OptionError
-from statewise.evaluation._decision import costs_of, days_of, figures_at, fingerprints_of, positive_scores, scored_of
+from statewise.evaluation._decision import costs_of, figures_at, fingerprints_of, positive_scores, scored_of
 from statewise.evaluation._records import Threshold
 from statewise.evaluation._scored import scored_rows
+from statewise.evaluation._times import days_of
 from statewise.evaluation._trade_off import NEVER, Cost, Curve, curve_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from statewise.verdicts import Verdict, judge, read_policy, read_verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from statewise.verdicts import GradientRules
+    from statewise.verdicts import GradientRules, Policy
 
 
 Document = TypeVar("Document", Audit, Evaluation, Provenance, Verdict)
@@ -56,18 +56,20 @@ class Evidence:
     provenance: Provenance | Missing
 
 
-def gather(run: Run | Evaluation | Path | str) -> Evidence:
+def gather(run: Run | Evaluation | Path | str, policy: Policy | str | Path | None = None) -> Evidence:
     """Read what a run, or an evaluation alone, has to show; what cannot be read is missing, with the reason.
+
+    A policy judges anew; without one the kept verdict stands, or the default policy judges.
 
     Raises:
         RunError: it is not a run directory, or its configuration or history is damaged.
     """
     if isinstance(run, Evaluation):
-        return _of_figures(run)
+        return _of_figures(run, policy)
     found, broken = _run_of(run)
     place = "kept in memory" if found.directory is None else str(found.directory)
     evaluation = _evaluation(found, place)
-    verdict, judged_now = _verdict(found, evaluation)
+    verdict, judged_now = _verdict(found, evaluation, policy)
     return Evidence(
         run=found,
         place=place,
@@ -83,11 +85,11 @@ def gather(run: Run | Evaluation | Path | str) -> Evidence:
     )
 
 
-def _of_figures(evaluation: Evaluation) -> Evidence:
+def _of_figures(evaluation: Evaluation, policy: Policy | str | Path | None) -> Evidence:
     """Return the evidence of an evaluation whose model and training nobody knows."""
     names = evaluation.confusion.class_names or tuple(evaluation.label_counts)
     config = RunConfig(model_name=evaluation.source.strip("'"), task=evaluation.task, class_names=names, positive=evaluation.positive)
-    verdict = judge(evaluation=evaluation)
+    verdict = judge(evaluation=evaluation, policy="default" if policy is None else policy)
     missing = Missing(why="Figures alone tell nothing of it.", how="Report the run that made them: statewise report RUN.")
     return Evidence(
         run=Run(config=config, history=History()),
@@ -132,13 +134,14 @@ def _evaluation(run: Run, place: str) -> Evaluation | Missing:
     return _read_or_missing(run, "evaluation", read_evaluation, "No test data has been scored.", how)
 
 
-def _verdict(run: Run, evaluation: Evaluation | Missing) -> tuple[Verdict | Missing, bool]:
-    """Return the run's verdict; where none was kept, the one under the default policy."""
+def _verdict(run: Run, evaluation: Evaluation | Missing, policy: Policy | str | Path | None) -> tuple[Verdict | Missing, bool]:
+    """Return the run's verdict; where none was kept, the one under the default policy; where a policy was given, the one under that."""
     kept = _read_or_missing(run, "verdict", read_verdict, "", "")
-    if isinstance(kept, Verdict) or kept.why:
+    if policy is None and (isinstance(kept, Verdict) or kept.why):
         return kept, False
+    known = evaluation if isinstance(evaluation, Evaluation) else None
     try:
-        return judge(run, evaluation=evaluation if isinstance(evaluation, Evaluation) else None), True
+        return judge(run, evaluation=known, policy="default" if policy is None else policy), True
     except StatewiseError as problem:
         return Missing(why=f"The evidence could not be judged: {problem.arrived}.", how=problem.hint), False
 

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from statewise.runs import Run
+    from statewise.verdicts import Policy
 
 _SCORES = ("metrics", "confusion", "thresholds", "values", "ahead")
 
 
-def report(run: Run | Evaluation | Path | str, path: Path | str | None = None) -> Path:
+def report(run: Run | Evaluation | Path | str, path: Path | str | None = None, *, policy: Policy | str | Path | None = None) -> Path:
     """Write a run's report, or that of an evaluation of anyone's predictions: one HTML file that needs no network, the verdict first.
 
     What a run has no evidence for is said in its place, with how it is had. A run without a verdict is judged under the
@@ -35,12 +36,13 @@ def report(run: Run | Evaluation | Path | str, path: Path | str | None = None) -
     Args:
         run: a run, or the path of a run directory; or an evaluation alone, of which the rest is said to be unknown.
         path: the file to write; `report.html` in the run directory by default.
+        policy: what the evidence is judged under anew, as in `judge`; without one the verdict that was kept stands.
 
     Returns:
         The path of the file.
 
     Raises:
-        OptionError: the run is kept in memory and no path was given.
+        OptionError: the run is kept in memory and no path was given, or no such policy.
         RunError: it is not a run directory, it is damaged, or the file cannot be written.
         MissingExtraError: jinja2, altair or vl-convert is not installed.
 
@@ -51,7 +53,7 @@ def report(run: Run | Evaluation | Path | str, path: Path | str | None = None) -
     environment = _environment()
     require_altair()
     script = _script()
-    evidence = gather(run)
+    evidence = gather(run, policy)
     target = _target(evidence.run, path, what="run" if not isinstance(run, Evaluation) else "evaluation")
     page = make_page(evidence)
     html = environment.get_template("report.html.j2").render(

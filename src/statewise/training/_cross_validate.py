@@ -81,7 +81,7 @@ def cross_validate(
 
     Raises:
         DataError: no groups or times to cut by, or too few of them.
-        OptionError: an option has a value it cannot have, or is none of `fit`.
+        OptionError: `build` is a module, or an option has a value it cannot have, or is none of `fit`.
         RunError: the training of a fold failed; it is named.
 
     Example:
@@ -95,6 +95,9 @@ def cross_validate(
         >>> [part.name for part in found.parts], found.evaluation.num_units, found.predictions.split[0]
         (['g0', 'g1', 'g2', 'g3'], 4, 'fold 1')
     """
+    if isinstance(build, nn.Module):
+        hint = "Give what makes a fresh one for each fold: lambda: build(...), or a function of the training part."
+        raise OptionError(asked=ASKED, where="build", arrived=f"a module ({type(build).__name__}), not what makes one", hint=hint)
     require_sequences(data, asked=ASKED, where="data")
     if data.targets is None:
         raise DataError(asked=ASKED, where=data.source, arrived="no targets", hint="Give labelled sequences.")

@@ -13,6 +13,10 @@ from statewise.auditing._metric_doors import MetricFailedError, nearly
 
 if TYPE_CHECKING:
     from statewise.auditing._metric import MetricSubject
+    from statewise.auditing._metric_answers import Answers
+
+_TURNS = 7
+"""So many sequences are tried in the first and in the last place: of three classes each is met."""
 
 
 def _effect(subject: MetricSubject) -> float:
@@ -57,7 +61,7 @@ def sequences_left_out(subject: MetricSubject) -> Found:
 
     How:
         In batches of 7, of 23 sequences: a model writes down which it is asked about; else the first and the last are answered wrongly, and
-        the score must move.
+        the score must move. Where it does not, others are put there, since the recall of one class cannot see a wrong answer to another.
     Why:
         With `drop_last=True` the batch size decides what is scored, and the best batch size wins.
     Mend:
@@ -77,8 +81,7 @@ def sequences_left_out(subject: MetricSubject) -> Found:
         if often and len(set(asked.values())) > 1:
             says = f"the model is asked about {often} of {number} sequences more than once"
             return Found(status="fail", evidence=says, value=float(often), limit=0.0)
-    places = {"first": 0, "last": number - 1}
-    moves = {name: abs(subject.door.score(perfect.wrong_at(place), batch_size=size) - best) for name, place in places.items()}
+    moves = _moves_at_the_ends(subject, perfect, best, size)
     unmoved = [name for name, move in moves.items() if nearly(move, 0.0)]
     says = f"a wrong first sequence moves the score by {moves['first']:.3g}, a wrong last one by {moves['last']:.3g}"
     if len(unmoved) == 1:
@@ -86,6 +89,21 @@ def sequences_left_out(subject: MetricSubject) -> Found:
     if unmoved:
         return Found(status="not_applicable", evidence=f"{says}: one sequence shows nothing here")
     return Found(status="pass", evidence=says, value=moves["last"], control=moves["first"])
+
+
+def _moves_at_the_ends(subject: MetricSubject, perfect: Answers, best: float, size: int | None) -> dict[str, float]:
+    """Return by how much a wrong first and a wrong last sequence move the score at most, of several sequences in each place."""
+    number = len(perfect.targets)
+    moves = {"first": 0.0, "last": 0.0}
+    for turn in range(_TURNS):
+        turned = perfect.rows(np.roll(np.arange(number), turn))
+        usual = best if turn == 0 else subject.door.score(turned, batch_size=size)
+        for name, place in (("first", 0), ("last", number - 1)):
+            if nearly(moves[name], 0.0):
+                moves[name] = abs(subject.door.score(turned.wrong_at(place), batch_size=size) - usual)
+        if not any(nearly(move, 0.0) for move in moves.values()):
+            break
+    return moves
 
 
 @check("SW808", "padding-counted", needs=("function", "free_shape", "scores_repeat", "padded_steps"))
