@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import torch
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 State = Any
 DEVICE = os.environ.get("STATEWISE_DEVICE", "cpu")
+ON_A_PROCESSOR = pytest.mark.skipif(DEVICE != "cpu", reason="a way of running that only a processor takes")
+NO_CUDNN = pytest.mark.skipif(DEVICE != "cpu", reason="cuDNN has no derivative of its derivative, nor takes transforms")
 torch.backends.cudnn.allow_tf32 = False  # the limits are those of float32, and cuDNN computes with less of it if it may
 Module = nn.RNN | nn.LSTM | nn.GRU
 
@@ -67,16 +70,16 @@ class Case:
     def tensor(self, *shape: int, salt: int = 0) -> Tensor:
         """Return float32 numbers that the case's seed decides; float64 holds them exactly."""
         generator = torch.Generator().manual_seed(1000 * self.seed + salt)
-        return torch.randn(*shape, generator=generator, dtype=torch.float32).to(DEVICE)
+        return torch.randn(*shape, generator=generator, dtype=torch.float32, device="cpu").to(DEVICE)
 
     def integers(self, high: int, *shape: int, salt: int = 0) -> Tensor:
         """Return whole numbers from 0 to `high` (included) that the case's seed decides."""
-        return torch.randint(0, high + 1, shape, generator=torch.Generator().manual_seed(1000 * self.seed + salt))
+        return torch.randint(0, high + 1, shape, generator=torch.Generator().manual_seed(1000 * self.seed + salt), device="cpu")
 
     def inputs(self, dtype: torch.dtype) -> Ragged:
         """Return the sequences; the gradient of their values is wanted."""
         values = self.tensor(sum(self.lengths), self.input_size, salt=1).to(dtype).requires_grad_()
-        return Ragged(values, torch.tensor(self.lengths, dtype=torch.int64))
+        return Ragged(values, torch.tensor(self.lengths, dtype=torch.int64, device="cpu"))
 
     def state(self, rows: int, dtype: torch.dtype) -> State:
         """Return a state to begin from."""
@@ -88,7 +91,7 @@ class Case:
 
     def flags(self, time: int, batch: int) -> Tensor:
         """Return resets of dense lanes."""
-        return (torch.rand(time, batch, generator=torch.Generator().manual_seed(self.seed)) < self.reset_rate).to(DEVICE)
+        return (torch.rand(time, batch, generator=torch.Generator().manual_seed(self.seed), device="cpu") < self.reset_rate).to(DEVICE)
 
     def _build(self, dtype: torch.dtype) -> Module:
         torch.manual_seed(self.seed)
@@ -156,7 +159,7 @@ def alone(module: Module, sequence: Tensor, state: State) -> tuple[Tensor, State
         directions = 2 if module.bidirectional else 1
         return sequence.new_zeros(0, (module.proj_size or module.hidden_size) * directions), state
     axis = 0 if module.batch_first else 1
-    outputs, final = module(sequence.unsqueeze(axis), state)
+    outputs, final = module(sequence.unsqueeze(axis), map_tensors(Tensor.contiguous, state))  # cuDNN takes no other
     return outputs.squeeze(axis), final
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pytest
 
 # The largest difference over the largest absolute entry of the reference: outputs and states, then gradients.
-LIMITS = {torch.float64: (1e-10, 1e-10), torch.float32: (1e-5, 5e-5)}
+LIMITS = {torch.float64: (1e-10, 1e-10), torch.float32: (1e-5, 5e-5) if DEVICE == "cpu" else (5e-5, 5e-4)}
+"""Of outputs and states, and of gradients. cuDNN rounds more in float32: one sequence alone through torch is as far from float64 there."""
 
 
 def cut_into_chains(patch: pytest.MonkeyPatch, *, short: int = 0) -> list[int]:

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from statewise.engine import _torch_kernel, unroll
 from statewise.sequences import Ragged
 from tests.engine import test_unroll as promises
-from tests.engine.cases import Case
+from tests.engine.cases import DEVICE, NO_CUDNN, Case
 from tests.engine.properties import gap, run_densely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 F32, F64 = torch.float32, torch.float64
+on_the_device = promises.on_the_device
 PROMISES: list[Callable[[], None]] = [
     promises.test_a_dense_call_without_resets_is_the_module_itself,
     promises.test_a_row_of_length_zero_keeps_its_state,
@@ -52,7 +53,11 @@ PROMISES: list[Callable[[], None]] = [
         partial(promises.test_inputs_states_and_weights_that_lie_scattered_in_memory_are_read_rightly, kind)
         for kind in ("lstm", "gru", "tanh")
     ),
-    *(partial(promises.test_transforms_of_torch_func_and_forward_mode_see_through, kind, F64, 1e-12) for kind in ("lstm", "gru", "tanh")),
+    *(
+        partial(promises.test_transforms_of_torch_func_and_forward_mode_see_through, kind, F64, 1e-12)
+        for kind in ("lstm", "gru", "tanh")
+        if DEVICE == "cpu"  # cuDNN takes no transforms
+    ),
 ]
 
 
@@ -85,6 +90,7 @@ def test_rows_of_one_length_go_through_one_call_of_a_module_of_several_layers(ki
     assert len(calls) == 1
 
 
+@NO_CUDNN
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
 def test_gradients_over_dense_blocks_can_be_differentiated_again_where_torchs_own_can(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case(kind=kind, lengths=(4, 0, 2, 3, 12), num_layers=2, dtype=F64)

@@ -51,7 +51,7 @@ from statewise.engine import (
 from statewise.sequences import Ragged
 from statewise.state import detach, map_tensors, num_rows, select
 from tests.engine import properties
-from tests.engine.cases import Case, HashCase
+from tests.engine.cases import ON_A_PROCESSOR, Case, HashCase
 
 State = Any
 Break = Callable[[pytest.MonkeyPatch], None]
@@ -225,6 +225,7 @@ MUTATIONS: list[tuple[Break, Property, Case | HashCase]] = [
 ]
 
 
+@ON_A_PROCESSOR
 @pytest.mark.parametrize(("broken", "holds", "case"), MUTATIONS, ids=lambda part: getattr(part, "__name__", None))
 def test_a_property_turns_red_when_the_engine_is_broken(
     broken: Break, holds: Property, case: Case | HashCase, monkeypatch: pytest.MonkeyPatch

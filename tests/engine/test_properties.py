@@ -10,7 +10,7 @@ from hypothesis import example, given
 
 from statewise.engine import _layer
 from tests.engine import properties
-from tests.engine.cases import DEVICE, Case, HashCase, cases, examples, hash_cases, many_sequences
+from tests.engine.cases import DEVICE, ON_A_PROCESSOR, Case, HashCase, cases, examples, hash_cases, many_sequences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,7 @@ CHAINED: list[tuple[Callable[[Case], None], dict[str, bool]]] = [
 ]
 
 
+@ON_A_PROCESSOR
 @pytest.mark.parametrize("short", [0, 2, 10**6], ids=["our graph", "as it is", "torch's graph"])
 @pytest.mark.parametrize(("property_of", "drawn"), CHAINED, ids=lambda part: getattr(part, "__name__", ""))
 def test_chains_of_blocks_keep_the_promises(

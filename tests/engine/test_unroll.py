@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -13,10 +13,20 @@ from torch.nn.utils.rnn import pack_sequence
 from statewise.engine import unroll
 from statewise.sequences import Ragged
 from statewise.state import leaves, map_tensors
-from tests.engine.cases import Case
+from tests.engine.cases import DEVICE, NO_CUDNN, ON_A_PROCESSOR, Case
 from tests.engine.properties import assert_each_sequence_equals_itself_alone, cut_into_chains, gap
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LENGTHS = torch.tensor([4, 0, 1, 7])
+
+
+@pytest.fixture(autouse=True)
+def on_the_device() -> Iterator[None]:
+    """Make modules and inputs there, unless a test says where."""
+    with torch.device(DEVICE):
+        yield
 
 
 def ragged(features: int = 2, dtype: torch.dtype = torch.float32) -> Ragged:
@@ -158,9 +168,11 @@ def test_dropout_between_layers_is_torchs_own_in_training_and_absent_in_evaluati
     module.eval()
     assert torch.equal(unroll(module, inputs)[0].values, unroll(module, inputs)[0].values)
     certain = nn.GRU(2, 4, num_layers=2, dropout=1.0, bidirectional=True)
-    silent, _ = certain(pack_sequence([part for part in inputs.to_list() if len(part)], enforce_sorted=False))
+    with torch.device("cpu"):  # where torch wants the lengths
+        packed = pack_sequence([part for part in inputs.to_list() if len(part)], enforce_sorted=False)
+    silent, _ = certain(packed)
     found, _ = unroll(certain, inputs)
-    assert gap(Ragged.from_packed(silent).values, found.values) <= 1e-6
+    assert gap(Ragged.from_packed(silent).values, found.values) <= (1e-6 if DEVICE == "cpu" else 5e-5)
 
 
 def test_mode_weights_and_random_numbers_are_left_as_they_are() -> None:
@@ -177,7 +189,7 @@ def test_mode_weights_and_random_numbers_are_left_as_they_are() -> None:
 def test_under_autocast_outputs_are_as_torch_gives_them_and_the_state_keeps_its_dtype(kind: str, *, bidirectional: bool) -> None:
     case = Case(kind=kind, bidirectional=bidirectional, lengths=(4, 0, 1, 7), dtype=torch.float32)
     inputs = case.inputs(torch.float32)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(DEVICE, dtype=torch.bfloat16):
         whole, _ = case.module(torch.randn(5, 2, 2))
         outputs, state = unroll(case.module, inputs)
         outputs, state = unroll(case.module, inputs, state)
@@ -188,9 +200,10 @@ def test_under_autocast_outputs_are_as_torch_gives_them_and_the_state_keeps_its_
     assert all(gap(a, b) < 0.03 for (_, a), (_, b) in zip(leaves(state), leaves(wanted_state), strict=True))
 
 
+@ON_A_PROCESSOR
 def test_under_autocast_a_carried_state_loses_nothing_where_a_window_ends() -> None:
     module, values = nn.LSTM(3, 8), torch.randn(40, 5, 3)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast(DEVICE, dtype=torch.bfloat16):
         whole, final = unroll(module, values)
         first, carried = unroll(module, values[:17])
         second, ended = unroll(module, values[17:], carried)
@@ -200,6 +213,7 @@ def test_under_autocast_a_carried_state_loses_nothing_where_a_window_ends() -> N
     assert all(torch.equal(a, b) for a, b in zip(ended, final, strict=True))
 
 
+@NO_CUDNN
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh", "relu"])
 @pytest.mark.parametrize(("dtype", "limit", "short"), [(torch.float64, 1e-10, 2), (torch.float32, 1e-4, 0), (torch.float32, 1e-4, 99)])
 def test_gradients_can_be_differentiated_again(
@@ -222,6 +236,7 @@ def test_gradients_can_be_differentiated_again(
     assert max(chains) > 2 or kind != "lstm" or dtype == torch.float64
 
 
+@NO_CUDNN
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # torch's own, on its first use of forward mode
 @pytest.mark.parametrize(
     ("kind", "dtype", "limit"),
@@ -297,6 +312,7 @@ def test_batch_first_does_not_matter_to_ragged_sequences() -> None:
         assert_each_sequence_equals_itself_alone(Case(batch_first=batch_first, lengths=(5, 0, 3), num_layers=2))
 
 
+@NO_CUDNN
 @pytest.mark.parametrize("kind", ["lstm", "gru", "tanh"])
 def test_gradients_are_mapped_over_by_vmap(kind: str) -> None:
     case = Case(kind=kind, dtype=torch.float64)
@@ -320,7 +336,7 @@ def test_without_a_step_the_state_is_a_copy_of_the_one_given(kind: str) -> None:
             assert one.data_ptr() != other.data_ptr()
 
 
-@pytest.mark.parametrize("module", [nn.LSTM(2, 3), nn.GRUCell(2, 3)])
+@pytest.mark.parametrize("module", [nn.LSTM(2, 3, device=DEVICE), nn.GRUCell(2, 3, device=DEVICE)])
 def test_hooks_of_all_modules_are_called(module: nn.Module) -> None:
     calls: list[str] = []
     hooks = [
