@@ -33,8 +33,8 @@ def target_among_inputs(subject: Parts) -> Found:
         In the training part the target of each step is held against each feature at that step and at the three before. It is a copy where
         a straight line leaves less than a thousandth of the target's usual step over, or where each value stands for one class: a failure.
         It is a warning where the target is nearly a function of the feature at its own step: less than a twentieth is left over, or 999 of
-        1,000 classes are named by the nearest number. A target of a whole sequence is held against features that stay
-        the same in it and its static features, a number also against the last step. In the tasks next and forecast the series itself is an input: there no
+        1,000 classes are named by the nearest number. A target of a whole sequence is held against features that stay the same in it and
+        its static features, a number also against the last step. In the tasks next and forecast the series itself is an input: there no
         other feature may be what comes one to three steps later, unless it is known beforehand.
     Why:
         The model copies what will not be there when it is used. Near to perfect figures, useless live.
