@@ -179,6 +179,13 @@ _HEAD = (
     "errors* 97 of 100 answers are right; in *long ones worse* a unit e times as long has a logit lower by 0.4, so that few units decide",
     "how good the model is, and where they were not drawn nothing tells of them. *One row a unit* has exact intervals.",
     "",
+    "Each figure is printed with its interval, and with how many units it rests on:",
+    "",
+    "```console",
+    "$ statewise evaluate --tp 50 --fn 10 --fp 5 --tn 35",
+    "recall of 'positive'                      0.833   0.715 to 0.917      60",
+    "```",
+    "",
 )
 _COMPARED = (
     "## Beside other methods",
