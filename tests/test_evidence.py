@@ -82,7 +82,9 @@ def test_errors_of_a_run_are_told_beside_a_naive_method(tmp_path: Path, capsys: 
         told = re.search(rf"^ *{name}\b.*?(\d+\.\d+)", out, re.MULTILINE | re.IGNORECASE)
         assert told is not None, out
         assert float(told[1]) == pytest.approx(found.metrics[name].value, rel=0.01)
-    assert "mean" in out
+    beside = [float(value) for line in out.splitlines() if "mean" in line for value in re.findall(r"\d+\.\d+", line)]
+    figures = found.baselines["mean"].figures.values()
+    assert any(value == pytest.approx(figure, rel=0.01) for value in beside for figure in figures), out
 
 
 def scored(seed: int) -> dict[str, Any]:

@@ -316,3 +316,16 @@ def test_the_records_come_back_from_json(tmp_path: Path) -> None:
     never = sw.evaluate(rows(1), threshold=sw.choose_threshold(rows(0), max_alerts_per_thousand=0))
     back = read_evaluation(write_evaluation(never, tmp_path / "never.json"))
     assert math.isnan(back.chosen.expected["precision"].value if back.chosen else 0.0)
+
+
+def test_rows_are_known_again_by_keys_of_any_length_and_as_numbers_or_text() -> None:
+    columns = {"target": [0, 1, 0, 1], "score": [0.1, 0.9, 0.6, 0.4]}
+    long = ["x" * 5_000_000, "y" * 5_000_000, "", "\ud800"]
+    number = sw.Predictions.from_columns({"key": [7, 8, 9, 10], **columns})
+    text = sw.Predictions.from_columns({"key": ["7", "8", "9", "10"], **columns})
+    others = [sw.Predictions.from_columns({"key": keys, **columns}) for keys in (long, [*long[1:], long[0]], ["70", "80", "90", "100"])]
+    for part, same in ((number, text), (others[0], others[0])):
+        chosen = sw.choose_threshold(part, cost=sw.Cost(miss=1, false_alarm=1))
+        assert any("all of the rows that the threshold was chosen on" in note for note in sw.evaluate(same, threshold=chosen).notes)
+        for other in others[1:]:
+            assert not any("the threshold was chosen on are among these" in note for note in sw.evaluate(other, threshold=chosen).notes)

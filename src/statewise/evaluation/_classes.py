@@ -162,7 +162,8 @@ def _notes_on_classes(names: tuple[str, ...], confusion: np.ndarray, positive: s
         if actual and not predicted
     ]
     notes = []
-    if not confusion[confusion.sum(axis=1) > 0][:, confusion.sum(axis=1) > 0].any():
+    there = confusion.sum(axis=1) > 0
+    if not confusion[np.ix_(there, there)].any():
         notes.append("no row is answered with any class that stands among the targets: are the same classes named in two ways?")
     if absent:
         notes.append(f"never among the targets: {_listed(absent)}; recall is undefined there, and no average counts it")

@@ -6,6 +6,7 @@ The saving is paired: both thresholds are held against each other in each unit.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from statewise.evaluation._predictions import Predictions
 
 _HASHED_AT_ONCE = 16_384
-"""Entries of a column that are turned into characters together: one long entry makes room for as many in each of these."""
+"""Entries of a column that are turned into characters together."""
+
+_LONGEST = 64
 
 
 class Scored(NamedTuple):
@@ -233,12 +236,19 @@ def _hashed(column: np.ndarray) -> np.ndarray:
     """Return a number of 64 bits for each entry, the same for 7 and "7": sums of its characters, each mixed with its place."""
     found = np.zeros(len(column), dtype=np.uint64)
     for first in range(0, len(column), _HASHED_AT_ONCE):
-        text = column[first : first + _HASHED_AT_ONCE].astype(str)
+        text = np.array([_short(str(each)) for each in column[first : first + _HASHED_AT_ONCE].tolist()])
         characters = text.view(np.uint32).reshape(len(text), -1)
         for place, each in enumerate(characters.T, start=1):
             there = each != 0  # shorter entries are filled up with zeros
             found[first : first + len(text)] += np.where(there, _mix(each + np.uint64(place << 32)), np.uint64(0))
     return found
+
+
+def _short(text: str) -> str:
+    """Return a text, or 128 bits of a long one: each entry takes as much room as the longest beside it."""
+    if len(text) <= _LONGEST:
+        return text
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _mix(values: np.ndarray) -> np.ndarray:

@@ -53,24 +53,32 @@ def days_of(predictions: Predictions, *, asked: str) -> int:
 
 def _day(value: object) -> int:
     """Return the number of the day of a date, of a time or of seconds since 1970."""
-    if isinstance(value, dt.date):  # a datetime is one
-        return value.toordinal()
-    text = str(value)
-    try:
-        seconds = float(text)
-    except ValueError:
-        return dt.datetime.fromisoformat(text).toordinal()
-    if not _SECONDS[0] <= seconds < _SECONDS[1]:
-        raise ValueError(f"{text}, which as seconds since 1970 is no date after 1980")
-    return int(seconds // 86_400)
+    moment = _moment(value)
+    if isinstance(moment, dt.datetime):
+        return moment.toordinal()
+    if not _SECONDS[0] <= moment < _SECONDS[1]:
+        raise ValueError(f"{value}, which as seconds since 1970 is no date after 1980")
+    return int(moment // 86_400)
 
 
 def _second(value: object) -> float:
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        value = dt.datetime.combine(value, dt.time())
-    if not isinstance(value, dt.datetime):
-        try:
-            return float(str(value))
-        except ValueError:
-            value = dt.datetime.fromisoformat(str(value))
-    return (value if value.tzinfo else value.replace(tzinfo=dt.UTC)).timestamp()
+    moment = _moment(value)
+    if isinstance(moment, dt.datetime):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+    return moment
+
+
+def _moment(value: object) -> dt.datetime | float:
+    """Return a date, or its text, as the time that it begins; a number, or its text, as that.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, dt.datetime):
+        return value
+    if isinstance(value, dt.date):
+        return dt.datetime.combine(value, dt.time())
+    try:
+        return float(str(value))
+    except ValueError:
+        return dt.datetime.fromisoformat(str(value))
