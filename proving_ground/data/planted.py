@@ -159,6 +159,17 @@ def _target_class(rng: np.random.Generator, strength: float) -> Case:
     return Case(train=parts[0], test=parts[1])
 
 
+def _class_noisy(rng: np.random.Generator, strength: float) -> Case:
+    """A feature that is the number of its sequence's class at each step, with so much noise."""
+    parts = []
+    for n in (300, 100):
+        signals, targets = many(rng, n), rng.integers(0, 3, n)
+        copies = [target + strength * rng.standard_normal(len(each)) for each, target in zip(signals, targets, strict=True)]
+        signals = [np.column_stack(pair) for pair in zip(signals, copies, strict=True)]
+        parts.append(data_of(signals, targets=torch.from_numpy(targets)))
+    return Case(train=parts[0], test=parts[1])
+
+
 def _look_ahead(rng: np.random.Generator, strength: float) -> Case:
     """A mean that reaches so many steps beyond its own."""
     reach = int(strength)
@@ -285,6 +296,7 @@ PLANTED = (
     Planted(code="SW708", what="steps by which a copy of the target comes before it", strengths=(0, 1, 3), make=_target_inside),
     Planted(code="SW708", what="noise of a copy of the target, in its spreads", strengths=(0.1, 0.03, 0.01, 0.001), make=_target_noisy),
     Planted(code="SW708", what="classes, each told by one number", strengths=(2, 3, 9), make=_target_class),
+    Planted(code="SW708", what="noise of the number of a sequence's class, at each step", strengths=(0.3, 0.2, 0.1), make=_class_noisy),
     Planted(code="SW709", what="steps that a mean reaches ahead", strengths=(1, 2, 5), make=_look_ahead),
     Planted(code="SW710", what="steps between the mean lengths of two classes, spread 4", strengths=(2, 4, 8, 16), make=_lengths),
     Planted(code="SW710", what="the same, filled up with zeros", strengths=(2, 4, 8, 16), make=_padding),

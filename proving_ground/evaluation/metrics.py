@@ -223,6 +223,7 @@ PLANTED = (
     _case("SW815", "a mean of the sequences' means", _of_sequences, task="tag"),
     _case("SW816", "an F1 averaged micro", _micro),
     _case("SW817", "an error in the units of the data", lambda _: right.mae, task="regress"),
+    _case("SW818", "the mean difference of class numbers", lambda _: right.mae),
 )
 
 

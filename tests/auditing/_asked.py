@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import statewise as sw
-from statewise.auditing import Audit
+from statewise.auditing import Audit, Outcome
 
 LENGTHS = torch.tensor([5, 9, 3, 7, 12, 2])
 STEPS = int(LENGTHS.sum())
@@ -37,3 +37,8 @@ class Packed(nn.Module):
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         answer: Tensor = self.head(self.rnn(packed)[1][0][-1])
         return answer
+
+
+def said(code: str, *parts: sw.Sequences | None, **options: Any) -> Outcome:
+    """Return what one check says."""
+    return next(each for each in sw.audit_data(*parts, select=code, **options).outcomes if each.code == code)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,12 +13,11 @@ import statewise as sw
 from proving_ground.data.making import codes_of, data_of, many, walk
 from statewise.sequences import fit_statistics
 from tests._unchecked import unchecked
-from tests.auditing._asked import status_of
+from tests.auditing._asked import said, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from statewise.auditing import Outcome
 
 RNG = np.random.default_rng(5)
 
@@ -27,11 +26,6 @@ RNG = np.random.default_rng(5)
 def _without_checks_of_types() -> Iterator[None]:
     with unchecked():
         yield
-
-
-def said(code: str, *parts: sw.Sequences | None, **options: Any) -> Outcome:
-    """Return what one check says."""
-    return next(each for each in sw.audit_data(*parts, select=code, **options).outcomes if each.code == code)  # type: ignore[arg-type]
 
 
 def dated(n: int, steps: int, begin: float) -> torch.Tensor:
@@ -210,6 +204,16 @@ def test_a_target_of_a_sequence_may_stand_in_its_last_step_or_be_the_same_in_all
     static = torch.from_numpy(labels.astype(np.float32))[:, None]
     assert said("SW708", data_of(signals, targets=torch.from_numpy(labels), static=static)).where == "static feature 1"
     assert said("SW708", data_of(signals, targets=torch.from_numpy(labels))).status == "pass"
+
+
+def test_a_noisy_copy_of_the_class_at_both_ends_of_its_sequences_is_a_warning_and_at_one_end_none() -> None:
+    signals, labels = many(RNG, 300), RNG.integers(0, 3, 300)
+    noisy = [np.column_stack([each, label + 0.1 * RNG.normal(size=len(each))]) for each, label in zip(signals, labels, strict=True)]
+    found = said("SW708", data_of(noisy, targets=torch.from_numpy(labels)))
+    assert (found.status, found.where) == ("warn", "feature 4")
+    for each in noisy:
+        each[0, -1] = RNG.normal()
+    assert said("SW708", data_of(noisy, targets=torch.from_numpy(labels))).status == "pass"
 
 
 def test_a_level_that_nearly_tells_a_class_is_a_warning() -> None:

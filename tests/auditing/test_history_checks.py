@@ -33,9 +33,7 @@ def test_the_weakest_mistake_that_matters_is_found_in_every_draw(case: Planted) 
     assert case.found(case.weakest, DRAWS) == 1.0
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in PLANTED if len(case.strengths) > 1 and case.code not in {"SW901", "SW909"}], ids=lambda c: c.code
-)
+@pytest.mark.parametrize("case", BY_STRENGTH, ids=lambda case: case.code)
 def test_more_of_a_mistake_is_found_at_least_as_often_and_little_of_it_not(case: Planted) -> None:
     shares = [case.found(strength, DRAWS) for strength in case.strengths]
     assert shares == sorted(shares)
@@ -105,6 +103,15 @@ def test_norms_that_fall_fifty_fold_are_healthy() -> None:
     assert {status_of(audit, code) for code in ("SW909", "SW910", "SW911")} == {"pass"}
 
 
+def test_the_update_of_a_spike_is_named_by_its_own_number() -> None:
+    norms = np.ones(400)
+    norms[[150, 200, 250, 300, 350]] = 100.0
+    norms[10] = np.nan
+    audit = sw.audit_history(history(np.linspace(1, 0.2, 20), updates=updates_of(np.linspace(1, 0.2, 400), norms)))
+    first = next(each for each in audit.outcomes if each.code == "SW910")
+    assert (first.status, first.where) == ("warn", f"update {updates_of(np.ones(400), norms)[150].update}")
+
+
 def test_short_histories_are_not_called_sound() -> None:
     audit = sw.audit_history([1.0, 0.5])
     assert {each.status for each in audit.outcomes} == {"not_applicable"}
@@ -133,6 +140,11 @@ def test_figures_of_the_test_part_are_told_of_from_a_file_too(tmp_path: Path) ->
     audit = sw.audit_history(tmp_path / "a.csv")
     assert status_of(audit, "SW913") == "observed"
     assert "test_accuracy" in str(audit)
+
+
+def test_a_figure_whose_name_holds_the_letters_of_test_is_none_of_the_test_part() -> None:
+    epochs = [Epoch(epoch=at + 1, train_loss=1 / (at + 1), metrics={"latest_f1": 0.5}) for at in range(9)]
+    assert status_of(sw.audit_history(History(records=tuple(epochs))), "SW913") == "pass"
 
 
 @pytest.mark.parametrize(

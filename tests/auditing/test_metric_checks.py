@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,36 @@ def test_one_of_several_results_is_chosen_by_name() -> None:
     assert not accused(sw.check_metric(report, which="accuracy"))
     with pytest.raises(ContractError, match="it returned no 'f1', but"):
         sw.check_metric(report, which="f1")
+    of_classes: Callable[..., Any] = functools.partial(sklearn_metrics.recall_score, average=None)
+    assert "result 1" in str(sw.check_metric(of_classes, which=1))
+    with pytest.raises(ContractError, match="it returned one float, and no 'f1' among several"):
+        sw.check_metric(right.accuracy, which="f1")
+
+
+@pytest.mark.parametrize("name", ["mean_squared_error", "mean_absolute_error", "root_mean_squared_error"])
+def test_an_error_of_values_that_is_asked_about_classes_is_told(name: str) -> None:
+    fn = getattr(sklearn_metrics, name)
+    assert status_of(sw.check_metric(fn), "SW818") == "warn"
+    assert status_of(sw.check_metric(fn, num_classes=2), "SW818") == "not_applicable"
+
+
+def test_a_better_error_than_that_of_perfect_answers_is_the_one_that_is_told() -> None:
+    def far(targets: Any, predictions: Any) -> float:
+        return float(1 - abs(targets - predictions).mean() / 100)
+
+    found = next(each for each in sw.check_metric(far, task="regress", higher_is_better=False).outcomes if each.code == "SW801")
+    assert found.status == "fail"
+    assert found.limit is not None
+    assert found.value is not None
+    assert found.limit < found.value
+
+
+@pytest.mark.parametrize(
+    "options", [{"given": "probs"}, {"takes": ("target", "predictions")}, {"num_classes": 1}, {"seed": -1}, {"seed": "a"}]
+)
+def test_an_option_that_is_none_is_refused_before_anything_is_called(options: dict[str, Any]) -> None:
+    with unchecked(), pytest.raises(OptionError, match=next(iter(options))):
+        sw.check_metric(lambda targets, predictions: 1 / 0, **options)
 
 
 def test_batches_of_an_evaluation_can_be_made_otherwise() -> None:

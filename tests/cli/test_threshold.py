@@ -12,6 +12,7 @@ import statewise as sw
 from statewise.cli import main
 from statewise.evaluation import read_evaluation
 from statewise.runs import RunFiles
+from statewise.verdicts import read_verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,9 +115,36 @@ def test_a_run_keeps_what_its_threshold_is_chosen_on(tmp_path: Path, capsys: pyt
     assert main(["evaluate", str(run), "--miss-cost", "1", "--false-alarm-cost", "5", "--output-format", "json"]) == 0
     other = json.loads(capsys.readouterr().out)
     assert other["threshold"] > chosen.value
-    assert main(["judge", str(run), "--policy", str(policy)]) in (0, 1, 3)
+    ended = main(["judge", str(run), "--policy", str(policy)])
+    assert ended == read_verdict(kept.verdict).exit_code
     assert "the cheapest of" in " ".join(capsys.readouterr().out.split())
     kept.validation.unlink()
     assert main(["evaluate", str(run), *COST]) == 2
     assert "no validation.parquet" in capsys.readouterr().err
     assert main(["evaluate", str(run), *COST, "--valid", str(data)]) == 0
+    assert main(["evaluate", str(run), "--data", str(data), "--out", str(kept.evaluation)]) == 0
+    config = kept.config.read_text("utf-8")
+    assert '"positive"' not in config or '"positive":null' in config.replace(" ", "")
+    document = json.loads(config)
+    kept.config.write_text(json.dumps({**document, "positive": "0"}), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["evaluate", str(run), *COST, "--valid", str(data), "--output-format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["positive"] == "0"
+    assert main(["compare", str(run), str(run), "--data", str(data), "--output-format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["positive"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "where"),
+    [
+        ("evaluate", ("--tp", "5", "--fn", "1", "--fp", "1", "--tn", "5", "--data", "x.csv"), "--data"),
+        ("evaluate", ("--tp", "5", "--fn", "1", "--fp", "1", "--tn", "5", "--threshold", "0.2"), "--threshold"),
+        ("judge", ("--tp", "5", "--fn", "1", "--fp", "1", "--tn", "5", "--task", "classify"), "--task"),
+        ("judge", ("--tp", "5", "--fn", "1", "--fp", "1", "--tn", "5", "--threshold", "0.2"), "--threshold"),
+    ],
+)
+def test_what_means_nothing_for_four_counts_is_refused(
+    command: str, words: tuple[str, ...], where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, *words]) == 2
+    assert f"where {where} arrived an option that means nothing for four counts" in " ".join(capsys.readouterr().err.split())

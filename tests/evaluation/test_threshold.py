@@ -180,10 +180,10 @@ def test_a_saving_that_is_not_shown_is_not_told_as_one() -> None:
 def test_a_saving_covers_the_true_one() -> None:
     """Simulated with a known truth: of 300 intervals at least 270 hold it."""
     chosen, cost = 0.25, sw.Cost(miss=5, false_alarm=1)
-    large = sw.evaluate(rows(99_999, number=200_000), threshold=chosen, cost=cost).mistakes["saving"].value
+    large = sw.evaluate(rows(99_999, number=200_000), threshold=chosen, cost=cost, by=()).mistakes["saving"].value
     held = 0
     for seed in range(300):
-        found = sw.evaluate(rows(seed, number=400, units=80), threshold=chosen, cost=cost).mistakes["saving"]
+        found = sw.evaluate(rows(seed, number=400, units=80), threshold=chosen, cost=cost, by=()).mistakes["saving"]
         assert found.low is not None
         assert found.high is not None
         held += found.low <= large <= found.high

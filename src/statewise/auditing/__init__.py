@@ -10,7 +10,7 @@ from statewise.auditing._outcome import Outcome
 from statewise.auditing._predictions import PredictionsLike, audit_predictions
 from statewise.auditing._record import AuditRecord, contract_of, encode, read_record, weights_hash, write_record
 from statewise.auditing._selection import chosen, require_known
-from statewise.auditing._soundness import FailOn, answer, counted, held_against, is_sound, judged, listed_codes
+from statewise.auditing._soundness import FailOn, answer, held_against, is_sound, judged, listed_codes
 from statewise.auditing._table import as_python, brief, by_reason, consequences_of
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "chosen",
     "consequences_of",
     "contract_of",
-    "counted",
     "encode",
     "held_against",
     "is_sound",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -13,16 +14,19 @@ from statewise.errors import DataError, OptionError, kind_of
 from statewise.evaluation import read_evaluation
 from statewise.models import Model
 from statewise.runs import Run, RunFiles
-from statewise.sequences import Sequences, number_of, require_sequences
+from statewise.sequences import Sequences, number_of, require_sequences, told
+from statewise.words import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from statewise.auditing._audit import Audit
 
 _ASKED = "audit_data"
-_SAME = ("categories", "each", "task")
-"""What all parts must have alike, and what is told where they do not."""
+_SAME = ("categories", "class_names", "each", "task")
+"""What all parts must have alike, and what is told where they do not; the last three where both have targets."""
+_NAMES = ("feature_names", "static_names")
+"""What must be alike where both parts know it: the order of their columns."""
 
 
 def audit_data(
@@ -91,15 +95,14 @@ def audit_data(
         fitted=fitted_of(scaling, trained, made["training"]),
         vocabulary=_vocabulary(vocabulary, trained, made["training"]),
         is_stated=vocabulary is not None or isinstance(trained, Model),
+        may_be_refitted=isinstance(trained, Model) and scaling is None,
         score=score if score is not None else _score_of(run),
         make_features=make_features,
         raw=train,
         seed=seed,
     )
     sizes = "; ".join(f"{name} part {len(part):,} sequences, {part.num_steps:,} steps" for name, part in made.items())
-    return audited(
-        "data", subject, name=train.source, sampled=f"{sizes[:1].upper()}{sizes[1:]}.", asked=_ASKED, select=select, ignore=ignore
-    )
+    return audited("data", subject, name=train.source, sampled=sentence(sizes), asked=_ASKED, select=select, ignore=ignore)
 
 
 def _require_run(run: Any, model: Any) -> None:
@@ -129,16 +132,17 @@ def _require_alike(parts: Mapping[str, Sequences]) -> None:
             raise DataError(asked=_ASKED, where=where, arrived="it has no step", hint="Leave the part out, or check how it was read.")
         sizes = [{key: tuple(each.values.shape[1:]) for key, each in of.parts.items()} for of in (part, train)]
         if sizes[0] != sizes[1]:
-            arrived = f"inputs {_told(sizes[0])}, and the training part has {_told(sizes[1])}"
+            arrived = f"inputs {_shapes(sizes[0])}, and the training part has {_shapes(sizes[1])}"
             raise DataError(asked=_ASKED, where=where, arrived=arrived, hint="Read all parts with the same columns.")
-        for field in _SAME if part.targets is not None and train.targets is not None else _SAME[:1]:
-            one, other = getattr(part, field), getattr(train, field)
-            if one != other:
-                hint = "Read all parts with the same options; later ones with the categories of the training part (categories=)."
+        fields = [*(_SAME if part.targets is not None and train.targets is not None else _SAME[:1])]
+        fields += [each for each in _NAMES if getattr(part, each) and getattr(train, each)]
+        for field in fields:
+            if getattr(part, field) != getattr(train, field):
+                hint = "Read later parts with the options of the training part, and its class_names=, categories= and features=."
                 raise DataError(asked=_ASKED, where=where, arrived=f"other {field} than the training part", hint=hint)
 
 
-def _told(sizes: Mapping[str, tuple[int, ...]]) -> str:
+def _shapes(sizes: Mapping[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} of {' x '.join(map(str, size)) or '1'}" for name, size in sizes.items())
 
 
@@ -146,7 +150,9 @@ def _vocabulary(
     given: Mapping[str, Sequence[str]] | Sequence[str] | None, model: nn.Module | None, train: Sequences
 ) -> dict[str, Sequence[str]]:
     """Return the vocabulary that was given, else that of the model, else what the data were read with."""
-    if given is not None and not isinstance(given, dict):
+    if isinstance(given, str):
+        raise OptionError(asked=_ASKED, where="vocabulary", arrived=f"the text {told(given)}", hint="Give a list of entries.")
+    if given is not None and not isinstance(given, Mapping):
         if len(train.categories) != 1:
             hint = "Give a dict with the entries of each categorical input."
             raise OptionError(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,7 @@ from statewise.errors import StatewiseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from statewise.auditing._needs import Examined
     from statewise.auditing._outcome import Status
 
 Family: TypeAlias = Literal["module", "data", "metric", "history"]
@@ -34,14 +35,6 @@ FAMILIES: dict[Family, str] = {"module": "123456", "data": "7", "metric": "8", "
 """The first digits of the codes of the checks that examine it."""
 
 _SECTION = re.compile(r"^(How|Why|Mend|Seen in):$", re.MULTILINE)
-
-
-@runtime_checkable
-class Examined(Protocol):
-    """What the checks of one family are given."""
-
-    def lacks(self, need: str) -> str | None:
-        """Return why something that a check needs is not there, or None where it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,8 @@ from statewise.errors import StatewiseError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from statewise.auditing._check import Check, Examined
+    from statewise.auditing._check import Check
+    from statewise.auditing._needs import Examined
     from statewise.auditing._outcome import Outcome
 
 _BAD = frozenset({"fail", "warn"})

@@ -10,10 +10,11 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, TypeAlias
 
-from statewise.auditing._needs import NEEDS
+from statewise.auditing._needs import Examined
 from statewise.auditing._plain_audit import audited
-from statewise.errors import DataError, OptionError, kind_of
+from statewise.errors import DataError, kind_of
 from statewise.runs import History, Run, history_of, read_history
+from statewise.sequences import number_of
 from statewise.training import broken_places, finite
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def audit_history(
         >>> print(audit_history([0.7, 0.69, 0.7, 0.71, 0.7, 0.69, 0.7]).findings[0].code)
         SW902
     """
-    if majority_accuracy is not None and not 0 < majority_accuracy <= 1:
-        raise OptionError(
-            asked="audit a history", where="majority_accuracy", arrived=f"{majority_accuracy:g}", hint="Give a share from 0 to 1."
+    if majority_accuracy is not None:
+        number_of(
+            majority_accuracy, 1e-9, 1, asked="audit a history", where="majority_accuracy", whole=False, hint="Give a share from 0 to 1."
         )
     records, name = _read(history)
     phase: Phase = "fit" if records.epochs("fit") else "refit"
@@ -66,7 +67,7 @@ def audit_history(
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistorySubject:
+class HistorySubject(Examined):
     """A history as its checks see it.
 
     Attributes:
@@ -78,11 +79,6 @@ class HistorySubject:
     history: History
     phase: Phase
     majority_accuracy: float | None = None
-
-    def lacks(self, need: str) -> str | None:
-        """Return why something that a check needs is not there, or None where it is."""
-        known = NEEDS[need]
-        return None if known.is_met(self) else known.without
 
     @cached_property
     def epochs(self) -> list[Epoch]:
@@ -117,7 +113,12 @@ class HistorySubject:
     @cached_property
     def norms(self) -> list[float]:
         """The finite norms of all gradients together, before clipping."""
-        return _there(update.gradient_norm for update in self.updates)
+        return _there(update.gradient_norm for update in self.measured)
+
+    @cached_property
+    def measured(self) -> list[Update]:
+        """The updates whose norm is finite."""
+        return [update for update in self.updates if finite(update.gradient_norm) is not None]
 
     @cached_property
     def update_losses(self) -> list[float]:
@@ -155,8 +156,8 @@ def falls(losses: Sequence[float]) -> bool:
     return fall > max(0.01 * abs(losses[0]), 3 * noise_of(losses) * math.sqrt(1 + 1 / len(last)))
 
 
-def _there(values: object) -> list[float]:
-    return [value for value in values if finite(value) is not None]  # type: ignore[attr-defined]
+def _there(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None and finite(value) is not None]
 
 
 def _read(given: HistoryLike) -> tuple[History, str]:

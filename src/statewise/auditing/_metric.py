@@ -11,11 +11,13 @@ import numpy as np
 
 from statewise.auditing._metric_answers import Answers, draw, square
 from statewise.auditing._metric_doors import Given, MetricDoor, MetricFailedError, Takes, candidates, nearly
-from statewise.auditing._needs import NEEDS
+from statewise.auditing._needs import Examined
 from statewise.auditing._plain_audit import audited
 from statewise.errors import ContractError, OptionError
+from statewise.sequences import number_of, told
 from statewise.tasks import TASKS
 from statewise.training import drawn_apart
+from statewise.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +67,7 @@ def check_metric(
 
     Raises:
         ContractError: no way of calling it returned a number.
-        OptionError: `select` or `ignore` names no check, or there is no such task.
+        OptionError: `select` or `ignore` names no check, or an argument is none of those that there are.
 
     Example:
         >>> print(repr(check_metric(lambda targets, predictions: (targets == predictions).mean(), select=["SW801", "SW810"])))
@@ -77,6 +79,12 @@ def check_metric(
     """
     if task not in get_args(MetricTask):
         raise OptionError(asked="check a metric", where="task", arrived=repr(task), hint="Give classify, tag, next, regress or forecast.")
+    for where, value, known in (("given", given, get_args(Given)), *(("takes", each, get_args(Takes)) for each in takes or ())):
+        if value is not None and value not in known:
+            raise OptionError(asked="check a metric", where=where, arrived=told(value), hint=f"Give {listed(known, joined='or')}.")
+    if num_classes is not None:
+        number_of(num_classes, 2, 10_000, asked="check a metric", where="num_classes", whole=True)
+    number_of(seed, 0, 2**62, asked="check a metric", where="seed", whole=True)
     if not callable(fn) and not (hasattr(fn, "update") and hasattr(fn, "compute")):
         raise ContractError(
             asked="check a metric", where="fn", arrived=type(fn).__name__,
@@ -94,7 +102,7 @@ def check_metric(
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetricSubject:
+class MetricSubject(Examined):
     """A metric as its checks see it.
 
     Attributes:
@@ -114,11 +122,6 @@ class MetricSubject:
     told: bool | None
     seed: int
     is_square: bool = False
-
-    def lacks(self, need: str) -> str | None:
-        """Return why something that a check needs is not there, or None where it is."""
-        known = NEEDS[need]
-        return None if known.is_met(self) else known.without
 
     @property
     def by_step(self) -> bool:

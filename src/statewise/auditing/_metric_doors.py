@@ -167,6 +167,10 @@ class MetricDoor:
         return [np.log(each) + 2.0 for each in chances] if self.given == "logits" else chances
 
     def _number(self, result: Any) -> float:
+        if self.which is not None and isinstance(result, np.ndarray | torch.Tensor) and result.ndim:
+            result = list(result)
+        if self.which is not None and not isinstance(result, dict | tuple | list):
+            raise MetricFailedError(f"it returned one {type(result).__name__}, and no {self.which!r} among several")
         if isinstance(result, dict | tuple | list):
             parts: dict[Any, Any] = result if isinstance(result, dict) else dict(enumerate(result))
             which = next(iter(parts), None) if self.which is None else self.which

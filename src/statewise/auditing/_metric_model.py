@@ -94,7 +94,6 @@ def loader_of(answers: Answers, size: int, extra: int, *, pad: int | None, batch
         time = int(lengths.max()) + extra
         fill = (-100 if answers.num_classes else 0.0) if pad is None else pad
         asked = torch.tensor(padded([each.numpy() for each in x], time, np.array([0.0, -1.0, 0.0], dtype=np.float32)))
-        asked[:, 0, 1] = torch.stack([each[0, 1] for each in x])
         whole = asked, torch.tensor(padded([each.numpy() for each in y], time, fill)), lengths
         return batch(*whole) if batch is not None else whole
 

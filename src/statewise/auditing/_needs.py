@@ -1,4 +1,4 @@
-"""What may a check need of what it examines? Each need in words, and what is said where it is not met."""
+"""What may a check need of what it examines? Each need in words, what is said where it is not met, and who is asked."""
 
 from __future__ import annotations
 
@@ -256,6 +256,14 @@ _OF_HISTORIES = {
 
 NEEDS = {**_OF_MODULES, **_OF_DATA, **_OF_METRICS, **_OF_HISTORIES}
 """By name, as checks give them."""
+
+
+class Examined:
+    """What the checks of one family are given: of each it is asked first whether all that the check needs is there."""
+
+    def lacks(self, need: str) -> str | None:
+        """Return why something that a check needs is not there, or None where it is."""
+        return None if NEEDS[need].is_met(self) else NEEDS[need].without
 
 
 def needs_in_words(check: Check) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from statewise.auditing._content import Content, bits_of, content_of
-from statewise.auditing._needs import NEEDS
+from statewise.auditing._needs import Examined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ _OFTEN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class Parts(Examined):
     """Training, validation and test part.
 
     Attributes:
@@ -37,6 +37,7 @@ class Parts:
         fitted: the statistics that a model scales its inputs by, by input.
         vocabulary: the entries that a model knows, by categorical input.
         is_stated: whether the vocabulary was given, or that of a run, and not what the data were read with.
+        may_be_refitted: whether the statistics are those of a model of ours, which a refit fits on the validation part too.
         score: the accuracy that a model reaches on the last part.
         make_features: what made the features of the raw parts.
         raw: the training part before that.
@@ -48,15 +49,12 @@ class Parts:
     fitted: Mapping[str, Fitted] = field(default_factory=dict)
     vocabulary: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_stated: bool = False
+    may_be_refitted: bool = False
     score: float | None = None
     make_features: Callable[[Sequences], Sequences] | None = None
     raw: Sequences | None = None
     seed: int = 0
     _known: dict[str, Any] = field(default_factory=dict)
-
-    def lacks(self, need: str) -> str | None:
-        """Return why something that a check needs is not there, or None where it is."""
-        return None if NEEDS[need].is_met(self) else NEEDS[need].without
 
     def once(self, name: str, make: Callable[[], _T]) -> _T:
         """Return what is computed once and read by several checks."""
@@ -90,6 +88,18 @@ class Parts:
         """Return how many bits each new step of a part carries."""
         found = self.once("bits", lambda: bits_of([self.content(each) for each in self.all]))
         return found[list(self.all).index(name)]
+
+    def sequence_bits(self, name: str) -> NDArray[np.float64]:
+        """Return how many bits each new sequence of a part carries."""
+        offsets = self.content(name).offsets
+        total = np.concatenate([[0.0], np.cumsum(self.bits(name))])
+        return np.asarray(total[offsets[1:]] - total[offsets[:-1]])
+
+    def targets(self, name: str) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Return the targets of what is new in a part, and which of them are known and count."""
+        data = self.fresh(name)
+        targets = np.asarray(data.targets)
+        return targets, np.asarray(data.scored) & np.isfinite(targets.astype(np.float64))
 
     @property
     def numbers(self) -> list[torch.Tensor]:
@@ -125,6 +135,16 @@ def numbers_of(data: Sequences) -> dict[str, torch.Tensor]:
     """Return the inputs that hold numbers, `[steps, feature]`, by name."""
     parts = {name: part.values for name, part in data.parts.items() if name not in data.categories}
     return {name: each.reshape(len(each), -1) for name, each in parts.items() if each.dtype.is_floating_point}
+
+
+def owners_of(data: Sequences) -> NDArray[np.int64]:
+    """Return the place of the sequence of each step."""
+    return next(iter(data.parts.values())).rows.cpu().numpy()
+
+
+def groups_of(data: Sequences) -> NDArray[np.int64]:
+    """Return the number of the group of each sequence; without groups its own."""
+    return np.arange(len(data)) if data.groups is None else np.unique(np.array(data.groups, dtype=str), return_inverse=True)[1]
 
 
 def names_of(data: Sequences) -> list[str]:

@@ -13,7 +13,8 @@ from statewise.contracts import Contract
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from statewise.auditing._check import Examined, Family
+    from statewise.auditing._check import Family
+    from statewise.auditing._needs import Examined
 
 
 def audited(

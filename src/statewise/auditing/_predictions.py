@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from statewise.auditing._needs import NEEDS
+from statewise.auditing._needs import Examined
 from statewise.auditing._plain_audit import audited
 from statewise.errors import DataError, kind_of
 from statewise.evaluation import Counts, Evaluation, Predictions, evaluate, read_predictions
@@ -51,7 +51,7 @@ def audit_predictions(
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictionsSubject:
+class PredictionsSubject(Examined):
     """Predictions as their checks see them.
 
     Attributes:
@@ -61,11 +61,6 @@ class PredictionsSubject:
 
     evaluation: Evaluation
     predictions: Predictions | None
-
-    def lacks(self, need: str) -> str | None:
-        """Return why something that a check needs is not there, or None where it is."""
-        known = NEEDS[need]
-        return None if known.is_met(self) else known.without
 
 
 def _refused(given: object) -> DataError:

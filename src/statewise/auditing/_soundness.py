@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from statewise.errors import AuditError
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,16 +79,6 @@ def listed_codes(outcomes: Sequence[Outcome], most: int = 6) -> str:
     """Return the codes of some outcomes, the first few of many."""
     codes = [each.code for each in outcomes]
     return ", ".join(codes[:most]) + (f" and {len(codes) - most} more" if len(codes) > most else "")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a count and what was counted.
-
-    Example:
-        >>> counted(1, "check"), counted(38, "check")
-        ('1 check', '38 checks')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _errors(outcomes: Sequence[Outcome]) -> list[Outcome]:

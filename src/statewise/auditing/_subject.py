@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from statewise.auditing._copies import Original, own_numbers
-from statewise.auditing._needs import NEEDS
+from statewise.auditing._needs import Examined
 from statewise.errors import StatewiseError
 from statewise.state import Axes, find_axes, leaves
 
@@ -72,7 +72,7 @@ Way: TypeAlias = "Callable[[Callable[[nn.Module, Probe], Answer], nn.Module, Pro
 
 
 @dataclass(kw_only=True, eq=False)
-class Subject:
+class Subject(Examined):
     """A module under audit.
 
     Attributes:
@@ -262,10 +262,6 @@ class Subject:
         x[:, 0] = self.other_whole.x[:, 0]
         after = self.ask(self.whole.with_x(x)).outputs
         return not self.is_real(gap(after[:, 1:], before[:, 1:]), gap(after[:, 0], before[:, 0]), size_of(before))
-
-    def lacks(self, need: str) -> str | None:
-        """Return why something that a check needs is not there, or None where it is."""
-        return None if NEEDS[need].is_met(self) else NEEDS[need].without
 
     def is_real(self, gap: float, control: float, size: float) -> bool:
         """Whether a difference is more than rounding, and worth mentioning beside what a real change does.

@@ -7,7 +7,8 @@ import textwrap
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from statewise.auditing._soundness import answer, counted, listed_codes
+from statewise.auditing._soundness import answer, listed_codes
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

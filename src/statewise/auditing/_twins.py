@@ -91,7 +91,7 @@ def twins_of(subject: Parts, name: str, among: str = "training") -> Twins:
 def _twins(subject: Parts, name: str, among: str) -> Twins:
     own, other = subject.content(name), subject.content(among)
     enough = enough_bits(len(own.marks) * len(other.marks))
-    bits, bits_of_other = (_sums(subject, part) for part in (name, among))
+    bits, bits_of_other = (subject.sequence_bits(part) for part in (name, among))
     telling, of_other = bits >= enough, bits_of_other >= enough
     some = _SOME * np.log2(max(len(own.marks) * len(other.marks), 1))
     known, places, counts = np.unique(other.marks, return_inverse=True, return_counts=True)
@@ -112,13 +112,6 @@ def _twins(subject: Parts, name: str, among: str) -> Twins:
         num_others=len(other.marks),
         is_habit=bool(((times > 1) & (bits_of_other >= some)).any()) or (among != "training" and twins_of(subject, name).is_habit),
     )
-
-
-def _sums(subject: Parts, name: str) -> NDArray[np.float64]:
-    """Return the bits of each sequence of a part."""
-    offsets = subject.content(name).offsets
-    total = np.concatenate([[0.0], np.cumsum(subject.bits(name))])
-    return np.asarray(total[offsets[1:]] - total[offsets[:-1]])
 
 
 def share_told(found: int, of: int, name: str) -> str:

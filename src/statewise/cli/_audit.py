@@ -78,7 +78,7 @@ def audit(
     read = (weights, data, history, *files.files())
     require_writable(out, read, command="audit", writes="JSON", suffixes=(".json",), own="audit.json")
     if history is not None:
-        beside = {**of_modules, **dict.fromkeys(request.columns.given(), True), "seed": seed != 0, "train": files.given()}
+        beside = {**of_modules, **dict.fromkeys(request.columns.given(), True), "seed": seed != 0, **dict.fromkeys(files.options(), True)}
         found = audit_file_of_history(history, target=target, beside=beside, select=select, ignore=ignore)
     else:
         found = audit_files(files, request, others=of_modules) if files.given() else _audit_module(request, timeout)

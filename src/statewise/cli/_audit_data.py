@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +39,13 @@ class PartFiles:
         """Return the files, given or not."""
         return self.train, self.valid, self.test
 
+    def options(self) -> list[str]:
+        """Return the names of the options that were given."""
+        return [name for name, value in asdict(self).items() if value is not None]
+
     def given(self) -> bool:
         """Return whether an audit of data is asked for."""
-        return any(each is not None for each in (*self.files(), self.score))
+        return bool(self.options())
 
 
 def audit_files(parts: PartFiles, request: Request, *, others: Mapping[str, bool]) -> Audit:

@@ -106,13 +106,12 @@ def _sides(
     names = known.config.class_names if known is not None and known.config.class_names else None
     found = []
     for path, run, threshold in zip(paths, runs, thresholds, strict=True):
-        told = positive if positive is not None or run is None else run.config.positive
         if run is None:
             found.append(
                 read_predictions(path, task=task, season=columns.season, positive=positive, threshold=threshold, class_names=names)
             )
         elif data is None:
-            found.append(predictions_of_run(run, told, asked="statewise compare"))
+            found.append(predictions_of_run(run, positive or run.config.positive, asked="statewise compare"))
         else:
             found.append(predict(run, read_for_run(run, data, columns)))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -16,6 +17,9 @@ from statewise.errors import OptionError
 from statewise.evaluation import Evaluation, read_evaluation, read_predictions, write_evaluation
 from statewise.evaluation import evaluate as evaluate_any
 from statewise.runs import RunFiles, load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _THRESHOLD = 0.5
 _USUAL = Parts()
@@ -52,7 +56,8 @@ def evaluate(
         output_format: text or json.
     """
     choose = choose or ThresholdOptions()
-    require_writable(out, (target, data, choose.valid), command="evaluate", writes="JSON", suffixes=(".json",))
+    own = RunFiles(target).evaluation.name if target is not None and out is not None and _is_within(out, target) else ""
+    require_writable(out, (target, data, choose.valid), command="evaluate", writes="JSON", suffixes=(".json",), own=own)
     evaluation = evaluate_target(
         target,
         data,
@@ -73,18 +78,36 @@ def evaluate(
     return 0
 
 
-def require_used(data: Path | None, columns: Columns, threshold: float, *, is_run: bool, command: str) -> None:
-    """Refuse options that the target has no use for, rather than pass over them."""
-    unused = ["--threshold"] if is_run and threshold != _THRESHOLD else []
-    if command == "judge" and is_run:
-        unused += [f"--{name}" for name in columns.given()]
-    if not is_run:
-        unused = [*(["--data"] if data is not None else []), *(f"--{name}" for name in columns.given() if name not in _OF_PREDICTIONS)]
+def _is_within(out: Path, folder: Path) -> bool:
+    return folder.is_dir() and out.parent.is_dir() and out.parent.samefile(folder)
+
+
+Target: TypeAlias = Literal["run", "file", "counts"]
+_KINDS: dict[Target, str] = {
+    "run": "a run, whose predictions are made",
+    "file": "a predictions file, which holds its own columns",
+    "counts": "four counts",
+}
+
+
+def require_used(columns: Columns, *, of: Target, command: str, threshold: float = _THRESHOLD, read: Sequence[Path | None] = ()) -> None:
+    """Refuse options that the target has no use for, rather than pass over them.
+
+    Args:
+        columns: mean something where a run reads a file, and of a predictions file what is said of it as a whole.
+        of: the target.
+        command: its name, for messages.
+        threshold: means something for a predictions file alone.
+        read: the files of data that a run is to read, `--data` first; None for those that are not given.
+    """
+    unused = ["--threshold"] if of != "file" and threshold != _THRESHOLD else []
+    if of != "run" and read and read[0] is not None:
+        unused.append("--data")
+    if of != "run" or not any(read):
+        unused += [f"--{name}" for name in columns.given() if of != "file" or name not in _OF_PREDICTIONS]
     if unused:
-        kind = "a run, whose predictions are made" if is_run else "a predictions file, which holds its own columns"
-        raise OptionError(
-            asked=f"statewise {command}", where=unused[0], arrived=f"an option that means nothing for {kind}", hint="Leave it out."
-        )
+        arrived = f"an option that means nothing for {_KINDS[of]}"
+        raise OptionError(asked=f"statewise {command}", where=unused[0], arrived=arrived, hint="Leave it out.")
 
 
 def evaluate_target(
@@ -103,13 +126,15 @@ def evaluate_target(
     four = counts_of(counts, target, command)
     choose = choose or ThresholdOptions()
     if four is not None:
+        require_used(columns, of="counts", command=command, threshold=threshold, read=(data,))
         if parts.are_given:
             arrived = "four counts, which have no parts"
             raise OptionError(asked=f"statewise {command}", where="--by or --events", arrived=arrived, hint="Leave it out.")
         choose.refuse(command, why="an option that means nothing for four counts")
         return evaluate_any(four, positive=positive)
     path = require_target(target, command, "a run directory or a predictions file")
-    require_used(data, columns, threshold, is_run=is_run(path), command=command)
+    read = (data, choose.valid) if is_run(path) else (data,)
+    require_used(columns, of="run" if is_run(path) else "file", command=command, threshold=threshold, read=read)
     if threshold != _THRESHOLD:
         choose.refuse(command, why="beside --threshold, which says it already")
     chosen = choose_for(path, choose, columns, positive=positive, command=command)
@@ -120,5 +145,5 @@ def evaluate_target(
         return read_evaluation(RunFiles(path).evaluation)
     run = load(path)
     positive = positive or run.config.positive
-    read = None if data is None else read_for_run(run, data, columns)
-    return evaluate_any(run, read, positive=positive, by=parts.slices, events=parts.rules, threshold=chosen)
+    given = None if data is None else read_for_run(run, data, columns)
+    return evaluate_any(run, given, positive=positive, by=parts.slices, events=parts.rules, threshold=chosen)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -80,7 +79,7 @@ def _threshold(run: Run, valid: Sequences, policy: str) -> Threshold | None:
     facts = TASKS.get(run.config.task)
     if len(run.config.class_names) != 2 or facts is None or facts.holds != "classes" or facts.ahead or run.config.options.get("refit"):
         return None
-    predictions = replace(predict(run, valid), positive=run.config.positive)
+    predictions = predict(run, valid)
     predictions.save(RunFiles(run.directory).validation)
     try:
         return choose_by_policy(read_policy(policy), predictions)

@@ -55,10 +55,11 @@ def judge(
     require_writable(out, (target, choose.valid), command="judge", writes="JSON", suffixes=(".json",), own="verdict.json")
     columns, rules = Columns(task=task, season=season), read_policy(policy)
     if four is not None:
+        require_used(columns, of="counts", command="judge", threshold=threshold)
         choose.refuse("judge", why="an option that means nothing for four counts")
         verdict = judge_any(evaluation=evaluate(four, positive=positive), policy=rules)
     elif is_run(path := require_target(target, "judge", "a run directory or a predictions file")):
-        require_used(None, columns, threshold, is_run=True, command="judge")
+        require_used(columns, of="run", command="judge", threshold=threshold)
         run = load(path)
         verdict = judge_any(run, evaluation=_of_run(run, path, choose, rules, positive=positive), policy=rules)
         write_verdict(verdict, RunFiles(path).verdict)
@@ -78,13 +79,10 @@ def evaluation_of_file(
     path: Path, choose: ThresholdOptions, rules: Policy, columns: Columns, *, positive: str | None, threshold: float, command: str
 ) -> Evaluation:
     """Return the evaluation of a predictions file, at the threshold that was told or chosen, and with the costs of the policy."""
-    require_used(None, columns, threshold, is_run=False, command=command)
+    require_used(columns, of="file", command=command, threshold=threshold)
     if threshold != 0.5:
         choose.refuse(command, why="beside --threshold, which says it already")
-    if choose.valid is not None and not choose.says_how and rules.knows_mistakes:
-        chosen = choose_by_policy(rules, validation_rows(path, choose, columns, positive, command))
-    else:
-        chosen = choose_for(path, choose, columns, positive=positive, command=command)
+    chosen = _chosen(path, choose, rules, columns, positive=positive, command=command)
     predictions = read_predictions(path, task=columns.task, season=columns.season, positive=positive, threshold=threshold)
     has_scores = predictions.score is not None or (predictions.probabilities is not None and len(predictions.class_names) == 2)
     return evaluate(predictions, positive=positive, threshold=chosen, cost=cost_of(rules.cost) if has_scores else None)
@@ -92,13 +90,21 @@ def evaluation_of_file(
 
 def _of_run(run: Run, path: Path, choose: ThresholdOptions, rules: Policy, *, positive: str | None) -> Evaluation | None:
     """Return the evaluation of a run's predictions at another threshold or for another class; None leaves that of the run."""
-    if choose.valid is not None and not choose.says_how and rules.knows_mistakes:
-        chosen = choose_by_policy(rules, validation_rows(path, choose, Columns(), positive, "judge"))
-    else:
-        chosen = choose_for(path, choose, Columns(), positive=positive, command="judge") or _by_policy(path, rules, positive=positive)
+    chosen = _chosen(path, choose, rules, Columns(), positive=positive, command="judge")
+    if chosen is None and choose.valid is None:
+        chosen = _by_policy(path, rules, positive=positive)
     if chosen is None and positive is None:
         return None
     return evaluate(run, positive=positive or run.config.positive, threshold=chosen, cost=None if chosen is None else cost_of(rules.cost))
+
+
+def _chosen(
+    path: Path, choose: ThresholdOptions, rules: Policy, columns: Columns, *, positive: str | None, command: str
+) -> Threshold | None:
+    """Return the threshold that the options choose, or with validation rows alone the policy; None where neither says how."""
+    if choose.valid is not None and not choose.says_how and rules.knows_mistakes:
+        return choose_by_policy(rules, validation_rows(path, choose, columns, positive=positive, command=command))
+    return choose_for(path, choose, columns, positive=positive, command=command)
 
 
 def _by_policy(path: Path, rules: Policy, *, positive: str | None) -> Threshold | None:

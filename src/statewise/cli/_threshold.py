@@ -92,10 +92,12 @@ def choose_for(path: Path, options: ThresholdOptions, columns: Columns, *, posit
             hint = "Say by what it is chosen: --miss-cost 50 --false-alarm-cost 1, or a bound such as --max-false-positive-rate 0.01."
             raise OptionError(asked=f"statewise {command}", where="--valid", arrived="nothing to choose a threshold by", hint=hint)
         return None
-    return choose_threshold(validation_rows(path, options, columns, positive, command), cost=cost, positive=positive, **bounds)
+    return choose_threshold(
+        validation_rows(path, options, columns, positive=positive, command=command), cost=cost, positive=positive, **bounds
+    )
 
 
-def validation_rows(path: Path, options: ThresholdOptions, columns: Columns, positive: str | None, command: str) -> Predictions:
+def validation_rows(path: Path, options: ThresholdOptions, columns: Columns, *, positive: str | None, command: str) -> Predictions:
     """Return the predictions that the threshold is chosen on.
 
     Raises:

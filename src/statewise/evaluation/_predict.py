@@ -78,6 +78,7 @@ def predict(
     return Predictions(
         task=adapted.contract.task,  # type: ignore[arg-type]  # settled by the first call
         class_names=class_names,
+        positive=model.config.positive if isinstance(model, Run) else None,
         source=data.source,
         notes=notes,
         **fields,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from statewise.reporting._evidence import Evidence, Missing
-from statewise.reporting._figures import counted, figure, metric_label, plain, short
+from statewise.reporting._figures import figure, metric_label, plain, short
+from statewise.words import counted, sentence
 
 if TYPE_CHECKING:
     from statewise.evaluation import Estimate, Evaluation
@@ -119,7 +120,7 @@ def headline_of(evidence: Evidence) -> Headline:
     if isinstance(verdict, Missing):
         return Headline(level="unknown", words=_LEVELS["unknown"], because=verdict.why, fine=verdict.how)
     now = " Judged while this report was written; statewise judge keeps the answer." if evidence.judged_now else ""
-    fine = f"Policy: {verdict.policy}. {_sentence(verdict.header)}{now}"
+    fine = f"Policy: {verdict.policy}. {sentence(verdict.header)}{now}"
     return Headline(level=verdict.level, words=_LEVELS[verdict.level], because=_because(verdict), fine=fine)
 
 
@@ -175,7 +176,7 @@ def _because(verdict: Verdict) -> str:
         says = f"{first.subject} is {first.value_text}{interval}, and {first.asked} is asked."
     others = len(verdict.reasons) - 1
     more = f" {counted(others, 'more reason')} below." if others else ""
-    return f"{_sentence(says)}{more}"
+    return f"{sentence(says)}{more}"
 
 
 def _ground(reason: Reason) -> Ground:
@@ -223,10 +224,6 @@ def _speaks_of(reason: Reason, metric: str) -> bool:
     """Whether a reason's subject is a metric: by itself, of the positive class, or as a mean of classes."""
     label = metric_label(metric)
     return reason.subject == label or reason.subject.startswith((f"{label} of ", f"{label},"))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
 def _percent(share: float | None) -> float:

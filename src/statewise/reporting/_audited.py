@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from statewise.auditing import answer, as_python, by_reason, consequences_of, counted
+from statewise.auditing import answer, as_python, by_reason, consequences_of
 from statewise.reporting._answer import Status
 from statewise.reporting._evidence import Missing
 from statewise.verdicts import weights_of
+from statewise.words import capital, counted
 
 if TYPE_CHECKING:
     from statewise.auditing import Audit, Outcome
@@ -83,7 +84,7 @@ def audited_of(audit: Audit, run: Run) -> Audited:
     counts = {words: sum(each.status == status for each in outcomes) for status, words in _COUNTED.items()}
     calls = f"{audit.num_calls:,} forward passes." if audit.num_calls else ""
     return Audited(
-        says=f"{_capital(answer(outcomes))}.",
+        says=f"{capital(answer(outcomes))}.",
         findings=tuple(_finding(each, outcomes) for each in audit.findings),
         counts=tuple((words, number) for words, number in counts.items() if number),
         others=tuple(_groups(outcomes)),
@@ -95,7 +96,7 @@ def audited_of(audit: Audit, run: Run) -> Audited:
 
 def _finding(outcome: Outcome, outcomes: tuple[Outcome, ...]) -> Finding:
     return Finding(
-        code=outcome.code, name=outcome.name, status=_STATUS[outcome.status], seen=_capital(outcome.evidence), where=outcome.where or "",
+        code=outcome.code, name=outcome.name, status=_STATUS[outcome.status], seen=capital(outcome.evidence), where=outcome.where or "",
         why=outcome.why, mend=outcome.fix, explains=", ".join(consequences_of(outcomes, outcome.code)),
     )  # fmt: skip
 
@@ -107,10 +108,6 @@ def _groups(outcomes: tuple[Outcome, ...]) -> list[Group]:
             codes = ", ".join(each.code for each in members)
             found.append(Group(kind=_COUNTED[status], reason=reason, number=len(members), codes=codes))
     return found
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _stale(audit: Audit, run: Run) -> Missing | None:

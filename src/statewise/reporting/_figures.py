@@ -51,17 +51,6 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a count and what was counted, in one or many.
-
-    Example:
-        >>> counted(1, "sequence"), counted(370, "sequence"), counted(2, "class")
-        ('1 sequence', '370 sequences', '2 classes')
-    """
-    many = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else many}"
-
-
 def exact(value: float | None) -> float | None:
     """Return the number itself, or None for one that is absent or undefined."""
     return None if value is None or math.isnan(value) else value

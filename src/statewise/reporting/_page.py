@@ -16,7 +16,7 @@ from statewise.reporting._palette import PAGE, Palette
 from statewise.reporting._score_charts import confusion_chart, metric_chart
 from statewise.reporting._score_sections import ScoreSection, sections_of
 from statewise.reporting._score_value_charts import ahead_chart, value_chart
-from statewise.reporting._scores import Classes, Matrix, Metrics, classes_of, matrix_of, metrics_of, what_was_counted
+from statewise.reporting._scores import Classes, Matrix, Metrics, classes_of, matrix_of, metrics_of
 from statewise.reporting._story import Data, Group, Inside, Training, data_of, inside_of, provenance_of, training_of
 from statewise.reporting._trade_off import Thresholds, thresholds_of, trade_off_chart
 from statewise.reporting._training_charts import accuracy_chart, gradient_chart, loss_chart
@@ -154,7 +154,7 @@ def _score_charts(evidence: Evidence, palette: Palette) -> dict[str, Any]:
     limits = {name: reason.limit for name, reason in judged_metrics(evidence.verdict, evaluation).items() if reason.limit is not None}
     found = {"metrics": metric_chart(evaluation.metrics, limits, palette=palette)}
     if evaluation.confusion.counts:
-        counted = what_was_counted(evaluation)
+        counted = evaluation.counted
         found["confusion"] = confusion_chart(evaluation.confusion, positive=evaluation.positive, counted=counted, palette=palette)
     if evaluation.trade_off is not None:
         found["thresholds"] = trade_off_chart(evaluation.trade_off, palette=palette)

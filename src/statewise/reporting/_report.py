@@ -69,7 +69,12 @@ def save_picture(run: Run | Path | str, path: Path | str) -> Path:
         run: a run, or the path of a run directory.
         path: the file to write.
 
+    Returns:
+        The path.
+
     Raises:
+        MissingExtraError: what draws is not installed.
+        RunError: it is not a run directory, or its configuration or history is damaged.
         OptionError: the run has nothing that could be drawn.
     """
     alt = require_altair()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from statewise.evaluation import baseline_says
 from statewise.reporting._answer import Status, status_of
-from statewise.reporting._figures import counted, figure, metric_label, short
+from statewise.reporting._figures import figure, metric_label, short
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,11 +100,6 @@ class Classes:
     rows: tuple[ClassRow, ...]
 
 
-def what_was_counted(evaluation: Evaluation) -> str:
-    """Return what a target belongs to: steps, sequences, tokens, or cases of which only counts are known."""
-    return evaluation.counted
-
-
 def metrics_of(evaluation: Evaluation, judged: Mapping[str, Reason]) -> Metrics:
     """Return the section on metrics.
 
@@ -133,7 +129,7 @@ def metrics_of(evaluation: Evaluation, judged: Mapping[str, Reason]) -> Metrics:
 def matrix_of(evaluation: Evaluation) -> Matrix:
     """Return the section on the confusion matrix."""
     names = evaluation.confusion.class_names
-    noun = what_was_counted(evaluation)
+    noun = evaluation.counted
     right = sum(row[place] for place, row in enumerate(evaluation.confusion.counts))
     positive = "" if evaluation.positive is None else f" Positive class: {short(evaluation.positive)}."
     return Matrix(
@@ -175,7 +171,7 @@ def classes_of(evaluation: Evaluation) -> Classes:
 
 def _scored(evaluation: Evaluation) -> str:
     unit = counted(evaluation.num_units, _UNITS[evaluation.unit]) + (" of steps" if evaluation.unit == "block" else "")
-    scored = f"{evaluation.num_scored:,} {what_was_counted(evaluation)}"
+    scored = f"{evaluation.num_scored:,} {evaluation.counted}"
     few = evaluation.num_sequences is None or evaluation.counted == "sequences"
     of = "" if few else f" of {counted(evaluation.num_sequences or 0, 'sequence')}"
     positives = (

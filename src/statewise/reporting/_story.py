@@ -8,9 +8,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from statewise.reporting._evidence import Evidence, Missing
-from statewise.reporting._figures import count, counted
-from statewise.reporting._scores import what_was_counted
+from statewise.reporting._figures import count
 from statewise.tasks import TASKS
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from statewise.evaluation import Evaluation
@@ -118,8 +118,8 @@ def data_of(evidence: Evidence) -> Data:
         says=f"Task: {config.task} ({_TASKS.get(config.task, 'as the contract says')}){_kinds(evidence, len(classes))}{features}.",
         parts=tuple(parts),
         classes=tuple(_class_share(name, support.get(name, 0), evaluation, positive=name == positive) for name in classes),
-        classes_caption=f"Classes among the {what_was_counted(evaluation)} that were scored" if evaluation else "Classes",
-        counted=what_was_counted(evaluation).capitalize() if evaluation else "",
+        classes_caption=f"Classes among the {evaluation.counted} that were scored" if evaluation else "Classes",
+        counted=evaluation.counted.capitalize() if evaluation else "",
     )
 
 

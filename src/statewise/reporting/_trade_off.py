@@ -10,6 +10,7 @@ from statewise.evaluation import tables_of, threshold_lines, written
 from statewise.reporting._drawing import inline, require_altair, title
 from statewise.reporting._figures import short
 from statewise.reporting._palette import PAGE, Palette
+from statewise.words import sentence
 
 if TYPE_CHECKING:
     from altair import LayerChart
@@ -57,9 +58,7 @@ def thresholds_of(evaluation: Evaluation) -> Thresholds | None:
             f"{len(trade_off.thresholds):,} thresholds between {trade_off.num_distinct:,} different scores. "
             "Choose one on validation data, never here."
         ),
-        lines=tuple(
-            f"Threshold {text}." if name == "threshold" else f"{text[:1].upper()}{text[1:]}." for name, text in threshold_lines(evaluation)
-        ),
+        lines=tuple(f"Threshold {text}." if name == "threshold" else sentence(text) for name, text in threshold_lines(evaluation)),
         positive=trade_off.positive,
         negative=next(name for name in evaluation.confusion.class_names if name != trade_off.positive),
         slider=_slider(trade_off),

@@ -13,7 +13,6 @@ from torch.nn import functional
 from statewise.contracts import Outputs
 from statewise.errors import StatewiseError
 from statewise.tracing._records import Stage
-from statewise.tracing._shapes import counted
 from statewise.training import (
     gradients,
     is_by_step,
@@ -26,6 +25,7 @@ from statewise.training import (
     tapped,
     tell_lags,
 )
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,10 @@ from statewise.tracing._given import Given, as_given
 from statewise.tracing._mistakes import explained, wrong_width
 from statewise.tracing._open import honest, on_cpu, open_cores, open_stepwise
 from statewise.tracing._seen import Again, Seen, name_of
-from statewise.tracing._shapes import counted, describe, sizes
+from statewise.tracing._shapes import describe, sizes
 from statewise.tracing._watch import Call, Watch
 from statewise.training import untouched
+from statewise.words import counted
 
 UserCall: TypeAlias = Callable[..., Any]
 

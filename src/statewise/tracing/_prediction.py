@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from statewise.tracing._records import Cell, Core, Stage
-from statewise.tracing._shapes import counted, flat, gives, gives_together
+from statewise.tracing._shapes import flat, gives, gives_together
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from statewise.tracing._readout import Chances, Head

@@ -11,8 +11,8 @@ from statewise.models import Model
 from statewise.sequences import Sequences, told
 from statewise.tasks import TASKS
 from statewise.tracing._records import Core
-from statewise.tracing._shapes import counted
 from statewise.tracing._watch import Call
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -40,16 +40,6 @@ def sizes(shape: Any) -> str:
     return " x ".join(str(size) for size in shape)
 
 
-def counted(number: int, word: str) -> str:
-    """Return a number with its word, in the plural where there is not one.
-
-    Example:
-        >>> counted(1, "class"), counted(3, "class"), counted(10, "step")
-        ('1 class', '3 classes', '10 steps')
-    """
-    return f"{number} {word}" if number == 1 else f"{number} {word}{'es' if word.endswith('s') else 's'}"
-
-
 def flat(values: Tensor) -> Tensor:
     """Return rows `[time, k]` of `[time, *rest]`; numbers `[time]` become one row."""
     return values.unsqueeze(0) if values.ndim == 1 else values.flatten(1)

@@ -14,7 +14,8 @@ from statewise.tracing._prediction import prediction_layers
 from statewise.tracing._readout import Chances, Head, find_chances, find_head, find_readout
 from statewise.tracing._records import Core, Stage, Submodule, Trace
 from statewise.tracing._seen import name_of
-from statewise.tracing._shapes import counted, describe, flat, gives, gives_together, sizes
+from statewise.tracing._shapes import describe, flat, gives, gives_together, sizes
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

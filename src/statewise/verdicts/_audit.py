@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from statewise.auditing import Audit, Family, by_reason, consequences_of, counted, judged, listed_codes, read_audit, weights_hash
+from statewise.auditing import Audit, Family, by_reason, consequences_of, judged, listed_codes, read_audit, weights_hash
 from statewise.errors import StatewiseError
 from statewise.runs import Run, RunFiles, read_tensors
 from statewise.verdicts._reasons import Findings, Reason
+from statewise.words import counted, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -118,7 +119,7 @@ def _failed(audit: Audit) -> Iterator[Reason]:
         if each.status == "fail":
             explained = consequences_of(audit.outcomes, each.code)
             also = f" It also explains {', '.join(explained)}." if explained else ""
-            says = f"{_sentence(each.evidence)} {each.why}{also}".strip()
+            says = f"{sentence(each.evidence)} {each.why}{also}".strip()
             do = each.fix or f"See: statewise explain {each.code}."
             yield Reason(subject=f"{each.code} {each.name}", points_to="not_ready", says=says, do=do)
 
@@ -150,7 +151,3 @@ def _again(source: str) -> str:
     """Return how an audit of what is judged is had."""
     path = source.removeprefix("run ") if source.startswith("run '") else "RUN"
     return f"Run: statewise audit {path}."
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) or not text else ".")

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from statewise.evaluation import FACTS, metric_words
 from statewise.verdicts._mistakes import share_of_positives
-from statewise.verdicts._reasons import POINTS_TO, Findings, LimitKind, Reason, Standing, listed, percent, quoted, stand, standing_says
+from statewise.verdicts._reasons import POINTS_TO, Findings, LimitKind, Reason, Standing, percent, quoted, stand, standing_says
 from statewise.verdicts._skill import judge_skill, more, unit_words
+from statewise.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

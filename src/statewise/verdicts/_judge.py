@@ -17,10 +17,11 @@ from statewise.verdicts._looks import notes_on_looks
 from statewise.verdicts._mistakes import judge_mistakes
 from statewise.verdicts._policy import EvidenceName, Policy, SubjectKind, checked, read_policy
 from statewise.verdicts._prevalence import at_prevalence
-from statewise.verdicts._reasons import ORDER, Findings, Reason, listed
+from statewise.verdicts._reasons import ORDER, Findings, Reason
 from statewise.verdicts._skill import unit_words
 from statewise.verdicts._training import judge_training
 from statewise.verdicts._verdict import Verdict
+from statewise.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

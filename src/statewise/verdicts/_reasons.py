@@ -7,14 +7,11 @@ without an interval.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from statewise.evaluation import Estimate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Level: TypeAlias = Literal["ready", "needs_work", "not_ready", "not_enough_evidence"]
 LimitKind: TypeAlias = Literal["at least", "at most", "above", "below"]
@@ -134,14 +131,3 @@ def percent(share: float, *, digits: int | None = None) -> str:
         digits += 1
     text = f"{100 * share:.{digits}f}"
     return f"{text.rstrip('0').rstrip('.')} %"
-
-
-def listed(words: Iterable[str], *, joined: str = "and") -> str:
-    """Return words as they stand in a sentence.
-
-    Example:
-        >>> listed(["accuracy", "precision", "F1"])
-        'accuracy, precision and F1'
-    """
-    *first, last = words
-    return f"{', '.join(first)} {joined} {last}" if first else last

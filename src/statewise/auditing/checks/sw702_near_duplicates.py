@@ -119,7 +119,5 @@ def _two_nearest(train: torch.Tensor, asked: torch.Tensor, *, is_own: bool) -> N
             rough[torch.arange(len(rows)), rows] = torch.inf
         nearest = rough.topk(min(4, len(train)), largest=False).indices
         exact = (train[nearest] - points[:, None]).norm(dim=2)
-        if is_own:
-            exact = torch.where(nearest == rows[:, None], torch.inf, exact)
         found.append(exact.sort(dim=1).values[:, :2])
     return np.asarray(torch.cat(found).double())

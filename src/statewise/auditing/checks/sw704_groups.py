@@ -80,7 +80,8 @@ def _is_cut_in_time(subject: Parts, name: str) -> bool:
     times = subject.fresh(name).times
     if subject.train.each != "step" or subject.train.times is None or not isinstance(times, torch.Tensor):
         return False
-    return are_dates(times) and not early_of(subject, name).any()
+    begins, last = _times_of(subject, name)
+    return are_dates(times) and bool((begins > last).all())
 
 
 @check("SW705", "trained-on-the-future", needs=("other_part", "groups", "times"), after=("SW704",))
@@ -102,7 +103,8 @@ def trained_on_the_future(subject: Parts) -> Found:
         return Found(status="not_applicable", evidence="most sequences begin at one time: times are places in a recording")
     found = []
     for name in subject.others:
-        early, shared = early_of(subject, name), _shared(subject, name)
+        (begins, last), shared = _times_of(subject, name), _shared(subject, name)
+        early = begins < last
         if not shared.any():
             found.append(Found(status="pass", evidence=f"nobody of the {name} part is in the training part", value=0.0, where=name))
             continue
@@ -118,15 +120,15 @@ def _begins_anew(subject: Parts) -> bool:
     return float(np.mean(begins == begins.min())) > 0.5
 
 
-def early_of(subject: Parts, name: str) -> NDArray[np.bool_]:
-    """Return which sequences of a part begin before the last step that the training part holds of the same one."""
+def _times_of(subject: Parts, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return when each sequence of a part begins, and the last step that the training part holds of the same one: -inf for none."""
     own, train = subject.entities(name), subject.entities("training")
     assert own is not None
     assert train is not None
     everyone, numbers = np.unique(np.concatenate([train, own]), return_inverse=True)
     last = np.full(len(everyone), -np.inf)
     np.maximum.at(last, numbers[: len(train)], _reached(subject, "training", np.maximum))
-    return np.asarray(_reached(subject, name, np.minimum) <= last[numbers[len(train) :]])
+    return _reached(subject, name, np.minimum), last[numbers[len(train) :]]
 
 
 def _reached(subject: Parts, name: str, furthest: np.ufunc) -> NDArray[np.float64]:

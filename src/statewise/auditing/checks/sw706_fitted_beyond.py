@@ -12,7 +12,7 @@ from statewise.auditing._parts import columns_of, numbers_of
 from statewise.sequences import told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,9 +31,9 @@ def scaling_fitted_beyond_training(subject: Parts) -> Found:
 
     How:
         The means and spreads (or the least and largest values) that a model scales by are held against those of the training part, of
-        training and validation part, and of every union with the test part: equal to the last and not to the first is the finding. Where
-        no statistics are given the data themselves tell: features whose mean is 0 and whose spread is 1 over all parts
-        together, and not over training, were scaled by all. What equals none of them is not judged.
+        training and validation part, and of every union with the test part, with and without the steps of weight 0: equal to the last
+        and not to the first is the finding. Where no statistics are given the data themselves tell: features whose mean is 0 and whose
+        spread is 1 over all parts together, and not over training, were scaled by all. What equals none of them is not judged.
     Why:
         The scaled training part holds something of the later ones: the level that is yet to come. Live, it is not known.
     Mend:
@@ -41,9 +41,9 @@ def scaling_fitted_beyond_training(subject: Parts) -> Found:
     Seen in:
         Seanny123/da-rnn#5, huseinzol05/Stock-Prediction-Models#126, mlpack/examples#43
     """
-    values = {name: columns_of(data) for name, data in subject.all.items()}
+    whole = {name: columns_of(data) for name, data in subject.all.items()}
     fresh = {name: columns_of(subject.fresh(name)) for name in subject.all}
-    unions = {" and ".join(names): np.concatenate([of[name] for name in names]) for of in (values, fresh) for names in _unions(subject)}
+    unions = [(" and ".join(names), np.concatenate([of[name] for name in names])) for of in (whole, fresh) for names in _unions(subject)]
     return _from_given(subject, unions) if subject.fitted else _from_data(subject, unions)
 
 
@@ -53,25 +53,27 @@ def _unions(subject: Parts) -> list[tuple[str, ...]]:
     return [("training",), *(("training", name) for name in later), *([("training", *later)] if len(later) > 1 else [])]
 
 
-def _from_given(subject: Parts, unions: Mapping[str, NDArray[np.float64]]) -> Found:
+def _from_given(subject: Parts, unions: Sequence[tuple[str, NDArray[np.float64]]]) -> Found:
     widths = {name: values.shape[1] for name, values in numbers_of(subject.train).items()}
     begins = dict(zip(widths, np.cumsum([0, *widths.values()]), strict=False))
     given: Mapping[str, Fitted] = subject.fitted
     gaps: dict[str, float] = {}
-    for union, table in unions.items():
+    for union, table in unions:
         parts = {name: table[:, begins[name] : begins[name] + widths[name]] for name in given}
-        gaps[union] = max(farthest(each.figures, figures_of(parts[name]), len(table)) for name, each in given.items())
-    return _named(gaps, may_be_refitted=subject.is_stated or "test" in subject.others)
+        gap = max(farthest(each.figures, figures_of(parts[name]), len(table)) for name, each in given.items())
+        gaps[union] = min(gap, gaps.get(union, gap))
+    return _named(gaps, may_be_refitted=subject.may_be_refitted or "test" in subject.others)
 
 
-def _from_data(subject: Parts, unions: Mapping[str, NDArray[np.float64]]) -> Found:
-    gaps = {}
-    for union, table in unions.items():
+def _from_data(subject: Parts, unions: Sequence[tuple[str, NDArray[np.float64]]]) -> Found:
+    gaps: dict[str, float] = {}
+    for union, table in unions:
         figures = figures_of(table)
         moving = figures["spread"] > 0
         units = {"mean": np.zeros(len(moving)), "spread": np.ones(len(moving))}
         both = {kind: np.where(moving, each, units[kind]) for kind, each in figures.items() if kind in units}
-        gaps[union] = farthest(units, {**figures, **both}, len(table)) if moving.any() else 1.0  # type: ignore[arg-type]
+        gap = farthest(units, {**figures, **both}, len(table)) if moving.any() else 1.0  # type: ignore[arg-type]
+        gaps[union] = min(gap, gaps.get(union, gap))
     found = _named(gaps, may_be_refitted="test" in subject.others)
     if found.status == "not_applicable" and min(gaps.values()) > _APART:
         return Found(status="not_applicable", evidence="the features are not scaled yet, and no statistics were given (scaling=, run=)")

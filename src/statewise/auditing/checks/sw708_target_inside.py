@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from statewise.auditing._check import Found, check
-from statewise.auditing._parts import columns_of, names_of
+from statewise.auditing._parts import columns_of, groups_of, names_of, owners_of
 from statewise.auditing._telling import Told, told_class, told_value
 from statewise.tasks import TASKS
 
@@ -33,9 +33,10 @@ def target_among_inputs(subject: Parts) -> Found:
         In the training part the target of each step is held against each feature at that step and at the three before. It is a copy where
         a straight line leaves less than a thousandth of the target's usual step over, or where each value stands for one class: a failure.
         It is a warning where the target is nearly a function of the feature at its own step: less than a twentieth is left over, or 999 of
-        1,000 classes are named by the nearest number. A target of a whole sequence is held against features that stay the same in it and
-        its static features, a number also against the last step. In the tasks next and forecast the series itself is an input: there no
-        other feature may be what comes one to three steps later, unless it is known beforehand.
+        1,000 classes are named by the nearest number. A target of a whole sequence is held against its static features, features that stay
+        the same in it, and those that change: a number against the last step; a class against the first and the last, and it is told where
+        both tell it. In the tasks next and forecast the series itself is an input: there no other feature may be what comes one to three
+        steps later, unless it is known beforehand.
     Why:
         The model copies what will not be there when it is used. Near to perfect figures, useless live.
     Mend:
@@ -56,7 +57,7 @@ def target_among_inputs(subject: Parts) -> Found:
 
 def _of_steps(data: Sequences) -> Iterator[tuple[str, Told]]:
     """Yield which features tell the targets of steps, and how."""
-    owners, units = next(iter(data.parts.values())).rows.cpu().numpy(), _units(data)
+    owners, units = owners_of(data), groups_of(data)
     target, scored = np.asarray(data.targets), np.asarray(data.scored)
     ahead = data.task in TASKS and TASKS[data.task].ahead
     steps = np.flatnonzero(scored)[-_LOOKED_AT:]
@@ -85,18 +86,19 @@ def _of_sequences(data: Sequences) -> Iterator[tuple[str, Told]]:
     there = data.select(data.lengths > 0)
     lengths = there.lengths.cpu().numpy()
     ends = np.cumsum(lengths)
-    target, scored, units = np.asarray(there.targets), np.asarray(there.scored), _units(there)
+    target, scored, units = np.asarray(there.targets), np.asarray(there.scored), groups_of(there)
     usual = 0.0 if there.holds == "classes" else float(np.abs(np.diff(target.astype(np.float64))).mean()) if len(target) > 1 else 0.0
-    stays = [
-        (name, column, np.array_equal(np.repeat(column[ends - 1], lengths), column, equal_nan=True)) for name, column in _features(there)
-    ]
     static = () if there.static is None else np.asarray(there.static, dtype=np.float64).T
     names = there.static_names or [f"static feature {place + 1}" for place in range(len(static))]
-    asked = [(name, column[ends - 1]) for name, column, is_same in stays if is_same or there.holds == "values"]
-    for name, column in [*asked, *zip(names, static, strict=True)]:
-        how = _told(column[scored], target[scored], units[scored], usual)
-        if how is not None:
-            yield name, how
+    asked = [(name, [column]) for name, column in zip(names, static, strict=True)]
+    for name, column in _features(there):
+        is_same = np.array_equal(np.repeat(column[ends - 1], lengths), column, equal_nan=True)
+        asked.append((name, [column[ends - 1]] if is_same or there.holds == "values" else [column[ends - lengths], column[ends - 1]]))
+    for name, columns in asked:
+        found = [_told(column[scored], target[scored], units[scored], usual) for column in columns]
+        ways = [how for how in found if how is not None]
+        if len(ways) == len(columns):
+            yield name, max(ways, key=lambda how: (not how.is_copy, how.left))
 
 
 def _told(column: NDArray[np.float64], target: NDArray[np.generic], owners: NDArray[np.int64], usual: float) -> Told | None:
@@ -113,11 +115,6 @@ def _told(column: NDArray[np.float64], target: NDArray[np.generic], owners: NDAr
     half = np.median(owners) if len(owners) else 0
     is_first = owners < half if (owners < half).any() else np.arange(len(owners)) < len(owners) // 2
     return told_class(column, target.astype(np.int64), is_first)
-
-
-def _units(data: Sequences) -> NDArray[np.int64]:
-    """Return the number of the group of each sequence; without groups its own."""
-    return np.arange(len(data)) if data.groups is None else np.unique(np.array(data.groups), return_inverse=True)[1].astype(np.int64)
 
 
 def _features(data: Sequences) -> Iterator[tuple[str, NDArray[np.float64]]]:

@@ -37,9 +37,9 @@ def length_tells_label(subject: Parts) -> Found:
         Cut or crop all classes alike, and look at the figures by length (evaluate).
     """
     name = subject.last
-    train = subject.train
-    lengths, others = _lengths(subject, "training"), _lengths(subject, name)
-    labels, asked = np.asarray(train.targets), np.asarray(subject.fresh(name).targets)
+    (known, is_known), (others_known, is_asked) = subject.targets("training"), subject.targets(name)
+    labels, asked = known[is_known].astype(np.int64), others_known[is_asked].astype(np.int64)
+    lengths, others = _lengths(subject, "training")[is_known], _lengths(subject, name)[is_asked]
     if len(asked) < _FEW or len(labels) < _FEW or len(np.unique(labels)) < 2:
         return Found(status="not_applicable", evidence=f"{len(asked)} sequences of the {name} part, {len(np.unique(labels))} classes")
     if len(np.unique(lengths)) < 2:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from statewise.auditing._check import Found, check
-from statewise.auditing._parts import columns_of, names_of
+from statewise.auditing._parts import columns_of, names_of, owners_of
 from statewise.auditing._twins import share_told
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def windows_over_borders(subject: Parts) -> Found:
 
 def _inner(data: Sequences) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the steps that follow one of the same sequence, and their sequences."""
-    owners = next(iter(data.parts.values())).rows.cpu().numpy()
+    owners = owners_of(data)
     steps = np.flatnonzero(owners[1:] == owners[:-1]) + 1
     return steps, owners[steps]
 
@@ -94,8 +94,9 @@ def _of_names(subject: Parts, name: str) -> Found | None:
         return None
     found = []
     for title, column in columns:
-        changing = np.unique(owners[column[steps] != column[steps - 1]])
+        before, now = column[steps - 1], column[steps]
+        changing = np.unique(owners[(now != before) & np.isfinite(now) & np.isfinite(before)])
         is_whose = 0 < len(changing) <= len(data) / 2
         evidence = f"{share_told(len(changing), len(data), name)} are about more than one {title!r}"
         found.append(Found(status="warn" if is_whose else "pass", evidence=evidence, value=len(changing) / len(data), where=title))
-    return min(found, key=lambda each: each.status != "warn")
+    return min(found, key=lambda each: (each.status != "warn", -(each.value or 0.0)))

@@ -18,9 +18,10 @@ def conflicting_labels(subject: Parts) -> Found:
     """Equal sequences have equal targets.
 
     How:
-        Sequences of all parts that are equal step by step are put together. Classes that differ set a ceiling: of each such set no model
-        gets more right than the most frequent class has. Numbers that differ set a floor under the error. It is a warning where the
-        sequences carry so many bits that they cannot be equal by chance, and are told where they are short or coarse.
+        Sequences of all parts that are equal step by step are put together, where their targets count. Classes that differ set a
+        ceiling: of each such set no model gets more right than the most frequent class has. Numbers that differ set a floor under the
+        error. It is a warning where the sequences carry so many bits that they cannot be equal by chance, and are told where they are
+        short or coarse.
     Why:
         Either a label is wrong, or what would tell the two apart is not among the inputs: no training helps.
     Mend:
@@ -30,8 +31,13 @@ def conflicting_labels(subject: Parts) -> Found:
     """
     names = [name for name, part in subject.all.items() if part.holds == subject.train.holds and part.each == "sequence"]
     marks = np.concatenate([subject.content(name).marks for name in names])
-    targets = np.concatenate([np.asarray(subject.fresh(name).targets, dtype=np.float64) for name in names])
+    told = [subject.targets(name) for name in names]
+    is_known = np.concatenate([known for _, known in told])
+    if not is_known.any():
+        return Found(status="not_applicable", evidence="no sequence has a target that counts")
+    marks, targets = marks[is_known], np.concatenate([each for each, _ in told])[is_known].astype(np.float64)
     keys = [f"{key} ({name})" for name in names for key in subject.fresh(name).keys or ()]
+    keys = [keys[place] for place in np.flatnonzero(is_known)]
     _, first, sets, counts = np.unique(marks, return_index=True, return_inverse=True, return_counts=True)
     if counts.max() == 1:
         return Found(status="pass", evidence=f"all {len(marks):,} sequences are different", value=0.0)
@@ -41,7 +47,7 @@ def conflicting_labels(subject: Parts) -> Found:
     is_torn = low < high
     if not is_torn.any():
         return Found(status="pass", evidence=f"{int((counts > 1).sum()):,} sequences occur more than once, each with one target", value=0.0)
-    bits = np.concatenate([np.add.reduceat(subject.bits(name), subject.content(name).offsets[:-1]) for name in names])
+    bits = np.concatenate([subject.sequence_bits(name) for name in names])[is_known]
     telling = is_torn & (bits[first] >= enough_bits(len(marks) ** 2 / 2))
     shown = np.flatnonzero(telling if telling.any() else is_torn)[0]
     example = ", ".join(keys[place] for place in np.flatnonzero(sets == shown)[:2])

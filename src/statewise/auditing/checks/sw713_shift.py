@@ -8,7 +8,7 @@ import numpy as np
 
 from statewise.auditing._chance import LIMIT, least_p, ranks_differ
 from statewise.auditing._check import Found, check
-from statewise.auditing._parts import columns_of, names_of
+from statewise.auditing._parts import columns_of, groups_of, names_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,20 +62,10 @@ def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values[np.isfinite(values)]
 
 
-def _units(subject: Parts, name: str) -> NDArray[np.int64]:
-    """Return the number of the unit of each sequence."""
-    data = subject.fresh(name)
-    return (
-        np.unique(np.array(data.units, dtype=str), return_inverse=True)[1].astype(np.int64)
-        if data.groups is not None
-        else np.arange(len(data))
-    )
-
-
 def _by_unit(subject: Parts, name: str) -> NDArray[np.float64]:
     """Return mean and spread of each feature and the mean length of each unit: `[units, 2 * features + 1]`."""
     data = subject.fresh(name)
-    units, lengths = _units(subject, name), data.lengths.cpu().numpy()
+    units, lengths = groups_of(data), data.lengths.cpu().numpy()
     of_step = np.repeat(units, lengths)
     num_units = int(units.max()) + 1
     values = columns_of(data)
@@ -141,7 +131,7 @@ def _clock(subject: Parts, name: str) -> tuple[NDArray[np.float64], bool]:
     data = subject.fresh(name)
     times, owners = np.asarray(data.times, dtype=np.float64), subject.content(name).owners
     inner = owners[1:] == owners[:-1]
-    gaps, units = np.diff(times)[inner], _units(subject, name)[owners[1:][inner]]
+    gaps, units = np.diff(times)[inner], groups_of(data)[owners[1:][inner]]
     order = np.lexsort((gaps, units))
     gaps, units = gaps[order], units[order]
     begins = np.flatnonzero(np.concatenate([[True], units[1:] != units[:-1]])) if len(units) else np.zeros(0, dtype=np.int64)

@@ -41,8 +41,9 @@ def perfect_answers_not_best(subject: MetricSubject) -> Found:
     if not np.isfinite(best):
         return Found(status="fail", evidence=says, limit=1.0)
     sign = 1 if subject.higher else -1
-    if any(sign * (each - best) > 2e-5 * max(abs(best), 1) for each in others if np.isfinite(each)):
-        return Found(status="fail", evidence=f"{says}; {'higher' if subject.higher else 'lower'} is better", value=best, limit=max(others))
+    rival = max((each for each in others if np.isfinite(each)), key=lambda each: sign * each, default=best)
+    if sign * (rival - best) > 2e-5 * max(abs(best), 1):
+        return Found(status="fail", evidence=f"{says}; {'higher' if subject.higher else 'lower'} is better", value=best, limit=rival)
     if min(abs(best - end) for end in _ENDS) <= 2e-3:
         return Found(status="pass", evidence=says, value=best, limit=1.0 if subject.higher else 0.0)
     within = min(others) >= 0 and max(*others, best) <= 1

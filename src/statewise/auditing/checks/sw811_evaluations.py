@@ -83,8 +83,8 @@ def teacher_forcing_in_evaluation(subject: MetricSubject) -> Found:
     if seen[0] == seen[1]:
         beside = "lengths or the like" if any(seen[0]) else "nothing"
         return Found(status="pass", evidence=f"beside its inputs the model is given {beside}, whatever the targets are")
-    changed = sum(one != two for one, two in zip(*seen, strict=False))
-    says = f"with other targets the model is given something else in {changed} of {len(seen[0])} calls"
+    changed = sum(one != two for one, two in zip(*seen, strict=False)) + abs(len(seen[0]) - len(seen[1]))
+    says = f"with other targets the model is given something else in {changed} of {max(map(len, seen))} calls"
     return Found(status="fail", evidence=says, value=float(changed), limit=0.0)
 
 

@@ -1,4 +1,4 @@
-"""SW815 to SW817: what is a score a mean of, is an F1 an accuracy, and in which units is an error? Only told, never held against it."""
+"""SW815 to SW818: what is a score a mean of, is an F1 an accuracy, in which units is an error, and are classes taken for amounts?"""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from statewise.auditing._check import Found, check
 from statewise.auditing._metric_doors import MetricFailedError, nearly
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from statewise.auditing._metric import MetricSubject
 
 _RATIOS = ("f1", "fscore", "f_score", "fbeta", "precision", "recall")
@@ -30,11 +32,11 @@ def mean_of_sequences(subject: MetricSubject) -> Found:
         huggingface/transformers#39241
     """
     noisy = subject.noisy
-    errors = [
+    apart = [
         (true == answer).astype(float) if subject.num_classes else np.abs(true - answer)
         for true, answer in zip(noisy.targets, noisy.answers, strict=True)
     ]
-    kinds = {"accuracy": errors} if subject.num_classes else {"mae": errors, "mse": [each**2 for each in errors]}
+    kinds = {"accuracy": apart} if subject.num_classes else {"mae": apart, "mse": [each**2 for each in apart]}
     for name, each in kinds.items():
         over_steps, over_sequences = float(np.concatenate(each).mean()), float(np.mean([part.mean() for part in each]))
         both = f"over steps {over_steps:.4f}, over sequences {over_sequences:.4f}"
@@ -87,7 +89,38 @@ def units_of_the_error(subject: MetricSubject) -> Found:
         after = subject.door.score(subject.noisy.scaled(10.0))
     except MetricFailedError as problem:
         return Found(status="not_applicable", evidence=f"larger values are refused: {problem}")
-    ratio = after / subject.usual if subject.usual else float("nan")
+    if not subject.usual or not np.isfinite([subject.usual, after]).all():
+        return Found(status="not_applicable", evidence=f"the score is {subject.usual:.4g}, of which no multiple tells anything")
+    ratio = after / subject.usual
     known = {1.0: "it has no units", 10.0: "it is in the units of the data", 100.0: "it is in their square"}
     told = next((says for factor, says in known.items() if abs(ratio - factor) <= 1e-3 * factor), "it is in no power of the data's units")
     return Found(status="observed", evidence=f"values ten times as large make the score {ratio:.4g} times as large: {told}", value=ratio)
+
+
+@check("SW818", "class-numbers-as-amounts", needs=("function", "scores_repeat", "metric_of_classes"))
+def class_numbers_as_amounts(subject: MetricSubject) -> Found:
+    """A score of classes does not depend on how far apart their numbers are.
+
+    How:
+        Decisions of three classes or more, a third of them wrong, and three draws of random ones: each score is held against the mean
+        absolute, the mean squared and the root mean squared difference of the class numbers.
+    Why:
+        Classes have names and no distances: class 0 taken for class 2 counts as much as two mistakes or four, and in another order of the
+        same classes the same model gets another score.
+    Mend:
+        Take accuracy, F1 or a cost of each pair of classes; where the classes are ranks, task="regress" says so.
+    """
+    if subject.door.given != "classes" or subject.num_classes < 3:
+        return Found(status="not_applicable", evidence="the metric is given scores, or two classes, which are as far apart as can be")
+    asked = [subject.noisy, *(subject.noisy.random(np.random.default_rng((subject.seed, 18, draw))) for draw in range(3))]
+    scores = [subject.door.score(each) for each in asked]
+    amounts = [_amounts(np.concatenate(each.targets) - np.concatenate(each.answers)) for each in asked]
+    for name in amounts[0]:
+        if all(nearly(score, amount[name]) for score, amount in zip(scores, amounts, strict=True)):
+            return Found(status="warn", evidence=f"the score is the {name} difference of the class numbers", value=scores[0])
+    return Found(status="pass", evidence="the score is no mean of differences of class numbers", value=subject.usual)
+
+
+def _amounts(gaps: NDArray[np.int64]) -> dict[str, float]:
+    squared = float((gaps.astype(float) ** 2).mean())
+    return {"mean absolute": float(np.abs(gaps).mean()), "mean squared": squared, "root mean squared": squared**0.5}

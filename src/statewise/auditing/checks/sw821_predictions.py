@@ -109,8 +109,8 @@ def forecast_lags(subject: PredictionsSubject) -> Found:
     says = f"forecasts correlate with the last known value by {behind:.3f}, with the value they are about by {ahead:.3f}"
     if behind <= 0.95 or behind <= ahead:
         return Found(status="pass", evidence=says, value=behind, limit=ahead)
-    skill = subject.evaluation.metrics.get("skill")
-    has_skill = skill is not None and _low(skill) > 0
+    against = subject.evaluation.baselines.get("persistence")
+    has_skill = against is not None and _low(against.skill) > 0
     return Found(status="observed" if has_skill else "warn", evidence=says, value=behind, limit=ahead)
 
 

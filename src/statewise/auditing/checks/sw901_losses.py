@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from statewise.auditing._check import Found, check
 from statewise.auditing._history import falls, noise_of
-from statewise.auditing._soundness import counted
 from statewise.training import MAX_RISE, STILL, thirds
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from statewise.auditing._history import HistorySubject
@@ -55,7 +55,7 @@ def loss_stuck(subject: HistorySubject) -> Found:
         Look whether gradients arrive, inputs and labels belong together and are scaled; raise or lower the learning rate.
     """
     losses = subject.losses
-    first, last = (losses[0], losses[-1]) if len(losses) < 3 else thirds(losses)
+    first, last = thirds(losses)
     begin = max(losses[0], median(subject.update_losses[:5]) if subject.update_losses else losses[0])
     third = len(losses) // 3
     noise = noise_of(losses) * sqrt(2 / third)

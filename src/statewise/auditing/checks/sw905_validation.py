@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from statewise.training import MAX_RISE, best_epoch, finite, overfits_since, thi
 if TYPE_CHECKING:
     from statewise.auditing._history import HistorySubject
 
+_OF_TEST = re.compile(r"(?<![a-z])test(?![a-z])", re.IGNORECASE)
+"""The word by itself: `test_f1`, and not `latest`."""
 _HIGH = 0.90
 """An accuracy from here on may well be the best that can be had."""
 
@@ -123,7 +126,7 @@ def watches_test_part(subject: HistorySubject) -> Found:
     """No figure of the test part is taken during training.
 
     How:
-        The names of the figures of each epoch are looked through for `test`.
+        The names of the figures of each epoch are looked through for the word `test`.
     Why:
         Whoever sees the test part in every epoch chooses by it: the epoch, the learning rate, the model. Its figures are too good then.
     Mend:
@@ -131,7 +134,7 @@ def watches_test_part(subject: HistorySubject) -> Found:
     Seen in:
         titu1994/LSTM-FCN#7
     """
-    names = sorted({name for epoch in subject.epochs for name in epoch.metrics if "test" in name.lower()})
+    names = sorted({name for epoch in subject.epochs for name in epoch.metrics if _OF_TEST.search(name)})
     if names:
         says = f"{', '.join(names)} recorded in training: nothing tells whether an epoch or a setting was chosen by it"
         return Found(status="observed", evidence=says)

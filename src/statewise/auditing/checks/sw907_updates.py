@@ -109,7 +109,7 @@ def gradient_spikes(subject: HistorySubject) -> Found:
     share = len(spikes) / judged
     if share <= MAX_SPIKE_SHARE or len(spikes) < 2:
         return Found(status="pass", evidence=says, value=share, limit=MAX_SPIKE_SHARE)
-    where = f"update {subject.updates[spikes[0]].update}"
+    where = f"update {subject.measured[spikes[0]].update}"
     return Found(status="warn", evidence=f"{says}, first in {where}", value=share, limit=MAX_SPIKE_SHARE, where=where)
 
 
