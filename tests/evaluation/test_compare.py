@@ -318,3 +318,21 @@ def test_a_model_against_itself_differs_by_nothing_and_no_interval_is_without_wi
     for name, each in found.items():
         assert each.difference.value == 0, name
         assert each.difference.low is None or (each.difference.high is not None and each.difference.low < each.difference.high), name
+
+
+@pytest.mark.parametrize("group", [["g"] * 6, ["g"] * 3 + ["h"] * 3])
+def test_units_without_which_nothing_is_left_to_correlate_give_no_interval(group: list[str]) -> None:
+    actual = np.array([0, 0, 0, 1, 1, 1])
+    a, b = (classes(np.array(said), actual, group=group) for said in ([0, 0, 1, 1, 1, 0], [0, 0, 0, 1, 1, 0]))
+    found = compare(a, b).differences["mcc"].difference
+    assert found.value == pytest.approx(oracle.matthews_corrcoef(actual, b.predicted) - oracle.matthews_corrcoef(actual, a.predicted))
+    assert found.low is None
+
+
+def test_two_that_are_wrong_as_often_on_other_rows_are_not_called_the_same() -> None:
+    actual = np.tile([0, 1], 500)
+    a, b = actual.copy(), actual.copy()
+    a[:20], b[20:40] = 1 - actual[:20], 1 - actual[20:40]
+    for other, same in ((b, False), (a, True)):
+        text = str(compare(classes(a, actual), classes(other, actual), worse_by={"accuracy": 0.1}))
+        assert ("both gave the same answer in every row" in " ".join(text.split())) is same

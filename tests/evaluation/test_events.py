@@ -122,3 +122,27 @@ def test_rules_that_cannot_be_kept_are_refused() -> None:
         evaluate(Predictions.from_columns(columns), events=EventRules(of=("d",)))
     with pytest.raises(OptionError, match="runs of steps"):
         evaluate(Predictions.from_columns({"target": [0, 1], "prediction": [0, 1]}), events=EventRules())
+
+
+def test_rows_in_any_order_have_the_same_events_where_a_time_orders_them() -> None:
+    target, prediction = [0] * 60 + [1] * 30 + [0] * 30, [0, 1, *[0] * 68, *[1] * 20, *[0] * 30]
+    columns = {"key": np.zeros(120), "time": np.arange(120) * 60.0, "target": np.array(target), "prediction": np.array(prediction)}
+    mixed = np.random.default_rng(0).permutation(120)
+    found = []
+    for rows in (np.arange(120), mixed):
+        chosen = {name: column[rows].tolist() for name, column in columns.items()}
+        evaluation = evaluate(Predictions.from_columns(chosen, class_names=("0", "1")), positive="1", by=())
+        found.append((evaluation.events, evaluation.num_units))
+    assert found[0] == found[1]
+    assert found[0][0] is not None
+    assert found[0][0].metrics["delay"].value == 600.0
+
+
+def test_steps_that_are_not_scored_part_events_and_count_in_delays() -> None:
+    target, prediction = [0, 1, 1, 1, 1, 1, 1, 0], [0, 1, 0, 0, 0, 0, 1, 0]
+    weight = [1.0, 1, 0, 0, 1, 1, 1, 1]
+    told = _events(target, prediction, weight=weight)
+    assert (told.num_events, told.num_found, told.num_alarms) == (2, 2, 2)
+    assert told.metrics["delay"].value == pytest.approx((0 + 2) / 2)
+    far = _events([0, 1, 1, 1, 1, 0, 0, 0], [0] * 6 + [1, 0], weight=[1, 1, 1, 0, 0, 0, 1, 1], rules=EventRules(tolerance=2))
+    assert (far.num_events, far.num_found) == (1, 0), "the alarm is four steps from the event, three of which are not scored"

@@ -109,3 +109,11 @@ def test_a_module_that_gives_no_state_back_is_refused() -> None:
     module.class_names = ("0", "1", "2")  # type: ignore[assignment]
     with pytest.raises(ContractError, match=r"no state\. Return \(output, state\)"):
         next(generate(module, ["1"], call=lambda module, batch: module(batch.x, None)[0], contract=Contract(task="next", each="step")))
+
+
+def test_a_model_that_is_being_trained_is_asked_without_dropout_and_goes_on_with_it() -> None:
+    model = model_of(dropout=0.5, num_layers=2)
+    quiet = "".join(generate(model, "ab", steps=30, temperature=0))
+    model.train()
+    assert "".join(generate(model, "ab", steps=30, temperature=0)) == quiet
+    assert all(part.training for part in model.modules())

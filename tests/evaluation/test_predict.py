@@ -14,6 +14,7 @@ from statewise.errors import ContractError, DataError, ShapeError
 from statewise.evaluation import evaluate, predict, training_baseline
 from statewise.evaluation._baselines import naive_answers, naive_forecasts
 from statewise.models import build
+from statewise.runs import History, Run, RunConfig
 from statewise.sequences import Ragged, Sequences, split
 from statewise.training import fit
 
@@ -230,3 +231,25 @@ def test_weights_without_targets_go_to_the_rows_they_belong_to(each: Any, weight
     task: Any = "tag" if each == "step" else "classify"
     found = predict(build("gru", task=task, input_size=2, class_names=["a", "b"], seed=0), data)
     assert (None if found.weight is None else found.weight.tolist()) == expected
+
+
+def test_a_contract_that_is_given_beside_a_run_is_the_one_that_counts() -> None:
+    class Sure(nn.Module):
+        def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+            return torch.tensor([[0.9, 0.1]]).expand(len(lengths), 2) + 0 * x.sum()
+
+    data = Sequences(inputs=Ragged(torch.zeros(6, 1), torch.tensor([2, 4])), targets=["a", "b"], class_names=["a", "b"])
+    run = Run(config=RunConfig(model_name="Sure", task="classify", class_names=("a", "b")), history=History(), model=Sure())
+    run.contract = Contract(task="classify", takes=("x", "lengths"), batch_first=True, output="logits")
+    asked = [predict(run, data).score, predict(run, data, contract=Contract(output="probabilities")).score]
+    assert asked[0] == pytest.approx(1 / (1 + np.exp(0.8)), abs=1e-6)
+    assert asked[1] == pytest.approx(0.1)
+
+
+def test_each_part_of_a_module_is_left_in_its_own_mode() -> None:
+    model = build("gru", task="classify", input_size=1, class_names=["a", "b"])
+    model.train()
+    next(iter(model.children())).eval()
+    before = [part.training for part in model.modules()]
+    predict(model, Sequences(inputs=Ragged(torch.zeros(6, 1), torch.tensor([2, 4]))))
+    assert [part.training for part in model.modules()] == before

@@ -180,3 +180,16 @@ def test_label_answers_of_another_width_and_baselines_of_another_length_are_refu
         Predictions(task="multilabel", class_names=("x", "y"), key=np.array(["a"]), predicted=np.array([[1, 0, 1]]))
     with pytest.raises(ShapeError, match=r"baselines\['mean'\]: 2 rows, while predicted has 1"):
         Predictions(task="regress", key=np.array(["a"]), predicted=np.array([0.5]), baselines={"mean": np.array([1.0, 2.0])})
+
+
+def test_a_score_of_rows_that_are_all_called_positive_keeps_its_meaning(tmp_path: Path) -> None:
+    columns = {"target": [0, 1, 0, 1], "score": [0.1, 0.3, 0.2, 0.4]}
+    called = Predictions.from_columns(columns, positive="1").at(0.01)
+    assert called.predicted.tolist() == [1, 1, 1, 1]
+    assert read_predictions(called.save(tmp_path / "p.csv"), positive="1").score_class == "1"
+
+
+@pytest.mark.parametrize("wrong", [np.full((2, 2), np.nan), np.full((2, 3), 1 / 3), np.full(2, 0.5)])
+def test_probabilities_that_are_none_are_refused(wrong: np.ndarray) -> None:
+    with pytest.raises(ShapeError, match="probabilities"):
+        Predictions(task="classify", class_names=("a", "b"), key=np.array(["x", "y"]), predicted=np.array([0, 1]), probabilities=wrong)

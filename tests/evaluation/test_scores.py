@@ -133,3 +133,10 @@ def test_intervals_hold_the_true_figure_where_rows_cluster(name: str) -> None:
         assert found.high is not None
         held += found.low <= true <= found.high
     assert held >= 88  # 95 are expected; fewer than 88 of 100 would have a probability under 0.002
+
+
+def test_a_perfect_ranking_has_an_interval_where_a_class_never_occurs() -> None:
+    probabilities = {"p_a": [0.8, 0.1] * 20, "p_b": [0.1, 0.8] * 20, "p_c": [0.1, 0.1] * 20}
+    found = evaluate(Predictions.from_columns({"target": ["a", "b"] * 20, **probabilities})).metrics["roc_auc"]
+    assert (found.value, found.units) == (1.0, 20)
+    assert found.low is not None

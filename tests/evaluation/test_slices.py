@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from statewise.errors import OptionError
+from statewise.errors import DataError, OptionError
 from statewise.evaluation import Evaluation, Predictions, Slice, evaluate, read_evaluation, write_evaluation
 
 
@@ -109,3 +109,17 @@ def test_parts_events_and_averages_come_back_from_json(tmp_path: object) -> None
     write_evaluation(evaluation, path)
     assert read_evaluation(path) == evaluation
     assert evaluation.events is not None
+
+
+@pytest.mark.parametrize("since", [["soon"] * 3, [None, 1, 5], [-1, -2, -3], [np.nan, 0.0, 7.0]])
+def test_a_column_since_reset_of_any_kind_ends_no_evaluation(since: list[object]) -> None:
+    columns = {"key": ["a", "b", "c"], "target": [0, 1, 1], "prediction": [0, 1, 0], "since_reset": since}
+    parts = _by(evaluate(Predictions.from_columns(columns)), "since_reset")
+    known = [each for each in since if isinstance(each, int | float) and each >= 0]
+    assert sum(part.num_scored for part in parts.values()) == (len(known) if len(known) > 1 else 0)
+
+
+def test_a_step_that_is_missing_is_refused_by_its_row() -> None:
+    columns = {"key": ["a", "a"], "step": ["2020-01-01", None], "target": [0, 1], "prediction": [0, 1]}
+    with pytest.raises(DataError, match="column 'step'"):
+        Predictions.from_columns(columns)

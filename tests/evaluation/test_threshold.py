@@ -329,3 +329,14 @@ def test_rows_are_known_again_by_keys_of_any_length_and_as_numbers_or_text() -> 
         assert any("all of the rows that the threshold was chosen on" in note for note in sw.evaluate(same, threshold=chosen).notes)
         for other in others[1:]:
             assert not any("the threshold was chosen on are among these" in note for note in sw.evaluate(other, threshold=chosen).notes)
+
+
+def test_the_highest_precision_is_told_for_the_share_that_was_asked_for() -> None:
+    valid = sw.Predictions.from_columns({"target": [0, 0, 0, 1, 1], "score": [0.1, 0.2, 0.9, 0.9, 0.3]})
+    with pytest.raises(DataError, match=r"the highest precision there is 0\.029"):
+        sw.choose_threshold(valid, min_precision=0.5, prevalence=0.01)
+
+
+def test_a_class_may_be_named_in_any_way_beside_a_threshold() -> None:
+    chosen = sw.choose_threshold(rows(0), cost=COST)
+    assert sw.evaluate(rows(1), threshold=chosen, positive="1.0").positive == "1"

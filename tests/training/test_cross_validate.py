@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -205,3 +207,16 @@ def test_what_it_looks_like() -> None:
         assert line in text
     assert text.count("worst") == 2
     assert repr(found).startswith("CrossValidation(by group, 5 folds, accuracy ")
+
+
+def test_a_group_of_which_nothing_is_scored_has_no_figure_and_is_not_the_worst() -> None:
+    data = people(5)
+    weights = torch.ones(len(data))
+    weights[:8] = 0.0
+    found = cross_validate(make, replace(data, weights=weights), by="group", n="each", options=QUICK)
+    unknown = next(part for part in found.parts if part.name == "p0")
+    assert math.isnan(unknown.value)
+    assert unknown.num_scored == 0
+    assert found.worst.name != "p0"
+    assert found.from_worst[-1] is unknown
+    assert sum(part.num_scored for part in found.parts) == found.evaluation.num_scored == 32

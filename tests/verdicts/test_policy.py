@@ -136,3 +136,9 @@ def test_a_policy_made_in_python_is_held_to_what_a_file_may_say() -> None:
     assert caught.value.asked == "use policy 'own'"
     assert "recal" in caught.value.where
     assert "recall" in caught.value.hint
+
+
+def test_the_least_precision_of_alerts_alone_is_a_policy() -> None:
+    assert Policy(limits={}, alerts=AlertRules(min_precision=0.9)).alerts is not None
+    with pytest.raises(OptionError, match="every model would pass"):
+        Policy(limits={}, alerts=AlertRules())

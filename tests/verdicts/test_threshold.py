@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+from sklearn import metrics as oracle  # type: ignore[import-untyped]
 
 import statewise as sw
 from statewise.errors import DataError
 from statewise.verdicts import Policy, choose_by_policy, judge
 from statewise.verdicts._policy import AlertRules, CostRules, EvidenceRules
+from statewise.verdicts._prevalence import at_prevalence
 from tests.verdicts.evidence import GOOD, RARE_AND_GOOD, of_forecast
 
 
@@ -150,3 +152,19 @@ def test_a_cost_that_only_the_evaluation_knows_is_asked_for_in_the_policy() -> N
     assert found.do == 'Say it in the policy too: [cost] with miss = "amount" and false_alarm = 3.'
     told = judge(evaluation=sw.evaluate(test, threshold=chosen), policy=policy(cost=CostRules(miss="amount", false_alarm=3)))
     assert "cost of mistakes" not in {each.subject for each in (*told.reasons, *told.supports)}
+
+
+def test_what_the_share_of_production_cannot_be_told_of_is_named() -> None:
+    rules = msgspec.convert({"limits": {"mcc": 0.1, "pr_auc": 0.2, "accuracy": 0.5}, "evidence": {"prevalence": 0.01}}, Policy)
+    found, notes = at_prevalence(sw.evaluate(rows(1)), rules)
+    assert (found.majority_class, found.majority_accuracy) == ("0", 0.99)
+    r, s = found.metrics["recall"].value, found.metrics["specificity"].value
+    weighed = np.repeat([1, 1, 0, 0], 1), np.array([1, 0, 1, 0]), np.array([0.01 * r, 0.01 * (1 - r), 0.99 * (1 - s), 0.99 * s])
+    assert found.metrics["mcc"].value == pytest.approx(oracle.matthews_corrcoef(weighed[0], weighed[1], sample_weight=weighed[2]))
+    assert any("The limit on pr auc is judged at the share of the test data" in note for note in notes)
+
+
+def test_costs_of_a_column_are_told_for_the_share_that_they_are_of() -> None:
+    rules = policy(cost=CostRules(miss="amount", false_alarm=1), evidence=EvidenceRules(prevalence=0.01))
+    notes = judge(evaluation=sw.evaluate(rows(1), cost=sw.Cost(miss="amount", false_alarm=1)), policy=rules).notes
+    assert any("by their column, for the" in note and "of the test data" in note for note in notes)

@@ -284,3 +284,9 @@ def test_a_forecast_whose_training_is_known_is_ready(tmp_path: Path) -> None:
     verdict = judge(run_directory(tmp_path, of_forecast(advantage=0.4), history))
     assert verdict.level == "ready"
     assert "validation loss" in {reason.subject for reason in verdict.supports}
+
+
+def test_the_epoch_of_a_jump_is_named_where_one_before_has_no_loss() -> None:
+    losses = [1.2, None, 0.9, 0.7, 0.95, 0.4, 0.35]
+    reason = bands([started("forecast")], epochs_of([*FALLING, 0.1, 0.1][: len(losses)], valid_losses=losses))["validation loss"]
+    assert "in epoch 5" in reason.says

@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from statewise.errors import RunError
+import statewise as sw
+from statewise.errors import OptionError, RunError
 from statewise.evaluation import Counts, evaluate
+from statewise.runs import History
 from statewise.verdicts import Reason, Verdict, judge, read_verdict, write_verdict
 from statewise.verdicts._terminal import figures
 from tests.verdicts.evidence import FRAUD, GOOD, RARE_AND_GOOD, good_history, of_counts, printed
@@ -125,3 +127,12 @@ def test_levels_have_the_exit_codes_that_scripts_rely_on() -> None:
     codes = {verdict.level: verdict.exit_code for verdict in verdicts()}
     assert codes == {"ready": 0, "not_ready": 1, "not_enough_evidence": 3}
     assert msgspec.structs.replace(verdicts()[0], level="needs_work").exit_code == 1
+
+
+def test_what_an_audit_alone_is_of_is_told_in_the_header() -> None:
+    losses = sw.audit_history({"loss": [1.2, 0.9, 0.7, 0.5, 0.4], "accuracy": [0.35, 0.50, 0.65, 0.75, 0.82]})
+    metric = sw.check_metric(lambda targets, predictions: (targets == predictions).mean())
+    assert judge(audit=losses).header == "training only: figures, model and data were not examined"
+    assert judge(audit=metric).header == "metric only: figures, model, training and data were not examined"
+    with pytest.raises(OptionError, match="nothing to judge"):
+        judge(history=History())

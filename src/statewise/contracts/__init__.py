@@ -6,6 +6,7 @@ from statewise.contracts._carry import Carrier, answers, carrier_of
 from statewise.contracts._classes import class_probabilities, require_outputs
 from statewise.contracts._contract import Contract
 from statewise.contracts._door import Call, Door
+from statewise.contracts._modes import evaluating
 from statewise.contracts._signature import read_signature, usual_mask, usual_reset
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "check_features",
     "class_probabilities",
     "device_of",
+    "evaluating",
     "read_signature",
     "require_outputs",
     "resolved",

@@ -68,10 +68,15 @@ class Answers:
         return self._predictions is None and self.probabilities is None
 
     def score_class(self, predicted: np.ndarray) -> str | None:
-        """Return the class that the score is the probability of: the one that rows with higher scores were predicted as."""
+        """Return the class that the score is the probability of: the one that rows with higher scores were predicted as.
+
+        Where all were predicted as one class, the scores tell nothing of that: it is the positive class where that was told.
+        """
         if self.score is None or len(self.class_names) != 2:
             return None
         if self.follows_threshold:
+            return self._positive_of_score()
+        if len(np.unique(predicted)) < 2 and self.positive is not None:
             return self._positive_of_score()
         means = [float(self.score[predicted == number].mean()) if (predicted == number).any() else 0.5 for number in (0, 1)]
         return self.class_names[int(means[1] >= means[0])]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from statewise.evaluation._labels import numbered
+from statewise.evaluation._rows import step_numbers
 from statewise.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def _places(predictions: Predictions, of_stream: np.ndarray) -> tuple[np.ndarray
     The sequences of a group follow each other as they do in the rows. Rows of one step, of several horizons, have one place.
     """
     of_key = predictions.key_numbers
-    step = np.arange(len(predictions)) if predictions.step is None else predictions.step
-    rank = numbered(step)[0] if step.dtype == object else np.unique(step, return_inverse=True)[1].reshape(-1)
+    rank = np.arange(len(predictions)) if predictions.step is None else step_numbers(predictions.step)
     order = np.lexsort((rank, of_key, of_stream))
     sorted_rows = np.stack([of_stream[order], of_key[order], rank[order]])
     begins = np.concatenate([[True], (sorted_rows[:, 1:] != sorted_rows[:, :-1]).any(axis=0)])

@@ -76,23 +76,23 @@ def margins(comparison: Comparison) -> list[str]:
     """Return a line for each margin: what was asked, the answer, and the end of the interval that decides it."""
     return [
         f"than {each.margin:g} in {metric_of(name, positive=comparison.positive, holds=comparison.holds)}: {_ANSWERS[each.worse]}"
-        f" ({_loss(each)})"
+        f" ({_loss(each, same=comparison.num_alike == comparison.num_shared)})"
         for name, each in comparison.differences.items()
         if each.worse is not None
     ]
 
 
-def _loss(each: Difference) -> str:
+def _loss(each: Difference, *, same: bool) -> str:
     """Return by how much B is worse, in words."""
     found = each.difference
     if found.low is None or found.high is None:
-        return "both gave the same answer in every row" if each.worse == "no" else found.method
+        return "both gave the same answer in every row" if same and each.worse == "no" else found.method
     low, high = (found.low, found.high) if each.lower_is_better else (-found.high, -found.low)
     if high <= 0:
         return "B is not worse at all, with 95 % confidence"
-    same = "; both gave the same answer in every row" if each.worse == "no" and found.value == 0 else ""
+    told = "; both gave the same answer in every row" if same and each.worse == "no" and found.value == 0 else ""
     if low <= 0:
-        return f"B is at most {found.write(high)} worse, with 95 % confidence{same}"
+        return f"B is at most {found.write(high)} worse, with 95 % confidence{told}"
     return f"B is {found.write(low)} to {found.write(high)} worse, with 95 % confidence"
 
 

@@ -76,10 +76,14 @@ def _of_left(a: tuple[float, np.ndarray], b: tuple[float, np.ndarray], words: st
     if math.isnan(value):
         return Pair(a[0], b[0], Estimate(value=math.nan, low=None, high=None, units=0, method=UNDEFINED))
     left = b[1] - a[1]
-    if not np.ptp(left[~np.isnan(left)]):
+    known = left[~np.isnan(left)]
+    if len(known) < 2:
+        method = f"no interval: fewer than two of the {words} can be left out"
+        return Pair(a[0], b[0], Estimate(value=value, low=None, high=None, units=len(known), method=method))
+    if not np.ptp(known):
         method = f"no interval: the two differ alike in all {words}"
         return Pair(a[0], b[0], Estimate(value=value, low=None, high=None, units=len(left), method=method))
-    found = estimate_left(value, left[~np.isnan(left)], scale="linear", words=words, is_share=True)
+    found = estimate_left(value, known, scale="linear", words=words, is_share=True)
     ends = {name: None if end is None else min(max(end, -1.0), 1.0) for name, end in (("low", found.low), ("high", found.high))}
     method = found.method if found.low is None else f"jackknife over {words} of the difference, Student t"
     return Pair(a[0], b[0], msgspec.structs.replace(found, **ends, method=method))

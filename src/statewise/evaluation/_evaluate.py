@@ -168,7 +168,7 @@ def _of_predictions(
     return msgspec.structs.replace(
         evaluation,
         by_sequence=by_sequence(rows, units, evaluation.positive),
-        events=events_of(rows, units, evaluation.positive, told_of.events),
+        events=events_of(rows, units, evaluation.positive, told_of.events, among=predictions),
         slices=slices_of(rows, units, evaluation.positive, told_of.by),
     )
 

@@ -1,8 +1,8 @@
 """How well are runs of steps found, each run counting once however long? Alarms, their delay, and how often they are false.
 
-An event is a run of consecutive steps of one sequence whose target is the class; an alarm is such a run of answers, of `min_length`
-steps or more. They belong together where they overlap by any step, or come as near as `tolerance` steps. Several alarms may find one
-event, and one alarm several.
+An event is a run of consecutive steps of one sequence whose target is the class; a step that is not scored ends it. An alarm is such
+a run of answers, of `min_length` steps or more. They belong together where they overlap by any step, or come as near as `tolerance`
+steps. Several alarms may find one event, and one alarm several.
 
 event_recall       events that an alarm touches, of all
 event_precision    alarms that touch an event, of all
@@ -21,9 +21,9 @@ from statewise.errors import OptionError, nearest
 from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import clopper_pearson
 from statewise.evaluation._jackknife import Metric, UnitSums, estimate, ratio
-from statewise.evaluation._labels import numbered
 from statewise.evaluation._metrics import divide
 from statewise.evaluation._part_records import EventRules, Events
+from statewise.evaluation._rows import step_numbers
 from statewise.evaluation._times import seconds_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,14 @@ _FALSE = Metric("false_alarms", ratio("false", "exposure"))
 _HOUR = 3600.0
 
 
+class _Steps(NamedTuple):
+    """The rows in the order of sequence and step: the sequence and the place of each, and where a run cannot go on."""
+
+    sequence: np.ndarray
+    place: np.ndarray
+    ends: np.ndarray
+
+
 class _Runs(NamedTuple):
     """Runs of steps: the places of their first and last rows, in the order of sequence and step."""
 
@@ -47,7 +55,9 @@ class _Runs(NamedTuple):
     last: np.ndarray
 
 
-def events_of(predictions: Predictions, units: RowUnits, positive: str | None, rules: EventRules | None) -> Events | None:
+def events_of(
+    predictions: Predictions, units: RowUnits, positive: str | None, rules: EventRules | None, *, among: Predictions | None = None
+) -> Events | None:
     """Return how well events are found; None where no class is told to have any.
 
     Args:
@@ -55,6 +65,7 @@ def events_of(predictions: Predictions, units: RowUnits, positive: str | None, r
         units: their independent units.
         positive: the class of a binary task that events are of, unless `rules` names others.
         rules: when an event is found.
+        among: the rows with those that are not scored between them; by default there are none.
 
     Raises:
         OptionError: `rules` names a class that is none.
@@ -70,19 +81,21 @@ def events_of(predictions: Predictions, units: RowUnits, positive: str | None, r
     wanted = [_place(predictions, name) for name in rules.of] or ([] if positive is None else [predictions.class_names.index(positive)])
     if not wanted or predictions.task != "tag":
         return None
-    of_key, _ = numbered(predictions.key)
-    step = np.arange(len(of_key)) if predictions.step is None else predictions.step
-    rank = numbered(step)[0] if step.dtype == object else step
-    order = np.lexsort((rank, of_key))
-    ends = np.flatnonzero(np.diff(of_key[order])) + 1
+    place = _places(predictions, among)
+    order = np.argsort(place, kind="stable")
+    of_key, place = predictions.key_numbers[order], place[order]
+    is_next = (np.diff(of_key) == 0) & (np.diff(place) == 1)
+    steps = _Steps(of_key, place, np.flatnonzero(~is_next) + 1)
     seconds = seconds_of(predictions.more["time"]) if "time" in predictions.more else None
     time = None if seconds is None else seconds[order]
     parts = {name: np.zeros(units.num_units) for name in ("events", "found", "alarms", "right", "false", "delay", "exposure", "rows")}
     of_unit = units.of_unit[order]
-    for place in wanted:
-        _count(parts, predictions, place, order=order, ends=ends, of_unit=of_unit, rules=rules, time=time)
+    assert predictions.actual is not None
+    for number in wanted:
+        there = predictions.actual[order] == number, predictions.predicted[order] == number
+        _count(parts, *there, steps=steps, of_unit=of_unit, rules=rules, time=time)
     in_hours = time is not None
-    parts["exposure"] = _exposure(of_unit, of_key[order], time, units.num_units) * len(wanted)
+    parts["exposure"] = _exposure(of_unit, is_next, time, units.num_units) * len(wanted)
     parts["rows"] = np.bincount(of_unit, minlength=units.num_units).astype(np.float64)
     sums = UnitSums(parts, units.words)
     metrics = {metric.name: _share(metric, sums) for metric in _SHARES} | {"delay": estimate(_DELAY, sums), "false_alarms": _rate(sums)}
@@ -101,18 +114,25 @@ def _place(predictions: Predictions, name: str) -> int:
     return predictions.class_names.index(name)
 
 
+def _places(predictions: Predictions, among: Predictions | None) -> np.ndarray:
+    """Return the place of each row in the order of sequence and step, among all rows that there are."""
+    whole = predictions if among is None else among
+    rank = np.arange(len(whole)) if whole.step is None else step_numbers(whole.step)
+    order = np.lexsort((rank, whole.key_numbers))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place if len(whole) == len(predictions) or whole.weight is None else place[whole.weight != 0]
+
+
 def _count(
-    parts: dict[str, np.ndarray], predictions: Predictions, place: int, *, order: np.ndarray, ends: np.ndarray, of_unit: np.ndarray,
-    rules: EventRules, time: np.ndarray | None,
+    parts: dict[str, np.ndarray], actual: np.ndarray, predicted: np.ndarray, *, steps: _Steps, of_unit: np.ndarray, rules: EventRules,
+    time: np.ndarray | None,
 ) -> None:  # fmt: skip
     """Add the events and alarms of one class to what each unit has."""
-    assert predictions.actual is not None
-    events = _runs(predictions.actual[order] == place, ends, 1)
-    alarms = _runs(predictions.predicted[order] == place, ends, rules.min_length)
-    sequence = np.searchsorted(ends, np.arange(len(order)), side="right")
-    of_event, of_alarm = _touching(events, alarms, sequence, rules.tolerance)
+    events, alarms = _runs(actual, steps.ends, 1), _runs(predicted, steps.ends, rules.min_length)
+    of_event, of_alarm = _touching(events, alarms, steps, rules.tolerance)
     found = of_event >= 0
-    at = np.arange(len(order), dtype=np.float64) if time is None else time
+    at = steps.place.astype(np.float64) if time is None else time
     begins, alarmed = at[events.first[found]], at[alarms.first[of_event[found]]]
     unit_of = {"event": of_unit[events.first], "alarm": of_unit[alarms.first]}
     size = len(parts["events"])
@@ -125,7 +145,7 @@ def _count(
 
 
 def _runs(there: np.ndarray, ends: np.ndarray, least: int) -> _Runs:
-    """Return the runs of True of at least so many steps; none goes on from one sequence to the next."""
+    """Return the runs of True of at least so many steps; none goes on over a place in `ends`."""
     before = np.concatenate([[False], there[:-1]])
     after = np.concatenate([there[1:], [False]])
     before[ends], after[ends - 1] = False, False
@@ -134,33 +154,33 @@ def _runs(there: np.ndarray, ends: np.ndarray, least: int) -> _Runs:
     return _Runs(first[long], last[long])
 
 
-def _touching(events: _Runs, alarms: _Runs, sequence: np.ndarray, tolerance: int) -> tuple[np.ndarray, np.ndarray]:
+def _touching(events: _Runs, alarms: _Runs, steps: _Steps, tolerance: int) -> tuple[np.ndarray, np.ndarray]:
     """Return for each event the first alarm that touches it, -1 where none does, and for each alarm whether it touches any."""
+    sequence, place = steps.sequence, steps.place
+    spread = place + np.cumsum(np.concatenate([[False], np.diff(sequence) != 0])) * (tolerance + 1)  # no tolerance reaches a neighbour
 
     def first_touching(mine: _Runs, others: _Runs) -> np.ndarray:
         if not len(others.first):
             return np.full(len(mine.first), -1)
         # Runs are in order and apart, so the first of the others that ends late enough is the only one to look at.
-        at = np.searchsorted(_beyond(others.last, sequence, tolerance), _beyond(mine.first, sequence, tolerance) - tolerance)
+        at = np.searchsorted(spread[others.last], spread[mine.first] - tolerance)
         there = at < len(others.first)
         candidate = np.where(there, at, 0)
-        touches = there & (others.first[candidate] <= mine.last + tolerance) & (sequence[others.first[candidate]] == sequence[mine.first])
+        touches = (
+            there
+            & (place[others.first[candidate]] <= place[mine.last] + tolerance)
+            & (sequence[others.first[candidate]] == sequence[mine.first])
+        )
         return np.where(touches, candidate, -1)
 
     return first_touching(events, alarms), first_touching(alarms, events) >= 0
 
 
-def _beyond(place: np.ndarray, sequence: np.ndarray, tolerance: int) -> np.ndarray:
-    """Return places between which sequences lie so far apart that no tolerance reaches over."""
-    spread: np.ndarray = place + sequence[place] * (tolerance + 1)
-    return spread
-
-
-def _exposure(of_unit: np.ndarray, of_key: np.ndarray, time: np.ndarray | None, num_units: int) -> np.ndarray:
-    """Return how much each unit was watched: thousands of steps, or hours from each step to the next of its sequence."""
+def _exposure(of_unit: np.ndarray, is_next: np.ndarray, time: np.ndarray | None, num_units: int) -> np.ndarray:
+    """Return how much each unit was watched: thousands of steps, or hours from each step to the next, where that is scored too."""
     if time is None:
         return np.bincount(of_unit, minlength=num_units) / 1000
-    gaps = np.where(np.diff(of_key) == 0, np.diff(time), np.nan)
+    gaps = np.where(is_next, np.diff(time), np.nan)
     usual = float(np.nanmedian(gaps)) if np.isfinite(gaps).any() else 0.0
     lasted = np.concatenate([np.where(np.isnan(gaps), usual, gaps), [usual]])
     found: np.ndarray = np.bincount(of_unit, weights=lasted, minlength=num_units) / _HOUR

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from statewise.contracts import adapt, class_probabilities
+from statewise.contracts import adapt, class_probabilities, evaluating
 from statewise.errors import ContractError, DataError, OptionError, nearest
 from statewise.models import Model
 from statewise.runs import Run
@@ -101,7 +101,6 @@ class _Reader:
             raise OptionError(asked="generate", where="the model", arrived=f"task={task!r}", hint=hint)
         self.class_names: tuple[str, ...] = tuple(names)
         self.input, self.vocabulary = self._input()
-        self.adapted.module.eval()
 
     def _input(self) -> tuple[str, tuple[str, ...]]:
         """Return the name of the input that reads tokens, and the token behind each of its codes."""
@@ -130,7 +129,7 @@ class _Reader:
             inputs=values if self.input == "x" else {self.input: values},
             categories={} if self.input == "x" else {self.input: self.vocabulary},
         )
-        with torch.no_grad():
+        with evaluating(self.adapted.module), torch.no_grad():
             outputs = self.adapted(data, state)
         if outputs.state is None:
             name = type(self.adapted.module).__name__

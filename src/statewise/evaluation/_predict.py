@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from statewise.contracts import Outputs, adapt, answers, require_outputs, resolved
+from statewise.contracts import Outputs, adapt, answers, evaluating, require_outputs, resolved
 from statewise.errors import ContractError, DataError, nearest
 from statewise.evaluation._baselines import naive_answers, naive_forecasts
 from statewise.evaluation._outputs import as_fields, columns_of
@@ -30,12 +30,12 @@ def predict(
 ) -> Predictions:
     """Return what a model answers for some sequences; targets are not needed.
 
-    The model is called in eval mode and without gradient, and left in the mode it was in.
+    The model is called in eval mode and without gradient, and each of its parts is left in the mode it was in.
 
     Args:
         model: a run, or any module.
         data: the sequences; those without a step get no prediction, and a note counts them.
-        contract: what a stranger's module promises; that of the run by default.
+        contract: what a stranger's module promises; what it leaves open is as in that of the run.
         call: `lambda module, batch: output`, for what a contract cannot say.
 
     Raises:
@@ -105,9 +105,10 @@ def _belonging(data: Sequences, rows: np.ndarray, each: Each) -> dict[str, Any]:
 
 def _adapted(model: Run | nn.Module, contract: Contract | None, call: Callable[..., Any] | None) -> Adapted:
     if isinstance(model, Run):
-        adapted = model.adapted() if contract is None and call is None else adapt(_module(model), contract=contract, call=call)
-        adapted.contract = model.contract
-        return adapted
+        if contract is None and call is None:
+            return model.adapted()
+        told = {} if contract is None else {name: value for name, value in msgspec.structs.asdict(contract).items() if value is not None}
+        return adapt(_module(model), contract=msgspec.structs.replace(model.contract, **told), call=call)
     return adapt(model, contract=contract, call=call)
 
 
@@ -119,20 +120,15 @@ def _module(run: Run) -> nn.Module:
 
 def _columns(adapted: Adapted, data: Sequences, class_names: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the columns of predictions of all sequences, in the order of the data."""
-    training = adapted.module.training
-    adapted.module.eval()
     parts: list[dict[str, np.ndarray]] = []
-    try:
-        with torch.no_grad():
-            for outputs, at in answers(adapted, data):
-                _settle(adapted, outputs, data, class_names)
-                _require_finite(outputs.values, adapted)
-                task = adapted.contract.task
-                assert task is not None, "the first call has settled it"
-                assert task != "other", "refused before the first call"
-                parts.append(columns_of(task)(outputs.values.double().cpu(), data, at, adapted.contract, class_names))
-    finally:
-        adapted.module.train(training)
+    with evaluating(adapted.module), torch.no_grad():
+        for outputs, at in answers(adapted, data):
+            _settle(adapted, outputs, data, class_names)
+            _require_finite(outputs.values, adapted)
+            task = adapted.contract.task
+            assert task is not None, "the first call has settled it"
+            assert task != "other", "refused before the first call"
+            parts.append(columns_of(task)(outputs.values.double().cpu(), data, at, adapted.contract, class_names))
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.argsort(columns["row"], kind="stable")
     return {name: column[order] for name, column in columns.items()}

@@ -128,12 +128,25 @@ class Predictions:
         store(self, "baselines", {name: np.asarray(column, dtype=np.float64) for name, column in self.baselines.items()})
         for name in ("predicted", "actual"):
             self._require_named(name)
+        self._require_probabilities()
         if self.score is not None and self.score_class is None and len(self.class_names) == 2:
             store(self, "score_class", self.class_names[-1])
         columns = {name: getattr(self, name) for name in ("predicted", "actual", *_KINDS)}
         for name, column in {**columns, **{f"baselines[{name!r}]": each for name, each in self.baselines.items()}, **self.more}.items():
             if column is not None and len(column) != len(self.predicted):
                 raise _error(name, f"{len(column)} rows, while predicted has {len(self.predicted)}", "Give every column one entry a row.")
+
+    def _require_probabilities(self) -> None:
+        found = self.probabilities
+        if found is None:
+            return
+        if found.ndim != 2 or found.shape[1] != len(self.class_names):
+            hint = "Give a column for each class: [rows, classes]."
+            raise _error("probabilities", f"the shape {found.shape} for {len(self.class_names)} class names", hint)
+        bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
+        if len(bad):
+            hint = "Give a probability for each class and row; rows that are not known are left out."
+            raise _error("probabilities", f"not finite in row {bad[0] + 1} ({len(bad):,} of {len(found):,} rows)", hint)
 
     def _require_named(self, name: str) -> None:
         answers = getattr(self, name)

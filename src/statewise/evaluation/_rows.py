@@ -47,10 +47,10 @@ def rows_of(table: Columns, task: KnownTask | None) -> Rows:
     step = table.numbers_if_all("step") if "step" in table else None
     if "key" in table and not (each_step and order is None):
         _refuse_repeats(table, key, order if each_step else None)
-    if each_step and order is not None and found not in ("tag", "classify"):
+    if each_step and order is not None:
         values = table.numbers_if_all(order)
         table.refuse_missing(order, np.array([value is None or value != value for value in values.tolist()], dtype=bool))  # noqa: PLR0124
-        if step is None or step.dtype.kind != "i":
+        if step is None or step.dtype.kind not in ("if" if found == "tag" else "i"):
             step = _ranks(key, values)
             told = [*told, f"the steps of a sequence are numbered in the order of column {order!r}"]
     return Rows(found, key, step, [*notes, *told])
@@ -102,6 +102,11 @@ def _ranks(key: np.ndarray, order: np.ndarray) -> np.ndarray:
     first = np.searchsorted(pairs, np.arange(len(keys)) * len(place))
     ranks: np.ndarray = at.reshape(-1) - first[of_key]
     return ranks
+
+
+def step_numbers(step: np.ndarray) -> np.ndarray:
+    """Return a whole number for each step that is in the order of the steps; words are in the order in which they occur."""
+    return numbered(step)[0] if step.dtype == object else np.unique(step, return_inverse=True)[1].reshape(-1)
 
 
 def _is_number(label: str | None) -> bool:

@@ -89,7 +89,8 @@ def probabilities_of(predictions: Predictions) -> tuple[np.ndarray, list[str]] |
     if predictions.probabilities is not None:
         total = predictions.probabilities.sum(axis=1)
         off = int((np.abs(total - 1) > _OFF).sum())
-        notes = [f"in {off:,} of {len(total):,} rows the probabilities do not sum to 1; they are divided by their sum"] if off else []
+        cure = "they are divided by their sum, or taken as even where it is 0"
+        notes = [f"in {off:,} of {len(total):,} rows the probabilities do not sum to 1; {cure}"] if off else []
         even = np.full_like(predictions.probabilities, 1 / predictions.probabilities.shape[1])
         return np.divide(predictions.probabilities, total[:, None], out=even, where=total[:, None] > 0), notes
     if predictions.score is None or predictions.score_class is None:
@@ -181,7 +182,8 @@ def mean_area(
 
 def _without_error(actual: np.ndarray, classes: list[int] | range, units: RowUnits) -> Estimate:
     """Return an area of 1: as of so many pairs without an error as the rarest class has units."""
-    few = min(len(np.unique(units.of_unit[(actual == place) == there])) for place in classes for there in (False, True))
+    occur = [place for place in classes if 0 < (actual == place).sum() < len(actual)]
+    few = min(len(np.unique(units.of_unit[(actual == place) == there])) for place in occur for there in (False, True))
     low = clopper_pearson(float(few), float(few))[0] if few else None
     method = f"exact for as many pairs as the rarer side has {units.words}"
     return Estimate(value=1.0, low=low, high=None if low is None else 1.0, units=few, method=method)

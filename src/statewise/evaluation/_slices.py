@@ -16,6 +16,7 @@ from statewise.evaluation._blocks import RowUnits
 from statewise.evaluation._headline import headline
 from statewise.evaluation._labels import label_text, numbered
 from statewise.evaluation._part_records import FEW_UNITS, Slice
+from statewise.evaluation._rows import step_numbers
 from statewise.evaluation._scored import select_rows
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ def _lengths(predictions: Predictions) -> np.ndarray | None:
         return np.asarray(predictions.length)
     if predictions.step is None:
         return None
-    of_key, _ = numbered(predictions.key)
-    of_step = np.unique(predictions.step, return_inverse=True)[1].reshape(-1)
+    of_key, of_step = predictions.key_numbers, step_numbers(predictions.step)
     different = np.unique(of_key * (of_step.max() + 1) + of_step)
     counted: np.ndarray = np.bincount(different // (of_step.max() + 1))[of_key]
     return counted
@@ -116,19 +116,22 @@ def _positions(predictions: Predictions) -> np.ndarray | None:
 
 
 def _since_reset(predictions: Predictions) -> np.ndarray | None:
-    """Return how many steps the state has seen since it began, from 1: as the column `history` or `since_reset` tells."""
-    if "since_reset" in predictions.more:
-        return np.asarray(predictions.more["since_reset"], dtype=np.float64) + 1
-    return None if predictions.history is None else predictions.history + 1
+    """Return how many steps the state has seen since it began, from 1, NaN where that is not known: as `history` or `since_reset` tells."""
+    column = _as_numbers(predictions.more["since_reset"]) if "since_reset" in predictions.more else predictions.history
+    if column is None:
+        return None
+    since = np.where(np.asarray(column, dtype=np.float64) >= 0, column, np.nan) + 1
+    return since if np.isfinite(since).any() else None
 
 
 def _by_place(by: str, place: np.ndarray) -> _Cut:
-    """Cut places at powers of four: 1 to 4, 5 to 16, and so on."""
-    last = float(place.max())
+    """Cut places at powers of four: 1 to 4, 5 to 16, and so on. What is not known is in no part."""
+    known = np.isfinite(place)
+    last = float(place[known].max())
     begins = [begin for begin in _PLACES if begin <= last]
     ends = [*(begin - 1 for begin in begins[1:]), last]
     names = [f"{begin:,} to {end:,.0f}" for begin, end in zip(begins, ends, strict=True)]
-    return _Cut(by, np.searchsorted(begins, place, side="right") - 1, names)
+    return _Cut(by, np.where(known, np.searchsorted(begins, place, side="right") - 1, -1), names)
 
 
 def _by_number(by: str, column: np.ndarray) -> _Cut:
@@ -171,9 +174,17 @@ def _by_column(predictions: Predictions, name: str, usual: dict[str, _Cut]) -> _
         hint = nearest(name, [*usual, *there]) if usual or there else "The predictions have no further columns."
         raise OptionError(asked="evaluate", where="by", arrived=f"{name!r}, which is no column of {predictions.source}", hint=hint)
     column = np.asarray(there[name])
-    if column.dtype == object:
-        try:
-            column = np.array([np.nan if value in (None, "") else value for value in column.tolist()], dtype=np.float64)
-        except (TypeError, ValueError):
-            return _by_word(name, there[name])
-    return _by_number(name, column.astype(np.float64)) if column.dtype.kind in "iuf" else _by_word(name, column)
+    numbers = _as_numbers(column)
+    return _by_word(name, column) if numbers is None else _by_number(name, numbers)
+
+
+def _as_numbers(column: np.ndarray) -> np.ndarray | None:
+    """Return a column as numbers, NaN for what is missing; None where it holds words."""
+    if column.dtype.kind in "iuf":
+        return column.astype(np.float64)
+    if column.dtype != object:
+        return None
+    try:
+        return np.array([np.nan if value in (None, "") else value for value in column.tolist()], dtype=np.float64)
+    except (TypeError, ValueError):
+        return None

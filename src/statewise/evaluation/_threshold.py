@@ -14,6 +14,7 @@ import numpy as np
 
 from statewise.errors import DataError, OptionError
 from statewise.evaluation._decision import costs_of, figures_at, fingerprints_of, positive_scores, scored_of
+from statewise.evaluation._labels import match_class
 from statewise.evaluation._records import Threshold
 from statewise.evaluation._scored import scored_rows
 from statewise.evaluation._times import days_of
@@ -114,7 +115,7 @@ def choose_threshold(
     curve = curve_of(scored.score, scored.actual, weighed)
     allowed = _allowed(curve, bounds, days, weights)
     if not allowed.any():
-        raise _unreachable(rows, curve, bounds)
+        raise _unreachable(rows, curve, bounds, weights)
     value = float(curve.thresholds[_best(curve, allowed, fewest_alerts=min_recall is not None)])
     why = _why(cost, bounds, len(curve.thresholds) - 1) + ("" if prevalence is None else f", at {100 * prevalence:g} % positives")
     prints = np.sort(fingerprints_of(rows, scored))
@@ -145,6 +146,7 @@ def called_from(predictions: Predictions, threshold: Threshold | float, *, posit
         raise OptionError(asked=asked, where="threshold", arrived=f"{value:g}", hint="A probability is from 0 to 1.")
     if isinstance(threshold, Threshold):
         wanted = positive or predictions.positive
+        wanted = None if wanted is None or len(predictions.class_names) != 2 else match_class(wanted, predictions.class_names)
         if wanted is not None and wanted != threshold.positive:
             hint = f"Choose it again with positive={wanted!r}, or leave that out."
             raise OptionError(
@@ -225,13 +227,14 @@ def _why(cost: Cost | None, bounds: Bounds, number: int) -> str:
     return f"the {'fewest alerts' if bounds.min_recall is not None else 'highest recall'} with {kept}"
 
 
-def _unreachable(rows: Predictions, curve: Curve, bounds: Bounds) -> DataError:
+def _unreachable(rows: Predictions, curve: Curve, bounds: Bounds, weights: tuple[float, float]) -> DataError:
     """Return the error that no threshold keeps to all bounds, with the highest precision there is where that was asked for."""
     asked = " and ".join(f"{name}={bound:g}" for name, bound in bounds.told.items())
     arrived = f"none with {asked}"
-    alerts = curve.tp + curve.fp
+    right = weights[0] * curve.tp
+    alerts = right + weights[1] * curve.fp
     if bounds.min_precision is not None:
-        arrived += f"; the highest precision there is {float((curve.tp[alerts > 0] / alerts[alerts > 0]).max()):.3f}"
+        arrived += f"; the highest precision there is {float((right[alerts > 0] / alerts[alerts > 0]).max()):.3f}"
     return DataError(asked=_ASKED, where=f"the thresholds of {rows.source}", arrived=arrived, hint="Ask for less, or train a better model.")
 
 

@@ -44,10 +44,6 @@ class Scorings(msgspec.Struct, frozen=True, kw_only=True):
     policy_sha256: str = ""
     scorings: tuple[Scoring, ...] = ()
 
-    def times(self, sha256: str) -> int:
-        """Return how often some data was scored."""
-        return sum(each.data.sha256 == sha256 for each in self.scorings)
-
 
 def read_scorings(directory: Path) -> Scorings:
     """Return the looks at data that a run directory knows of.

@@ -44,14 +44,20 @@ def count_seen(run: Run, data: Sequences) -> int:
     """Return how many sequences are, number by number, some that the run was trained or validated on.
 
     Of a run that is kept in memory, or that wrote nothing down about them, none are known. Sequences without a step do not count.
+    A training on more than 100,000 sequences keeps the first fingerprints in their order; that part of `data` is then compared which
+    comes before their last, and the number of all is told from it.
 
     Raises:
         RunError: what the run wrote down is damaged.
     """
     if run.directory is None or not RunFiles(run.directory).seen.is_file():
         return 0
-    seen = set(read_document(RunFiles(run.directory).seen, SeenSequences).fingerprints)
-    return sum(mark in seen for mark in _marks(data))
+    kept = read_document(RunFiles(run.directory).seen, SeenSequences)
+    seen, last = set(kept.fingerprints), kept.fingerprints[-1] if kept.num_sequences > len(kept.fingerprints) else None
+    marks = _marks(data)
+    comparable = [mark for mark in marks if last is None or mark <= last]
+    met = sum(mark in seen for mark in comparable)
+    return met if len(comparable) == len(marks) else round(met * len(marks) / max(len(comparable), 1))
 
 
 def _marks(data: Sequences) -> list[str]:

@@ -241,7 +241,7 @@ def _fold(run: Run, cut: _Cut, answers: Predictions, number: int, of: int) -> Fo
         left_out=cut.left_out,
         num_train=len(cut.train),
         num_valid=0 if cut.valid is None else len(cut.valid),
-        num_scored=len(answers),
+        num_scored=int(_counts(answers).sum()),
         metric=metric,
         value=_figure(answers, metric),
         epochs=len(run.history.epochs()),
@@ -250,16 +250,24 @@ def _fold(run: Run, cut: _Cut, answers: Predictions, number: int, of: int) -> Fo
 
 
 def _figure(answers: Predictions, metric: str) -> float:
-    """Return the figure of some answers; rows of weight 0 and values that are not known do not count."""
+    """Return the figure of some answers; rows of weight 0 and values that are not known do not count, and NaN where none does."""
     assert answers.actual is not None, "the data has targets"
-    kept = np.ones(len(answers), dtype=bool) if answers.weight is None else answers.weight > 0
+    kept = _counts(answers)
+    if not kept.any():
+        return float("nan")
     if metric == "rmse":
-        error = (answers.predicted - answers.actual)[kept & ~np.isnan(answers.actual)]
-        return float(np.sqrt((error**2).mean())) if len(error) else float("nan")
+        return float(np.sqrt(((answers.predicted - answers.actual)[kept] ** 2).mean()))
     if metric == "bits":
         assert answers.nll is not None, "predict gives it for tokens"
         return float(answers.nll[kept].mean() / np.log(2))
     return float((answers.predicted == answers.actual)[kept].mean())
+
+
+def _counts(answers: Predictions) -> np.ndarray:
+    """Return which rows count, as those do that `evaluate` scores: bool `[rows]`."""
+    assert answers.actual is not None, "the data has targets"
+    kept = np.ones(len(answers), dtype=bool) if answers.weight is None else answers.weight != 0
+    return kept & ~np.isnan(answers.actual) if answers.holds == "values" else kept
 
 
 def _note(data: Sequences, by: By) -> tuple[str, ...]:
@@ -299,5 +307,5 @@ def _parts(joined: Predictions, done: Sequence[Fold], by: str) -> tuple[PartScor
         rows = select_rows(joined, joined.group == group)
         assert rows.split is not None
         fold = int(rows.split[0].removeprefix(FOLD))
-        found.append(PartScore(name=group, fold=fold, num_scored=len(rows), value=_figure(rows, done[0].metric)))
+        found.append(PartScore(name=group, fold=fold, num_scored=int(_counts(rows).sum()), value=_figure(rows, done[0].metric)))
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,9 +87,14 @@ class CrossValidation:
 
     @property
     def worst(self) -> PartScore:
-        """The group, or fold, with the worst figure."""
-        sign = 1 if FACTS[self.metric].lower_is_better else -1
-        return max(self.parts, key=lambda part: sign * part.value)
+        """The group, or fold, with the worst figure; one without any is none."""
+        return self.from_worst[0]
+
+    @property
+    def from_worst(self) -> tuple[PartScore, ...]:
+        """The groups, or folds, from the worst figure to the best; those without any last."""
+        sign = -1 if FACTS[self.metric].lower_is_better else 1
+        return tuple(sorted(self.parts, key=lambda part: (math.isnan(part.value), sign * part.value)))
 
     def __repr__(self) -> str:
         """Return the figure of all folds together."""

@@ -65,8 +65,7 @@ def _rows(found: CrossValidation) -> Table:
     table.add_column("", no_wrap=True)
     parts = found.parts
     if len(parts) > _MOST_ROWS:
-        sign = 1 if found.evaluation.holds == "values" or found.metric == "bits" else -1
-        parts = tuple(sorted(parts, key=lambda part: -sign * part.value)[:_MOST_ROWS])
+        parts = found.from_worst[:_MOST_ROWS]
     for part in parts:
         mark = "worst" if part is found.worst and len(found.parts) > 1 else ""
         table.add_row(Text(part.name), str(part.fold), f"{part.num_scored:,}", _written(found.metric, part.value), mark)

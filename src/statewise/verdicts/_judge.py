@@ -116,6 +116,7 @@ def _gather(
     run: Run | str | PathLike[str] | None, evaluation: Evaluation | None, history: History | None, audits: dict[Family, Audit]
 ) -> _Evidence:
     """Read what the run holds and was not given, and say what is judged."""
+    history = _if_any(history)
     if run is None and evaluation is None and history is None and not audits:
         raise OptionError(
             asked="judge",
@@ -126,7 +127,7 @@ def _gather(
     if run is None:
         kind: SubjectKind = "counts" if evaluation is not None and evaluation.unit == "count" else "predictions"
         source = evaluation.source if evaluation is not None else "what was given"
-        return _Evidence(kind=kind, source=source, evaluation=evaluation, history=_if_any(history), audits=audits)
+        return _Evidence(kind=kind, source=source, evaluation=evaluation, history=history, audits=audits)
     if isinstance(run, Run):
         directory = run.directory
         evaluation = evaluation or run.evaluation
@@ -203,23 +204,21 @@ def _absent(evidence: _Evidence, required: Sequence[EvidenceName]) -> list[Reaso
 
 def _header(evidence: _Evidence) -> str:
     """Return the first line: what was looked at, and what was not."""
-    looked_at = [
-        what
-        for what, given in (
-            ("figures", evidence.evaluation),
-            ("training", evidence.history),
-            ("model", evidence.audits.get("module")),
-            ("data", evidence.audits.get("data")),
-        )
-        if given is not None
-    ]
-    unseen = [what for what in ("figures", "model", "training", "data") if what not in looked_at]
+    audits = evidence.audits
+    seen = {
+        "figures": evidence.evaluation,
+        "training": evidence.history or audits.get("history"),
+        "model": audits.get("module"),
+        "data": audits.get("data"),
+    }
+    looked_at = [what for what, given in seen.items() if given is not None] + (["metric"] if "metric" in audits else [])
+    unseen = [what for what in ("figures", "model", "training", "data") if seen[what] is None]
     were = f"{listed(unseen)} {'were' if len(unseen) > 1 else 'was'} not examined" if unseen else ""
     if evidence.kind == "run" and not looked_at:
         return f"{evidence.source}: nothing was examined"
     if evidence.kind == "run":
         return f"{evidence.source}: {listed(looked_at)} examined{'; ' if were else ''}{were}"
-    return f"{listed(looked_at)} only: {were}"
+    return f"{listed(looked_at)} only: {were}" if were else f"{listed(looked_at)} examined"
 
 
 def _examined(evidence: _Evidence) -> list[str]:

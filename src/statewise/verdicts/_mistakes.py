@@ -57,7 +57,11 @@ def _notes(evaluation: Evaluation, policy: Policy) -> Iterator[str]:
     if policy.evidence.prevalence is None:
         yield f"Costs and alerts are told for {share} positives, as in the test data: another share in production changes them."
     else:
-        yield f"Costs and alerts are told for {share} positives, as the policy expects in production."
+        rules = policy.cost
+        of_columns = rules is not None and (isinstance(rules.miss, str) or isinstance(rules.false_alarm, str))
+        tested = percent(evaluation.prevalence or 0.0)
+        but = f"; what mistakes cost by their column, for the {tested} of the test data" if of_columns else ""
+        yield f"Costs and alerts are told for {share} positives, as the policy expects in production{but}."
     if evaluation.chosen is not None:
         yield f"The threshold: {evaluation.chosen}."
         said = saving_says(evaluation)

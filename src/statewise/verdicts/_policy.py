@@ -128,7 +128,7 @@ class Policy(_Part, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse a policy that asks nothing, and numbers that no figure can reach."""
-        if not self.limits and not self.knows_mistakes:
+        if not self.limits and self.cost is None and self.alerts in (None, AlertRules()):
             raise OptionError(
                 asked=f"use policy '{self.name}'",
                 where="table [limits]",

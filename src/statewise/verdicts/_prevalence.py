@@ -5,7 +5,8 @@ Recall r and specificity s are of one class alone and stay; what mixes the two f
     accuracy                     p r + (1 - p) s
     f1                           2 p r / (p r + (1 - p)(1 - s) + p)
     negative predictive value    (1 - p) s / ((1 - p) s + p (1 - r))
-Each rises with r and with s, so the ends of their intervals span its own.
+    Matthews' correlation        (r + s - 1) sqrt(p (1 - p) / (a (1 - a))), where a = p r + (1 - p)(1 - s) is the share of alarms
+and so does the share of the most frequent class. Each rises with r and with s, so the ends of their intervals span its own.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ import msgspec
 
 from statewise.verdicts._mistakes import spanned
 from statewise.verdicts._reasons import percent
+from statewise.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from statewise.evaluation import Evaluation
     from statewise.verdicts._policy import Policy
+
+
+_OF_THE_TEST = ("pr_auc", "log_loss", "brier", "calibration_error")
+"""What depends on the share of positives, and is no function of recall and specificity."""
 
 
 def at_prevalence(evaluation: Evaluation, policy: Policy) -> tuple[Evaluation, tuple[str, ...]]:
@@ -48,16 +54,30 @@ def at_prevalence(evaluation: Evaluation, policy: Policy) -> tuple[Evaluation, t
         "precision": lambda r, s: _share(p * r, (1 - p) * (1 - s)),
         "accuracy": lambda r, s: p * r + (1 - p) * s,
         "f1": lambda r, s: 2 * p * r / (p * r + (1 - p) * (1 - s) + p),
+        "mcc": lambda r, s: _correlation(p, r, s),
         "negative_predictive_value": lambda r, s: _share((1 - p) * s, p * (1 - r)),
     }
-    found = {name: msgspec.structs.replace(spanned(evaluation, formula), is_share=True) for name, formula in formulas.items()}
+    found = {
+        name: msgspec.structs.replace(spanned(evaluation, formula), is_share=True)
+        for name, formula in formulas.items()
+        if name in evaluation.metrics
+    }
     before = evaluation.metrics["precision"]
+    other = next(name for name in evaluation.confusion.class_names if name != evaluation.positive)
+    majority = {"majority_class": evaluation.positive if p > 0.5 else other, "majority_accuracy": max(p, 1 - p)}
+    stays = [name.replace("_", " ") for name in _OF_THE_TEST if name in policy.limits and name in evaluation.metrics]
+    notes = [f"The limit on {listed(stays)} is judged at the share of the test data: it cannot be told for another."] if stays else []
     note = (
         f"At the {percent(p)} positives that the policy expects in production precision is {found['precision']}; among the "
-        f"{percent(evaluation.prevalence)} of the test data it is {before}. Accuracy, F1 and negative predictive value were computed "
+        f"{percent(evaluation.prevalence)} of the test data it is {before}. Accuracy, F1, MCC and negative predictive value were computed "
         "for that share too; the counts in words are those of the test data."
     )
-    return msgspec.structs.replace(evaluation, metrics=evaluation.metrics | found), (note,)
+    return msgspec.structs.replace(evaluation, metrics=evaluation.metrics | found, **majority), (note, *notes)
+
+
+def _correlation(p: float, r: float, s: float) -> float:
+    alarms = p * r + (1 - p) * (1 - s)
+    return (r + s - 1) * (p * (1 - p) / (alarms * (1 - alarms))) ** 0.5 if 0 < alarms < 1 else math.nan
 
 
 def _share(part: float, rest: float) -> float:

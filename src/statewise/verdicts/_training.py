@@ -114,7 +114,8 @@ def _has_accuracy(history: History, task: str | None) -> bool:
 
 def _validation_loss(epochs: Sequence[Epoch], policy: Policy) -> Reason:
     subject = "validation loss"
-    losses = [loss for epoch in epochs if (loss := epoch.valid_loss) is not None and math.isfinite(loss)]
+    watched = [epoch for epoch in epochs if _is_finite(epoch.valid_loss)]
+    losses = [epoch.valid_loss or 0.0 for epoch in watched]
     if len(losses) < 3:
         says = "There is none." if not losses else f"{len(losses)} epochs with one are too few for a trend."
         do = "Give a validation part, and train for at least 3 epochs."
@@ -131,7 +132,8 @@ def _validation_loss(epochs: Sequence[Epoch], policy: Policy) -> Reason:
     rises = [(now - before, at) for at, (before, now) in enumerate(pairwise(losses), 1) if now - before > allowed[at - 1] + _HAIR]
     if rises:
         rise, at = max(rises)
-        says = f"The validation loss jumps: it rises by {rise:.4g} in epoch {at + 1}, more than {policy.training.max_rise:g} of its fall."
+        number = watched[at].epoch
+        says = f"The validation loss jumps: it rises by {rise:.4g} in epoch {number}, more than {policy.training.max_rise:g} of its fall."
         limit = allowed[at - 1]
         return Reason(subject=subject, points_to="needs_work", says=says, do=_SMALLER_STEPS, value=rise, limit=limit, limit_kind="at most")
     return Reason(subject=subject, points_to="ready", says=says, value=last, limit=limit, limit_kind="at most")
