@@ -90,3 +90,10 @@ def test_a_vocabulary_is_any_mapping_and_no_text() -> None:
     train = data_of(many(RNG, 9))
     with pytest.raises(OptionError, match="the text abc"):
         sw.audit_data(train, test=train, vocabulary="abc")
+
+
+def test_copies_are_named_by_their_keys() -> None:
+    signals = many(RNG, 60)
+    train = data_of(signals, keys=[f"a{place}" for place in range(60)])
+    test = data_of([*signals[:5], *many(RNG, 5)], keys=[f"b{place}" for place in range(10)])
+    assert "(b0, b1, b2, ...)" in said("SW701", train, None, test).evidence

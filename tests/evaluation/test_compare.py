@@ -336,3 +336,12 @@ def test_two_that_are_wrong_as_often_on_other_rows_are_not_called_the_same() -> 
     for other, same in ((b, False), (a, True)):
         text = str(compare(classes(a, actual), classes(other, actual), worse_by={"accuracy": 0.1}))
         assert ("both gave the same answer in every row" in " ".join(text.split())) is same
+
+
+def test_two_that_look_for_other_classes_are_not_compared_until_it_is_said_which() -> None:
+    actual = np.tile([0, 1], 30)
+    a, b = (classes(actual, actual, key=[f"k{row}" for row in range(60)]) for _ in range(2))
+    a, b = replace(a, positive="1"), replace(b, positive="0")
+    with pytest.raises(OptionError, match="'1' in A, '0' in B"):
+        compare(a, b)
+    assert compare(a, b, positive="0").positive == "0"

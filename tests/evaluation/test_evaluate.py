@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle  # type: ignore[import-untyped]
 
 from statewise.errors import DataError, MissingExtraError, OptionError, RunError
-from statewise.evaluation import Counts, Evaluation, Predictions, evaluate, read_predictions
+from statewise.evaluation import Cost, Counts, Evaluation, EventRules, Predictions, evaluate, read_predictions
 from statewise.models import build
 from statewise.runs import History, Run, RunConfig, RunFiles
 from statewise.sequences import Ragged, Sequences
@@ -276,3 +276,18 @@ def test_a_run_of_any_task_is_evaluated_again_from_its_directory_to_the_same_fig
     assert sorted(first.baselines) == naive
     assert first.num_units == 16
     assert ("history" in "".join(first.notes)) == (task == "forecast")
+
+
+@pytest.mark.parametrize("more", [{"by": "length"}, {"events": EventRules()}, {"threshold": 0.4}, {"cost": Cost(miss=2, false_alarm=1)}])
+def test_what_four_counts_have_no_use_for_is_refused(more: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=f"{next(iter(more))}: beside four counts"):
+        evaluate(Counts(tp=1, fn=2, fp=3, tn=4), **more)
+
+
+def test_data_beside_answers_and_a_positive_of_three_classes_are_refused() -> None:
+    columns = {"target": ["a", "b", "c"], "prediction": ["a", "b", "b"]}
+    some = Sequences(inputs=Ragged(torch.zeros(2, 1), torch.tensor([1, 1])))
+    with pytest.raises(OptionError, match="beside predictions"):
+        evaluate(Predictions.from_columns(columns), some)
+    with pytest.raises(OptionError, match="there are 3 classes"):
+        Predictions.from_columns(columns, positive="a")

@@ -146,3 +146,11 @@ def test_steps_that_are_not_scored_part_events_and_count_in_delays() -> None:
     assert told.metrics["delay"].value == pytest.approx((0 + 2) / 2)
     far = _events([0, 1, 1, 1, 1, 0, 0, 0], [0] * 6 + [1, 0], weight=[1, 1, 1, 0, 0, 0, 1, 1], rules=EventRules(tolerance=2))
     assert (far.num_events, far.num_found) == (1, 0), "the alarm is four steps from the event, three of which are not scored"
+
+
+def test_a_time_that_is_none_is_told_and_its_order_is_kept() -> None:
+    columns = {"key": ["a"] * 4, "time": ["soon 1", "soon 2", "soon 3", "soon 4"], "target": [0, 1, 1, 0], "prediction": [0, 0, 1, 0]}
+    found = evaluate(Predictions.from_columns(columns, class_names=("0", "1")), positive="1", by=())
+    assert found.events is not None
+    assert found.events.delay_in == "steps"
+    assert any("holds something that is no time" in note for note in found.notes)

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from statewise.evaluation import Counts, Evaluation, Predictions, evaluate
+from statewise.evaluation._part_sections import part_tables
 from statewise.evaluation._terminal import percent
 
 
@@ -186,3 +187,13 @@ def test_the_repr_is_one_plain_line() -> None:
 
 def test_a_share_is_never_rounded_to_none_or_all() -> None:
     assert [percent(share) for share in (0.0, 0.0001, 0.5, 0.9999, 1.0)] == ["0.0 %", "<0.1 %", "50.0 %", ">99.9 %", "100.0 %"]
+
+
+def test_of_many_groups_those_are_shown_that_are_surest_to_be_bad() -> None:
+    random = np.random.default_rng(0)
+    group = np.concatenate([np.repeat(np.arange(40), 3), np.full(400, 99)])
+    target = random.integers(0, 2, len(group))
+    wrong = np.where(group == 99, random.random(len(group)) < 0.3, random.random(len(group)) < 0.05)
+    found = evaluate(Predictions.from_columns({"group": group, "target": target, "prediction": np.where(wrong, 1 - target, target)}))
+    rows = next(table for table in part_tables(found) if table.title.startswith("By group")).rows
+    assert rows[0][0] == "99", "three wrong of three may be chance, 30 % of 400 is none"

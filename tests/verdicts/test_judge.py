@@ -57,7 +57,7 @@ def test_a_policy_may_do_without_an_audit_and_the_verdict_says_so(tmp_path: Path
     folder = run_directory(tmp_path / "run", GOOD, good_history(), audit=None)
     policy = msgspec.structs.replace(read_policy("default"), require=Require(run=("evaluation", "history")))
     verdict = judge(folder, policy=policy)
-    assert "The audit was not required by this policy and did not run." in printed(verdict)
+    assert "Not required by this policy, and not given: the audit of the model" in printed(verdict)
     assert (verdict.level, verdict.not_required) == ("ready", ("audit", "data"))
     assert verdict.header == f"run '{folder}': figures and training examined; model and data were not examined"
 

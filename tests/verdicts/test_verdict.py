@@ -63,8 +63,8 @@ def test_the_answer_comes_first_then_why_then_what_was_not_looked_at() -> None:
     parts = ["figures only", "verdict: not ready", "Not ready because", "Do: ", "Not enough evidence", "What speaks for it", "Examined: "]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
-    assert "The audit was not required by this policy and did not run." in text
-    assert "The history was not required by this policy and was not given." in text
+    told = "Not required by this policy, and not given: the history, the audit of the model and the audit of the data."
+    assert told in " ".join(text.split())
 
 
 def test_every_figure_that_is_printed_is_the_one_that_decided() -> None:

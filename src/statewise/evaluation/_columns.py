@@ -186,7 +186,8 @@ def load_columns(path: Path | str) -> Columns:
     """Return the columns of a .parquet, .csv or .jsonl file.
 
     Raises:
-        DataError: no such file, another suffix, an empty or a damaged file.
+        DataError: no such file, an empty or a damaged one.
+        OptionError: another suffix.
         MissingExtraError: polars is not installed (parquet and csv).
     """
     path = Path(path)

@@ -16,7 +16,7 @@ from statewise.evaluation._comparison import Answer, Comparison, Difference, Sid
 from statewise.evaluation._differences import Pair, differences_of
 from statewise.evaluation._evaluate import predictions_of_run
 from statewise.evaluation._facts import FACTS
-from statewise.evaluation._labels import choose_positive
+from statewise.evaluation._labels import choose_positive, match_class
 from statewise.evaluation._matched import ASKED, error, match_rows
 from statewise.evaluation._predict import predict
 from statewise.evaluation._predictions import Predictions
@@ -135,6 +135,10 @@ def _positive(matched: Matched, told: str | None) -> tuple[int | None, list[str]
         return None, []
     assert a.actual is not None, "only rows with targets are scored"
     known = told or a.positive or matched.b.positive
+    if told is None and a.positive and matched.b.positive and match_class(matched.b.positive, names) != match_class(a.positive, names):
+        hint = "Say which is looked for: positive= (--positive)."
+        arrived = f"{a.positive!r} in A, {matched.b.positive!r} in B"
+        raise OptionError(asked=ASKED, where="the class that is looked for", arrived=arrived, hint=hint)
     chosen, why = choose_positive(names, np.bincount(a.actual, minlength=2).tolist(), known)
     notes = [] if known else [f"the positive class is {chosen!r}, {why}; another is chosen with positive= (--positive)"]
     return names.index(chosen), notes

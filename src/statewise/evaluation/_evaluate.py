@@ -5,7 +5,7 @@ Each kind of answer has its own file: `_classes`, `_values`, `_multilabel`, `_to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -93,12 +93,12 @@ def evaluate(
         ('negative', 0.99)
     """
     if isinstance(subject, Counts):
-        if threshold is not None or cost is not None:
-            name = "cost" if threshold is None else "threshold"
-            raise _error(OptionError, name, "beside four counts", "Give predictions with scores; costs of counts are judged by a policy.")
+        _refuse_beside_counts({"data": data, "by": by, "events": events, "threshold": threshold, "cost": cost})
         return evaluate_counts(subject, positive=positive)
     told_of = _ToldOf((by,) if isinstance(by, str) else by, events, cost)
     if isinstance(subject, Predictions):
+        if data is not None:
+            raise _error(OptionError, "data", "beside predictions, which are answers already", "Leave it out, or give the model.")
         return _of_predictions(subject, told_of, positive=positive, threshold=threshold)
     told = subject.config.positive if positive is None and isinstance(subject, Run) else positive
     if data is None:
@@ -112,6 +112,13 @@ def evaluate(
         if is_new:
             _keep(subject, predictions, evaluation)
     return evaluation
+
+
+def _refuse_beside_counts(given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        if value is not None and value != ():
+            hint = "Give predictions, of which there are rows and scores; costs of counts are judged by a policy."
+            raise _error(OptionError, name, "beside four counts", hint)
 
 
 def _look(run: Run, data: Sequences) -> None:
@@ -165,10 +172,14 @@ def _of_predictions(
         hint = "Leave it out: events are runs of steps that each have a label."
         raise _error(OptionError, "events", f"rules for events, for the task {rows.task!r}", hint)
     units = units_of(rows, wrong_by(rows))
+    events = events_of(rows, units, evaluation.positive, told_of.events, among=predictions)
+    if events is not None and "time" in rows.more and events.per != "hour":
+        unread = "column 'time' holds something that is no time: the steps are in its order, and delays and false alarms are told in steps"
+        evaluation = msgspec.structs.replace(evaluation, notes=(*evaluation.notes, unread))
     return msgspec.structs.replace(
         evaluation,
         by_sequence=by_sequence(rows, units, evaluation.positive),
-        events=events_of(rows, units, evaluation.positive, told_of.events, among=predictions),
+        events=events,
         slices=slices_of(rows, units, evaluation.positive, told_of.by),
     )
 

@@ -84,7 +84,7 @@ def _slices(evaluation: Evaluation, by: str, slices: list[Slice]) -> Table:
     shown = slices
     if len(slices) > MOST_SLICES:
         shown = sorted(slices, key=lambda each: _badness(each, first))[:MOST_SLICES]
-    of = "" if len(shown) == len(slices) else f": the {len(shown)} worst of {len(slices)} by {metric_words(first)}"
+    of = "" if len(shown) == len(slices) else f": the {len(shown)} of {len(slices)} whose {metric_words(first)} is surest to be bad"
     rows = tuple(
         (each.name, f"{each.num_scored:,}", f"{each.num_units:,}{' (few)' if each.few else ''}", *_figures(each, first, second))
         for each in shown
@@ -100,5 +100,8 @@ def _figures(part: Slice, first: str, second: str) -> tuple[str, str, str]:
 
 
 def _badness(part: Slice, first: str) -> float:
-    value = part.metrics[first].value
-    return -value if FACTS[first].lower_is_better else value
+    """Return how good a part may be, by the better end of its interval: of many small ones the worst figures are chance."""
+    found = part.metrics[first]
+    if FACTS[first].lower_is_better:
+        return -(found.value if found.low is None else found.low)
+    return found.value if found.high is None else found.high

@@ -134,6 +134,9 @@ def _refuse_options(table: Columns, *, task: str | None, threshold: float, seaso
 def _read_classes(table: Columns, class_names: Sequence[str] | None, positive: str | None, threshold: float) -> Read:
     """Return the classes of a table."""
     answers = Answers(table, class_names, positive)
+    if positive is not None and len(answers.class_names) > 2:
+        arrived = f"{positive!r}, but there are {len(answers.class_names)} classes"
+        raise OptionError(asked=table.asked, where="positive", arrived=arrived, hint="Leave it out: each class has its own row.")
     predicted, notes = answers.predicted(threshold)
     fields = {
         "class_names": answers.class_names,

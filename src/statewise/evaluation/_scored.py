@@ -1,4 +1,4 @@
-"""Which rows count? Those with a target that is known and a weight above 0; the others are kept, and counted in a note."""
+"""Which rows count? Those with a target that is known and a weight that is not 0; the others are kept, and counted in a note."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from statewise.words import listed
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -29,8 +31,7 @@ _HEADINGS: dict[Level, str] = {
 }
 # Figures are read (and searched for) as one piece: "98.0 %", "88 of 100" and "not ready" are never broken over two lines.
 _ONE_PIECE = re.compile(r"(?<=\d) (?=%|of [\d,]+)|(?<=\d of) (?=\d)|(?<=to) (?=[\d.<>]+\d)|(?<=\d) (?=to [\d.])|(?<=recall) (?=\d)")
-_DID_NOT = {"audit": "did not run"}
-_NAMES = {"data": "audit of the data"}
+_NAMES = {"audit": "audit of the model", "data": "audit of the data"}
 _NO_BREAK = "\u00a0"
 
 
@@ -79,10 +80,9 @@ def figures(reason: Reason) -> str:
 def remarks(verdict: Verdict) -> list[str]:
     """Return what was examined, what was not and need not be, and what decided nothing."""
     lines = [f"Examined: {line}." for line in verdict.examined]
-    lines += [
-        f"The {_NAMES.get(name, name)} was not required by this policy and {_DID_NOT.get(name, 'was not given')}."
-        for name in verdict.not_required
-    ]
+    if verdict.not_required:
+        names = [f"the {_NAMES.get(name, name)}" for name in verdict.not_required]
+        lines.append(f"Not required by this policy, and not given: {listed(names)}.")
     return [*lines, *verdict.notes, f"Policy {verdict.policy}, SHA-256 {verdict.policy_hash[:12]}."]
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from statewise.auditing._check import Found, check
 from statewise.auditing._twins import share_told, twins_of
+from statewise.sequences import told as shortened
 
 if TYPE_CHECKING:
     from statewise.auditing._parts import Parts
+
+_SHOWN = 3
 
 
 def _without_twins(subject: Parts) -> Parts | None:
@@ -55,11 +60,14 @@ def validation_is_test(subject: Parts) -> Found:
 def _of_pair(subject: Parts, name: str, among: str) -> Found:
     twins = twins_of(subject, name, among)
     status, because = twins.judged(is_measured=subject.is_measured)
-    number = int(twins.rare.sum()) if status == "fail" and not twins.telling.any() else int(twins.telling.sum())
+    which = twins.rare if status == "fail" and not twins.telling.any() else twins.telling
+    number = int(which.sum())
     told = f"{share_told(number, len(twins.all), name)} stand in the {among} part too, step by step"
     by_chance = int(twins.all.sum()) - number
     if not number and by_chance:
         told = f"{told}; {by_chance:,} more do, and say as little as chance would"
+    keys = [(subject.fresh(name).keys or ())[place] for place in np.flatnonzero(which)[:_SHOWN]]
+    told += f" ({', '.join(map(shortened, keys))}{', ...' if number > _SHOWN else ''})" if keys else ""
     within = f"; {twins.share_within:.1%} of the {among} part stand there more than once{f': {because}' if because else ''}"
     return Found(
         status=status, evidence=told + (within if number else ""), value=number / max(len(twins.all), 1), control=twins.share_within,
