@@ -119,7 +119,7 @@ def _tally(world: str, metric: str, num_units: int, seen: _Seen, truth: float) -
 
 
 def _of_classes(rows: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
-    units = units_of_rows(rows["actual"], rows["first"], rows["unit"], 2, "sequence")
+    units = units_of_rows(rows["actual"], rows["first"], of_unit=rows["unit"], num_classes=2, unit="sequence")
     metrics = estimate_all(units, positive=1).metrics
     both = paired_units(rows["actual"], rows["first"], rows["second"], of_unit=rows["unit"], num_classes=2, unit="sequence")
     found = {name: metrics[name] for name in ("accuracy", "balanced_accuracy", "recall", "precision", "f1")}

@@ -28,7 +28,7 @@ from tests.evaluation._left_out import ends
 
 
 def units_from(actual: np.ndarray, predicted: np.ndarray, of_unit: np.ndarray, classes: int) -> Units:
-    return units_of_rows(np.asarray(actual), np.asarray(predicted), np.asarray(of_unit), classes, "group")
+    return units_of_rows(np.asarray(actual), np.asarray(predicted), of_unit=np.asarray(of_unit), num_classes=classes, unit="group")
 
 
 def contains(estimate: Estimate, truth: float) -> bool:

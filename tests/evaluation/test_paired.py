@@ -86,7 +86,7 @@ def test_rows_that_are_units_told_once_a_kind_give_what_each_row_by_itself_gives
     actual, first, second, _ = two_models(1, classes=3)
     kinds = pair(actual, first, second, np.arange(400), 3)
     assert len(kinds[0].repeats) <= 27
-    rows = tuple(units_of_rows(actual, each, np.arange(400), 3, "group") for each in (first, second))
+    rows = tuple(units_of_rows(actual, each, of_unit=np.arange(400), num_classes=3, unit="group") for each in (first, second))
     assert kinds[0].num_units == rows[0].num_units == 400
     each_row = pair(np.repeat(actual, 2), np.repeat(first, 2), np.repeat(second, 2), np.repeat(np.arange(400), 2), 3)
     for metric in ("accuracy", "f1", "recall"):

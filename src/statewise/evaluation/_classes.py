@@ -41,7 +41,7 @@ def evaluate_classes(predictions: Predictions, notes: tuple[str, ...], *, positi
     chosen, found = _positive_of(names, np.bincount(actual, minlength=len(names)).tolist(), positive or predictions.positive)
     confusion = _count_confusion(predictions.predicted, actual, len(names))
     cut = units_of(predictions, (predictions.predicted != actual).astype(np.float64))
-    units = units_of_rows(actual, predictions.predicted, cut.of_unit, len(names), cut.unit)
+    units = units_of_rows(actual, predictions.predicted, of_unit=cut.of_unit, num_classes=len(names), unit=cut.unit)
     scored = score_metrics(predictions, cut, chosen)
     evaluation = _summarise(
         units,

@@ -77,7 +77,7 @@ def compare(
     place, notes = _positive(matched, positive)
     apart = wrong_by(matched.b) - wrong_by(matched.a)
     units = units_of(matched.a, apart)
-    pairs = differences_of(matched.a, matched.b, units, place)
+    pairs = differences_of(matched.a, matched.b, units, place=place)
     margins = _margins(worse_by or {}, pairs)
     alike = matched.a.predicted == matched.b.predicted
     num_alike = int((alike.all(axis=1) if alike.ndim == 2 else alike).sum())

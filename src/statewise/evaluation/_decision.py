@@ -15,7 +15,7 @@ import numpy as np
 from statewise.errors import DataError, OptionError, nearest
 from statewise.evaluation._blocks import units_of
 from statewise.evaluation._estimate import Estimate
-from statewise.evaluation._intervals import estimate_all, units_of_rows
+from statewise.evaluation._intervals import share_of_right
 from statewise.evaluation._jackknife import Metric, estimate, ratio, sums_over
 from statewise.evaluation._labels import choose_positive, match_class
 from statewise.evaluation._records import Evaluation, Threshold
@@ -111,7 +111,12 @@ def _cost_of(predictions: Predictions, told: float | str, asked: str) -> np.ndar
 
 
 def figures_at(
-    predictions: Predictions, scored: Scored, alerts: np.ndarray, costs: tuple[np.ndarray, np.ndarray] | None, days: int | None
+    predictions: Predictions,
+    scored: Scored,
+    *,
+    alerts: np.ndarray,
+    costs: tuple[np.ndarray, np.ndarray] | None,
+    days: int | None,
 ) -> dict[str, Estimate]:
     """Return what a threshold gives on rows: precision, recall, false-positive rate, alerts, and costs where they are told.
 
@@ -159,8 +164,7 @@ def _share(k: np.ndarray, of: np.ndarray, cut: RowUnits) -> Estimate:
     if not of.any():
         return Estimate(value=float("nan"), low=None, high=None, units=0, method="undefined: 0 of 0")
     of_unit = np.unique(cut.of_unit[of], return_inverse=True)[1].reshape(-1)
-    right = np.zeros(int(of.sum()), dtype=np.int64)
-    return estimate_all(units_of_rows(right, 1 - k[of].astype(np.int64), of_unit, 2, cut.unit), None).metrics["accuracy"]
+    return share_of_right(k[of], of_unit, unit=cut.unit)
 
 
 def _times(share: Estimate, factor: float) -> Estimate:
@@ -200,7 +204,7 @@ def with_trade_off(evaluation: Evaluation, rows: Predictions, *, cost: Cost | No
         notes += (
             f"alerts a day are those among these {len(rows):,} rows, which span {days:,} days: of a sample they are fewer than of all",
         )
-    return msgspec.structs.replace(found, mistakes=figures_at(rows, scored, alerts, costs, days), notes=notes)
+    return msgspec.structs.replace(found, mistakes=figures_at(rows, scored, alerts=alerts, costs=costs, days=days), notes=notes)
 
 
 def _used(told: Threshold | float | None, score: np.ndarray, alerts: np.ndarray) -> float | None:

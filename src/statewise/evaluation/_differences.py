@@ -40,7 +40,7 @@ class Pair(NamedTuple):
     difference: Estimate
 
 
-def differences_of(a: Predictions, b: Predictions, units: RowUnits, place: int | None) -> dict[str, Pair]:
+def differences_of(a: Predictions, b: Predictions, units: RowUnits, *, place: int | None) -> dict[str, Pair]:
     """Return each figure of two models on the same rows.
 
     Args:
@@ -53,7 +53,7 @@ def differences_of(a: Predictions, b: Predictions, units: RowUnits, place: int |
         >>> from statewise.evaluation import Predictions
         >>> from statewise.evaluation._blocks import units_of
         >>> a, b = (Predictions.from_columns({"target": [1.5, 2.0, 4.0, 1.0], "prediction": p}) for p in ([1, 2, 3, 2], [1, 2, 4, 2]))
-        >>> found = differences_of(a, b, units_of(a, a.predicted - b.predicted), None)
+        >>> found = differences_of(a, b, units_of(a, a.predicted - b.predicted), place=None)
         >>> found["mae"].a, found["mae"].b, found["mae"].difference.value
         (0.625, 0.375, -0.25)
     """
@@ -115,14 +115,14 @@ def _correlation(units: Units) -> tuple[float, np.ndarray]:
 def _of_scores(of_a: np.ndarray, of_b: np.ndarray, actual: np.ndarray, units: RowUnits, place: int | None) -> dict[str, Pair]:
     """Return the figures of probabilities `[rows, classes]`."""
     found = {}
-    for (metric, sums_a), (of_other, sums_b) in zip(*(score_sums(each, actual, place, units) for each in (of_a, of_b)), strict=True):
+    for (metric, sums_a), (of_other, sums_b) in zip(*(score_sums(each, actual, units, place=place) for each in (of_a, of_b)), strict=True):
         if metric.name == "calibration_error":  # each has bins of its own
             found[metric.name] = _of_left(_left(metric, sums_a), _left(of_other, sums_b), units.words)
         else:
             found[metric.name] = _of_sums(metric, sums_a, sums_b)
     classes = [place] if place is not None else range(of_a.shape[1])
     for name, area in AREAS.items() if of_a.shape[1] <= MOST_CLASSES else ():
-        made = [mean_area(area, each, actual, classes, units.of_unit) for each in (of_a, of_b)]
+        made = [mean_area(area, each, actual, classes=classes, of_unit=units.of_unit) for each in (of_a, of_b)]
         if made[0] is not None and made[1] is not None:
             found[name] = _of_left(made[0], made[1], units.words)
     return found

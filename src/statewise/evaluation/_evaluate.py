@@ -172,7 +172,7 @@ def _of_predictions(
         hint = "Leave it out: events are runs of steps that each have a label."
         raise _error(OptionError, "events", f"rules for events, for the task {rows.task!r}", hint)
     units = units_of(rows, wrong_by(rows))
-    events = events_of(rows, units, evaluation.positive, told_of.events, among=predictions)
+    events = events_of(rows, units, positive=evaluation.positive, rules=told_of.events, among=predictions)
     if events is not None and "time" in rows.more and events.per != "hour":
         unread = "column 'time' holds something that is no time: the steps are in its order, and delays and false alarms are told in steps"
         evaluation = msgspec.structs.replace(evaluation, notes=(*evaluation.notes, unread))
@@ -180,7 +180,7 @@ def _of_predictions(
         evaluation,
         by_sequence=by_sequence(rows, units, evaluation.positive),
         events=events,
-        slices=slices_of(rows, units, evaluation.positive, told_of.by),
+        slices=slices_of(rows, units, positive=evaluation.positive, by=told_of.by),
     )
 
 

@@ -56,7 +56,7 @@ class _Runs(NamedTuple):
 
 
 def events_of(
-    predictions: Predictions, units: RowUnits, positive: str | None, rules: EventRules | None, *, among: Predictions | None = None
+    predictions: Predictions, units: RowUnits, *, positive: str | None, rules: EventRules | None, among: Predictions | None = None
 ) -> Events | None:
     """Return how well events are found; None where no class is told to have any.
 

@@ -81,7 +81,7 @@ def _counted(predictions: Predictions, units: RowUnits, weights: np.ndarray | No
     actual, predicted, size = predictions.actual, predictions.predicted, len(predictions.class_names)
     assert actual is not None
     if weights is None:
-        return units_of_rows(actual, predicted, units.of_unit, size, units.unit)
+        return units_of_rows(actual, predicted, of_unit=units.of_unit, num_classes=size, unit=units.unit)
 
     def count(classes: np.ndarray, rows: np.ndarray) -> np.ndarray:
         found = np.bincount(units.of_unit[rows] * size + classes[rows], weights=weights[rows], minlength=units.num_units * size)

@@ -84,7 +84,7 @@ class Estimates(NamedTuple):
     per_class: dict[str, list[Estimate]]
 
 
-def units_of_rows(actual: np.ndarray, predicted: np.ndarray, of_unit: np.ndarray, num_classes: int, unit: Unit) -> Units:
+def units_of_rows(actual: np.ndarray, predicted: np.ndarray, *, of_unit: np.ndarray, num_classes: int, unit: Unit) -> Units:
     """Return the counts of each unit.
 
     Args:
@@ -105,6 +105,23 @@ def units_of_rows(actual: np.ndarray, predicted: np.ndarray, of_unit: np.ndarray
     hit = actual == predicted
     counts = Tallies(count(actual[hit], of_unit[hit]), count(actual, of_unit), count(predicted, of_unit))
     return Units(counts, np.ones(num_units, dtype=np.int64), unit, one_row=False)
+
+
+def share_of_right(right: np.ndarray, of_unit: np.ndarray, *, unit: Unit) -> Estimate:
+    """Return the share of rows that are right, or have any other property, with its interval.
+
+    Args:
+        right: bool `[rows]`, one at least.
+        of_unit: the number of the unit of each row, from 0 without gaps, int64 `[rows]`.
+        unit: what a unit is.
+    """
+    return estimate_all(_units_of_right(right, of_unit, unit), None).metrics["accuracy"]
+
+
+def _units_of_right(right: np.ndarray, of_unit: np.ndarray, unit: Unit) -> Units:
+    """Return counts whose accuracy is the share of what is right: as if all were of class 0, and what is wrong were called class 1."""
+    wrong = (~right).astype(np.int64)
+    return units_of_rows(np.zeros_like(wrong), wrong, of_unit=of_unit, num_classes=2, unit=unit)
 
 
 def units_of_confusion(confusion: np.ndarray, unit: Unit) -> Units:
@@ -159,9 +176,7 @@ def accuracy_over_units(correct: np.ndarray, units: Sequence[str] | np.ndarray) 
     if not len(correct):
         return Estimate(value=math.nan, low=None, high=None, units=0, method="undefined: 0 of 0")
     of_unit, _ = numbered(np.asarray(units, dtype=object))
-    right = np.zeros(len(correct), dtype=np.int64)
-    predicted = 1 - np.asarray(correct).astype(bool).astype(np.int64)
-    counted = units_of_rows(right, predicted, of_unit, 2, "sequence")
+    counted = _units_of_right(np.asarray(correct, dtype=bool), of_unit, "sequence")
     # Where each unit has one row the interval is exact, and no unit need be left out; this is asked after every epoch.
     return _accuracy(counted, None if counted.one_row else _Spread.of(counted, None))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from statewise.evaluation._blocks import units_of
 from statewise.evaluation._estimate import Estimate
-from statewise.evaluation._intervals import between, estimate_all, units_of_rows
+from statewise.evaluation._intervals import between, estimate_all, share_of_right, units_of_rows
 from statewise.evaluation._jackknife import Metric, Sums, UnitSums, estimate, ratio, sums_over
 from statewise.evaluation._metrics import divide, macro, overall, tally
 from statewise.evaluation._records import Counts, Evaluation
@@ -61,15 +61,14 @@ def evaluate_labels(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
 
 def _of_label(actual: np.ndarray, predicted: np.ndarray, units: RowUnits) -> dict[str, Estimate]:
     """Return the figures of one label."""
-    counted = units_of_rows(actual.astype(np.int64), predicted.astype(np.int64), units.of_unit, 2, units.unit)
+    counted = units_of_rows(actual.astype(np.int64), predicted.astype(np.int64), of_unit=units.of_unit, num_classes=2, unit=units.unit)
     metrics = estimate_all(counted, positive=1).metrics
     return {name: metrics[name] for name in ("precision", "recall", "f1", "balanced_accuracy")}
 
 
 def _share(right: np.ndarray, units: RowUnits) -> Estimate:
     """Return the share of what is right, rows or labels: `[rows, what]`."""
-    wrong, of_unit = (~right).astype(np.int64).ravel(), np.repeat(units.of_unit, right.shape[1])
-    return estimate_all(units_of_rows(np.zeros_like(wrong), wrong, of_unit, 2, units.unit), None).metrics["accuracy"]
+    return share_of_right(right.ravel(), np.repeat(units.of_unit, right.shape[1]), unit=units.unit)
 
 
 def _averages(actual: np.ndarray, predicted: np.ndarray, of_label: list[dict[str, Estimate]], units: RowUnits) -> dict[str, Estimate]:

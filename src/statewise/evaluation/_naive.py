@@ -30,7 +30,7 @@ def naive_unigram(actual: np.ndarray, scored: np.ndarray) -> tuple[dict[str, np.
 
 
 def naive_change(
-    key: np.ndarray, step: np.ndarray, ahead: np.ndarray, actual: np.ndarray, *, season: int | None
+    key: np.ndarray, *, step: np.ndarray, ahead: np.ndarray, actual: np.ndarray, season: int | None
 ) -> tuple[float | None, list[str]]:
     """Return the mean absolute change of the series from a step to the next (or a season later), and what should be known about it.
 
@@ -42,7 +42,8 @@ def naive_change(
         season: steps of a season; None for the next step.
 
     Example:
-        >>> naive_change(np.array(["a"] * 3), np.arange(3), np.ones(3, dtype=np.int64), np.array([5.0, 6.0, 9.0]), season=None)[0]
+        >>> ahead = np.ones(3, dtype=np.int64)
+        >>> naive_change(np.array(["a"] * 3), step=np.arange(3), ahead=ahead, actual=np.array([5.0, 6.0, 9.0]), season=None)[0]
         2.0
     """
     of_key, _ = numbered(key)
@@ -62,7 +63,7 @@ def naive_change(
 
 
 def naive_forecasts(
-    key: np.ndarray, step: np.ndarray, ahead: np.ndarray, actual: np.ndarray, *, season: int | None
+    key: np.ndarray, *, step: np.ndarray, ahead: np.ndarray, actual: np.ndarray, season: int | None
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return what the naive forecasts say in each row, NaN where the file does not hold the value, and what should be known.
 
@@ -78,7 +79,8 @@ def naive_forecasts(
 
     Example:
         >>> one = np.ones(3, dtype=np.int64)
-        >>> answers, notes = naive_forecasts(np.array(["a"] * 3), np.arange(3), one, np.array([5.0, 6.0, 7.0]), season=None)
+        >>> actual = np.array([5.0, 6.0, 7.0])
+        >>> answers, notes = naive_forecasts(np.array(["a"] * 3), step=np.arange(3), ahead=one, actual=actual, season=None)
         >>> answers["persistence"].tolist(), notes
         ([nan, 5.0, 6.0], ["no columns 'baseline_<name>': persistence read off the targets of earlier rows"])
     """

@@ -100,7 +100,7 @@ def predictions_of(
     scored = np.ones(len(table), dtype=bool) if weight is None else weight != 0
     holds = TASKS[rows.task].holds
     if holds == "values":
-        read = read_values(table, rows.key, rows.step, scored, season=season)
+        read = read_values(table, key=rows.key, step=rows.step, scored=scored, season=season)
     elif holds == "labels":
         read = read_labels(table, threshold=threshold, class_names=class_names)
     elif rows.task == "next":

@@ -103,11 +103,11 @@ def probabilities_of(predictions: Predictions) -> tuple[np.ndarray, list[str]] |
 
 def _of_rows(probabilities: np.ndarray, actual: np.ndarray, place: int | None, units: RowUnits) -> dict[str, Estimate]:
     """Return the figures that are means over rows, and the calibration error."""
-    found = {metric.name: estimate(metric, sums) for metric, sums in score_sums(probabilities, actual, place, units)}
+    found = {metric.name: estimate(metric, sums) for metric, sums in score_sums(probabilities, actual, units, place=place)}
     return found | {"brier": _at_most(found["brier"], 1.0 if place is not None else 2.0)}
 
 
-def score_sums(probabilities: np.ndarray, actual: np.ndarray, place: int | None, units: RowUnits) -> list[tuple[Metric, UnitSums]]:
+def score_sums(probabilities: np.ndarray, actual: np.ndarray, units: RowUnits, *, place: int | None) -> list[tuple[Metric, UnitSums]]:
     """Return log loss, Brier score and calibration error, each with the sums of each unit that it is made of.
 
     Args:
@@ -157,7 +157,7 @@ def _area(
     units: RowUnits,
 ) -> Estimate:
     """Return the mean area with its interval."""
-    made = mean_area(area, probabilities, actual, classes, units.of_unit)
+    made = mean_area(area, probabilities, actual, classes=classes, of_unit=units.of_unit)
     if made is None:
         return Estimate(value=math.nan, low=None, high=None, units=0, method=UNDEFINED)
     value, left = made
@@ -170,6 +170,7 @@ def mean_area(
     area: Callable[..., tuple[float, np.ndarray]],
     probabilities: np.ndarray,
     actual: np.ndarray,
+    *,
     classes: Iterable[int],
     of_unit: np.ndarray,
 ) -> tuple[float, np.ndarray] | None:

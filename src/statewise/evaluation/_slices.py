@@ -38,7 +38,7 @@ class _Cut(NamedTuple):
     names: list[str]
 
 
-def slices_of(predictions: Predictions, units: RowUnits, positive: str | None, by: Sequence[str] | None) -> tuple[Slice, ...]:
+def slices_of(predictions: Predictions, units: RowUnits, *, positive: str | None, by: Sequence[str] | None) -> tuple[Slice, ...]:
     """Return the figures of each part, for each way to cut.
 
     Args:

@@ -123,7 +123,7 @@ def choose_threshold(
         value=value,
         positive=scored.positive,
         why=why,
-        expected=figures_at(rows, scored, scored.score >= value, costs, days),
+        expected=figures_at(rows, scored, alerts=scored.score >= value, costs=costs, days=days),
         cost=cost,
         per_day=days is not None,
         source=rows.source,

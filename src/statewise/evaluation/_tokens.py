@@ -16,7 +16,7 @@ import numpy as np
 
 from statewise.errors import DataError
 from statewise.evaluation._blocks import units_of
-from statewise.evaluation._intervals import estimate_all, units_of_rows
+from statewise.evaluation._intervals import share_of_right
 from statewise.evaluation._jackknife import Metric, estimate, ratio, sums_over
 from statewise.evaluation._metrics import divide
 from statewise.evaluation._records import BaselineScore, Evaluation
@@ -48,8 +48,7 @@ def evaluate_tokens(predictions: Predictions, notes: tuple[str, ...]) -> Evaluat
     columns = {"rows": np.ones(len(nll)), "nll": nll}
     sums = sums_over(units.of_unit, columns, units.words)
     metrics = {metric.name: estimate(metric, sums) for metric in CODE_LENGTHS}
-    right, wrong = np.zeros(len(nll), dtype=np.int64), (predictions.predicted != actual).astype(np.int64)
-    metrics["accuracy"] = estimate_all(units_of_rows(right, wrong, units.of_unit, 2, units.unit), None).metrics["accuracy"]
+    metrics["accuracy"] = share_of_right(predictions.predicted == actual, units.of_unit, unit=units.unit)
     baselines = {}
     for name, naive in predictions.baselines.items():
         skill = estimate(SKILL, sums_over(units.of_unit, columns | {"naive": naive}, units.words))

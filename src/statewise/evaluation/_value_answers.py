@@ -22,7 +22,7 @@ class Read(NamedTuple):
     notes: list[str]
 
 
-def read_values(table: Columns, key: np.ndarray, step: np.ndarray | None, scored: np.ndarray, *, season: int | None) -> Read:
+def read_values(table: Columns, *, key: np.ndarray, step: np.ndarray | None, scored: np.ndarray, season: int | None) -> Read:
     """Return the values of a table; where it has no baseline, the naive ones that its targets tell.
 
     Args:
@@ -44,12 +44,12 @@ def read_values(table: Columns, key: np.ndarray, step: np.ndarray | None, scored
         fields["ahead"] = table.whole_numbers("ahead", least=1)
     if not named and actual is not None:
         if "ahead" in table and step is not None:
-            fields["baselines"], notes = naive_forecasts(key, step, fields["ahead"], actual, season=season)
+            fields["baselines"], notes = naive_forecasts(key, step=step, ahead=fields["ahead"], actual=actual, season=season)
         else:
             fields["baselines"], notes = naive_mean(actual, scored)
     if "ahead" in table and step is not None and actual is not None and "change" not in table:
         known = np.where(scored, actual, np.nan)
-        change, told = naive_change(key, step, fields["ahead"], known, season=season)
+        change, told = naive_change(key, step=step, ahead=fields["ahead"], actual=known, season=season)
         if change is not None:
             fields["change"], notes = np.full(len(table), change), [*notes, *told]
     return Read(fields, named, notes)
