@@ -18,9 +18,9 @@ POLICY = read_policy("default")
 
 
 def bands(*records: list[Record], policy: Policy = POLICY, required: bool = True) -> dict[str, Reason]:
-    """Return the reason of each band by its subject."""
+    """Return the reason of each band by its subject, its largest rise or drop included."""
     found = judge_training(history_of(*records), policy, required=required)
-    return {reason.subject: reason for reason in found.reasons}
+    return {reason.subject.partition(",")[0]: reason for reason in found.reasons}
 
 
 def notes_of(*records: list[Record]) -> str:

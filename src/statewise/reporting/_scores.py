@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from statewise.evaluation import baseline_says
 from statewise.reporting._answer import Status, status_of
 from statewise.reporting._figures import figure, metric_label, short
-from statewise.words import counted
+from statewise.words import capital, counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +122,7 @@ def metrics_of(evaluation: Evaluation, judged: Mapping[str, Reason]) -> Metrics:
         ),
         methods=_methods(evaluation),
         baseline=_baseline(evaluation),
-        notes=evaluation.notes,
+        notes=tuple(map(capital, evaluation.notes)),
     )
 
 
