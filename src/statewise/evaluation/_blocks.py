@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from statewise.evaluation._rows import step_numbers
+from statewise.evaluation._labels import step_numbers
 from statewise.tasks import TASKS
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from statewise.errors import OptionError, nearest
 from statewise.evaluation._estimate import Estimate
 from statewise.evaluation._intervals import clopper_pearson
 from statewise.evaluation._jackknife import Metric, UnitSums, estimate, ratio
+from statewise.evaluation._labels import step_numbers
 from statewise.evaluation._metrics import divide
 from statewise.evaluation._part_records import EventRules, Events
-from statewise.evaluation._rows import step_numbers
 from statewise.evaluation._times import seconds_of
 
 if TYPE_CHECKING:

@@ -77,6 +77,11 @@ def numbered(values: np.ndarray) -> tuple[np.ndarray, list[Any]]:
     return np.fromiter(map(place.__getitem__, values.tolist()), dtype=np.int64, count=len(values)), list(place)
 
 
+def step_numbers(step: np.ndarray) -> np.ndarray:
+    """Return a whole number for each step that is in the order of the steps; words are in the order in which they occur."""
+    return numbered(step)[0] if step.dtype == object else np.unique(step, return_inverse=True)[1].reshape(-1)
+
+
 def first_repeat(codes: np.ndarray) -> tuple[int, int] | None:
     """Return the first row whose code stands in an earlier row, and how many such rows there are; None where each stands once.
 

@@ -104,11 +104,6 @@ def _ranks(key: np.ndarray, order: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def step_numbers(step: np.ndarray) -> np.ndarray:
-    """Return a whole number for each step that is in the order of the steps; words are in the order in which they occur."""
-    return numbered(step)[0] if step.dtype == object else np.unique(step, return_inverse=True)[1].reshape(-1)
-
-
 def _is_number(label: str | None) -> bool:
     try:
         float(label or "0")

@@ -14,9 +14,8 @@ import numpy as np
 from statewise.errors import OptionError, nearest
 from statewise.evaluation._blocks import RowUnits
 from statewise.evaluation._headline import headline
-from statewise.evaluation._labels import label_text, numbered
+from statewise.evaluation._labels import label_text, numbered, step_numbers
 from statewise.evaluation._part_records import FEW_UNITS, Slice
-from statewise.evaluation._rows import step_numbers
 from statewise.evaluation._scored import select_rows
 
 if TYPE_CHECKING:
