@@ -69,6 +69,13 @@ def test_the_statistics_of_a_run_are_held_against_its_data(statewise: Any, claim
     outcomes = {each["code"]: each for each in json.loads(ended.out)["outcomes"]}
     assert outcomes["SW706"]["status"] == "pass"
     assert (claims / "run" / "audit.json").read_bytes() == before
+    kept = claims / "run" / "data_audit.json"
+    assert "kept in the run, for its verdict" in ended.err
+    assert read_audit(kept).examines == "data"
+    kept.unlink()
+    assert "not kept in the run: only some" in statewise("audit", "run", "--train", "a.csv", "--test", "b.csv", "--select", "SW706").err
+    assert "other data than it was trained on" in statewise("audit", "run", "--train", "b.csv", "--test", "a.csv").err
+    assert not kept.exists()
 
 
 def test_a_score_says_whether_length_reaches_it(statewise: Any, claims: Path) -> None:

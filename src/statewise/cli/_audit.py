@@ -58,7 +58,7 @@ def audit(
         call: for a function: file.py:function(module, batch) that calls the module, for what a contract cannot say.
         example: for a function: file.py:NAME of a batch as the module takes it, or of a function that makes one; instead of data.
         data: a file with sequences that the module reads; for a run, the sequence kept with it by default, else values are drawn.
-        parts: files of the parts of a data set, which are audited instead of a module.
+        parts: files of the parts of a data set, which are audited instead of a module; with a run, for its verdict.
         history: instead of a module, a training: its history.jsonl, or a csv with a row an epoch: loss, accuracy, valid_loss.
         columns: which column means what; as in training where not given.
         select: codes, or beginnings of codes, of the checks to run; all by default.

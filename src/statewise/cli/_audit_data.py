@@ -10,15 +10,18 @@ from cyclopts import Parameter
 
 from statewise.auditing import Audit, audit_data, require_known
 from statewise.cli._reading import read_for_run, read_like, reading_of
+from statewise.cli._show import warn
 from statewise.cli._target import is_run, require_target
 from statewise.errors import OptionError
-from statewise.runs import load
+from statewise.runs import RunFiles, load, record_data
 from statewise.sequences import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from statewise.cli._apart import Request
+    from statewise.runs import Run
+    from statewise.sequences import Sequences
 
 
 @Parameter(name="*")
@@ -66,11 +69,26 @@ def audit_files(parts: PartFiles, request: Request, *, others: Mapping[str, bool
         run = load(request.target)
         train, valid, test = (None if file is None else read_for_run(run, file, request.columns) for file in parts.files())
         assert train is not None
-        return audit_data(train, valid, test, run=run, **options)  # type: ignore[arg-type]  # each is what its name says
+        found = audit_data(train, valid, test, run=run, **options)  # type: ignore[arg-type]  # each is what its name says
+        _keep(found, run, train, is_whole=not (request.select or request.ignore))
+        return found
     train = read(parts.train, **request.columns.given())
     chosen = reading_of(train, request.columns)
     valid, test = (None if file is None else read_like(train, file, chosen) for file in (parts.valid, parts.test))
     return audit_data(train, valid, test, **options)  # type: ignore[arg-type]  # as above
+
+
+def _keep(found: Audit, run: Run, train: Sequences, *, is_whole: bool) -> None:
+    """Write the audit into the run, whose verdict reads it, where all checks were asked about the data that it was trained on."""
+    assert run.directory is not None
+    trained = run.config.data.get("train")
+    if not is_whole:
+        warn("not kept in the run: only some checks were asked")
+    elif trained is None or trained.sha256 != record_data(train).sha256:
+        warn("not kept in the run: --train holds other data than it was trained on")
+    else:
+        found.save(RunFiles(run.directory).data_audit)
+        warn(f"kept in the run, for its verdict: {RunFiles(run.directory).data_audit}")
 
 
 def _check(parts: PartFiles, request: Request, others: Mapping[str, bool]) -> None:

@@ -185,7 +185,7 @@ _HOW_TO_HAVE: dict[EvidenceName, str] = {
     "evaluation": "Evaluate the model on data that it was not trained on: statewise evaluate.",
     "history": "Judge the run directory that training wrote, with its history.jsonl.",
     "audit": "Audit the model: statewise audit RUN, in Python audit=statewise.audit(module, data).",
-    "data": "Audit the data: in Python audit=statewise.audit_data(train, valid, test), and give it to judge.",
+    "data": "Audit the data: statewise audit RUN --train FILE --test FILE, in Python audit=statewise.audit_data(train, valid, test).",
 }
 
 
