@@ -21,6 +21,7 @@ from statewise.evaluation._sections import MOST_ROWS as _MANY
 from statewise.evaluation._sections import baseline_says, metric_name, tables_of
 from statewise.evaluation._table import Table as SectionTable
 from statewise.evaluation._trade_off_table import threshold_lines
+from statewise.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,12 +79,11 @@ def as_html(evaluation: Evaluation) -> str:
 
 def headline(evaluation: Evaluation) -> str:
     """Return in one line what was scored, and on how much."""
-    counted = evaluation.counted.removesuffix("s") if evaluation.num_scored == 1 else evaluation.counted
-    parts = [f"{evaluation.num_scored:,} {counted}"]
+    parts = [counted(evaluation.num_scored, evaluation.counted.removesuffix("s"))]
     if evaluation.num_sequences is not None and evaluation.counted != "sequences":
-        parts.append(f"{evaluation.num_sequences:,} {'sequence' if evaluation.num_sequences == 1 else 'sequences'}")
+        parts.append(counted(evaluation.num_sequences, "sequence"))
     if evaluation.unit in ("group", "block"):
-        parts.append(f"{evaluation.num_units:,} {_UNITS[evaluation.unit]}")
+        parts.append(counted(evaluation.num_units, evaluation.unit))
     kinds = {"classes": (len(evaluation.confusion.class_names), "classes"), "labels": (len(evaluation.label_counts), "labels")}
     number, kind = kinds.get(evaluation.holds, (0, ""))
     return f"Evaluation of {evaluation.source}: {', '.join(parts)}" + (f", {number} {kind}" if number else "")
