@@ -97,3 +97,13 @@ def test_copies_are_named_by_their_keys() -> None:
     train = data_of(signals, keys=[f"a{place}" for place in range(60)])
     test = data_of([*signals[:5], *many(RNG, 5)], keys=[f"b{place}" for place in range(10)])
     assert "(b0, b1, b2, ...)" in said("SW701", train, None, test).evidence
+
+
+def test_parts_that_are_each_scaled_by_their_own_are_a_warning() -> None:
+    def own(level: float) -> sw.Sequences:
+        values = np.concatenate(signals := many(RNG, 60)) + level
+        lengths = np.cumsum([len(each) for each in signals])[:-1]
+        return data_of(np.split((values - values.mean(0)) / values.std(0), lengths))
+
+    found = said("SW706", own(0.0), None, own(5.0))
+    assert (found.status, found.where) == ("warn", "test")

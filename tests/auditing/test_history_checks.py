@@ -177,3 +177,20 @@ def test_a_fault_of_a_check_is_told_as_ours_and_the_others_go_on(monkeypatch: py
     assert status_of(audit, "SW903") == "error"
     assert status_of(audit, "SW904") == "pass"
     assert not audit.ok
+
+
+def test_epochs_are_read_in_the_order_of_their_numbers_and_each_once(tmp_path: Path) -> None:
+    rows = "".join(f"{epoch},{0.1 * epoch:.1f}\n" for epoch in range(10, 0, -1))
+    (tmp_path / "a.csv").write_text(f"epoch,loss\n{rows}")
+    assert status_of(sw.audit_history(tmp_path / "a.csv"), "SW904") == "fail", "the later, the larger"
+    losses = [1.0 - 0.09 * epoch for epoch in range(10)]
+    mixed = [3, 1, 2, 4, 5, 6, 7, 9, 8, 10]
+    columns: dict[str, Any] = {"epoch": mixed, "loss": [losses[epoch - 1] for epoch in mixed]}
+    found = sw.audit_history(columns)
+    assert not found.findings
+    for wrong in ([1, 1, 2], [1, "x", 3]):
+        with unchecked(), pytest.raises(DataError, match="column 'epoch'"):
+            sw.audit_history(columns | {"epoch": wrong, "loss": [1.0, 0.5, 0.4]})
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(DataError, match="an empty file"):
+        sw.audit_history(tmp_path / "empty.csv")

@@ -260,3 +260,22 @@ def test_a_metric_that_gives_nan_to_perfect_answers_fails() -> None:
 
     audit = sw.check_metric(naive_entropy)
     assert not audit.ok
+
+
+def test_a_metric_of_two_classes_alone_is_found_to_be_one() -> None:
+    area = sw.check_metric(torchmetrics.AUROC(task="binary"))
+    assert not accused(area)
+    assert "2 classes; higher (tried)" in " ".join(str(area).split())
+
+
+def test_of_more_classes_than_are_tried_chance_is_asked_of_these_alone() -> None:
+    def top2(targets: Any, scores: Any) -> float:
+        return float(np.mean([true in np.argsort(each)[-2:] for true, each in zip(targets, scores, strict=True)]))
+
+    assert status_of(sw.check_metric(top2, num_classes=6, given="probabilities"), "SW802") == "pass"
+
+
+def test_what_is_bound_by_partial_keeps_its_name() -> None:
+    audit = sw.check_metric(functools.partial(sklearn_metrics.f1_score, average="micro"))
+    assert status_of(audit, "SW816") == "observed"
+    assert "f1_score" in repr(audit)

@@ -67,3 +67,8 @@ def test_classes_that_are_guessed_have_no_skill() -> None:
 def test_what_is_no_prediction_is_refused() -> None:
     with unchecked(), pytest.raises(DataError, match="an int"):
         sw.audit_predictions(3)  # type: ignore[arg-type]
+
+
+def test_a_rare_class_of_which_too_few_were_tested_is_told_and_not_passed() -> None:
+    audit = sw.audit_predictions(sw.Counts(tp=0, fn=3, fp=0, tn=97))
+    assert status_of(audit, "SW821") == "observed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -154,3 +154,17 @@ def test_a_time_that_is_none_is_told_and_its_order_is_kept() -> None:
     assert found.events is not None
     assert found.events.delay_in == "steps"
     assert any("holds something that is no time" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("clock", ["step", "time"])
+def test_a_hole_in_an_even_clock_parts_events_and_one_in_an_uneven_clock_none(clock: str) -> None:
+    def found(places: list[int]) -> Events | None:
+        columns: dict[str, list[Any]] = {"key": ["a"] * 6, "target": [0, 1, 1, 1, 1, 0], "prediction": [0, 1, 1, 0, 0, 0]}
+        columns[clock] = [60 * place for place in places]
+        return evaluate(Predictions.from_columns(columns, class_names=("0", "1")), positive="1", by=()).events
+
+    holed, uneven = found([0, 1, 2, 62, 63, 64]), found([0, 1, 5, 62, 64, 70])
+    assert holed is not None
+    assert uneven is not None
+    assert (holed.num_events, holed.num_found) == (2, 1)
+    assert (uneven.num_events, uneven.num_found) == (1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from statewise.errors import DataError, OptionError, StatewiseError
-from statewise.evaluation import Predictions, evaluate, read_predictions
+from statewise.evaluation import Cost, Predictions, choose_threshold, compare, evaluate, read_predictions
 from statewise.evaluation._columns import columns_in_memory
 from statewise.evaluation._reading import _refuse_options
 
@@ -352,3 +353,33 @@ def test_columns_in_memory_must_be_of_one_length() -> None:
 def test_more_labels_than_classes_can_be_is_taken_for_a_number() -> None:
     with pytest.raises(DataError, match="number to predict"):
         Predictions.from_columns({"target": list(range(1500)), "prediction": list(range(1500))})
+
+
+def test_a_score_of_which_nobody_told_the_class_follows_the_class_that_is_looked_for() -> None:
+    """The rarer class is taken for the positive one; told otherwise, the score is of that, wherever it is told."""
+    random = np.random.default_rng(0)
+    parts = []
+    for share in (0.4, 0.6):
+        ripe = random.random(400) < share
+        score = 1 / (1 + np.exp(-random.normal(3.0 * ripe - 1.5, 1.0)))
+        parts.append(Predictions.from_columns({"target": np.where(ripe, "ripe", "raw"), "score": score}))
+    told = evaluate(replace(parts[1].looking_for("ripe"), positive="ripe"))
+    assert told.metrics["roc_auc"].value > 0.9
+    assert evaluate(parts[1], positive="ripe").metrics == told.metrics
+    chosen = choose_threshold(parts[0], cost=Cost(miss=5, false_alarm=1))
+    assert chosen.positive == "ripe"
+    found = evaluate(parts[1], threshold=chosen)
+    assert found.metrics["roc_auc"] == told.metrics["roc_auc"]
+    assert found.metrics["recall"].value > 0.9
+    compared = compare(parts[1], parts[1], positive="ripe").differences["roc_auc"]
+    assert compared.a == told.metrics["roc_auc"].value
+
+
+def test_a_step_that_stands_twice_is_refused_without_a_key_too() -> None:
+    with pytest.raises(DataError, match="need a column 'key'"):
+        Predictions.from_columns({"step": [0, 1, 1], "target": [0, 1, 1], "prediction": [0, 1, 1]})
+
+
+def test_a_weight_below_0_is_refused() -> None:
+    with pytest.raises(DataError, match="-1, which is below 0"):
+        Predictions.from_columns({"target": [0, 1, 1], "prediction": [0, 1, 1], "weight": [1, -1, 1]})

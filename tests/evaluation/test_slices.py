@@ -7,6 +7,7 @@ import pytest
 
 from statewise.errors import DataError, OptionError
 from statewise.evaluation import Evaluation, Predictions, Slice, evaluate, read_evaluation, write_evaluation
+from statewise.evaluation._part_sections import part_tables
 
 
 def _steps(seed: int = 0, sequences: int = 40) -> dict[str, np.ndarray]:
@@ -123,3 +124,29 @@ def test_a_step_that_is_missing_is_refused_by_its_row() -> None:
     columns = {"key": ["a", "a"], "step": ["2020-01-01", None], "target": [0, 1], "prediction": [0, 1]}
     with pytest.raises(DataError, match="column 'step'"):
         Predictions.from_columns(columns)
+
+
+def test_the_groups_that_are_not_named_are_counted_by_group_and_are_no_worst_one() -> None:
+    random = np.random.default_rng(0)
+    group = np.repeat(np.arange(200), 10)
+    wrong = (random.random(200) < 0.2)[group]
+    target = random.integers(0, 2, len(group))
+    found = evaluate(Predictions.from_columns({"group": group, "target": target, "prediction": np.where(wrong, 1 - target, target)}))
+    (others,) = [each for each in found.slices if each.others]
+    assert (others.name, others.num_units) == ("151 others", 151)
+    low, high = others.metrics["accuracy"].low, others.metrics["accuracy"].high
+    assert low is not None
+    assert high is not None
+    assert high - low > 0.08, "groups are wholly right or wrong: 151 of them tell little"
+    table = next(each for each in part_tables(found) if each.title.startswith("By group"))
+    assert "of the 49 largest" in table.title
+    assert "151 others" not in {row[0] for row in table.rows}
+
+
+def test_steps_that_only_warm_the_state_count_in_places_and_lengths() -> None:
+    step = np.tile(np.arange(30), 40)
+    weight, target = (step >= 20).astype(float), np.tile([0, 1], 600)
+    columns = {"key": np.repeat(np.arange(40), 30), "step": step, "weight": weight, "target": target, "prediction": target}
+    found = evaluate(Predictions.from_columns(columns), by=["position", "length"])
+    assert set(_by(found, "position")) == {"17 to 30"}
+    assert set(_by(found, "length")) == {"30"}

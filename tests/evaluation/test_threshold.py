@@ -333,10 +333,26 @@ def test_rows_are_known_again_by_keys_of_any_length_and_as_numbers_or_text() -> 
 
 def test_the_highest_precision_is_told_for_the_share_that_was_asked_for() -> None:
     valid = sw.Predictions.from_columns({"target": [0, 0, 0, 1, 1], "score": [0.1, 0.2, 0.9, 0.9, 0.3]})
-    with pytest.raises(DataError, match=r"the highest precision there is 0\.029"):
+    with pytest.raises(DataError, match=r"the highest precision is 0\.029"):
         sw.choose_threshold(valid, min_precision=0.5, prevalence=0.01)
 
 
 def test_a_class_may_be_named_in_any_way_beside_a_threshold() -> None:
     chosen = sw.choose_threshold(rows(0), cost=COST)
     assert sw.evaluate(rows(1), threshold=chosen, positive="1.0").positive == "1"
+
+
+def test_the_most_that_the_other_bounds_allow_is_told() -> None:
+    valid = rows(0)
+    with pytest.raises(DataError, match=r"the highest precision with the others is 0\.\d+; the highest recall with the others is") as told:
+        sw.choose_threshold(valid, min_precision=0.9, min_recall=0.9)
+    assert valid.score is not None
+    actual, score = np.asarray(valid.actual == 1), valid.score
+    best = max(float(actual[score >= each].mean()) for each in set(score.tolist()) if (score >= each)[actual].mean() >= 0.9)
+    assert f"the highest precision with the others is {best:.3f}" in str(told.value)
+
+
+def test_a_time_that_is_missing_is_named_by_its_row() -> None:
+    valid = rows(0, number=60, time=["2020-01-01", None, *["2020-01-02"] * 58])
+    with pytest.raises(DataError, match="1 of 60 values are missing, the first in row 2"):
+        sw.choose_threshold(valid, max_alerts_per_day=5)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from statewise.evaluation import Counts, Estimate, Evaluation, evaluate, read_predictions
+from statewise.evaluation import Counts, Estimate, Evaluation, Predictions, evaluate, read_predictions
 from statewise.verdicts import Level, Policy, Reason, Verdict, judge, read_policy
 from statewise.verdicts._policy import EvidenceRules
 from statewise.verdicts._reasons import LimitKind, stand, standing_says
@@ -353,3 +353,15 @@ def test_remarks_of_the_evaluation_are_handed_on(tmp_path: Path) -> None:
 def test_numbers_of_cases_come_from_the_policy() -> None:
     strict = Policy(limits={"recall": 0.5}, evidence=EvidenceRules(min_units=2000, min_positives=900))
     assert subjects(judge(evaluation=GOOD, policy=strict)) == ["independent cases", "positives"]
+
+
+def test_without_any_positive_no_share_of_them_is_told() -> None:
+    text = printed(judge(evaluation=evaluate(Predictions.from_columns({"target": [0] * 99 + [0], "prediction": [0] * 98 + [1, 1]}))))
+    assert "There is no positive ('1') in the test data." in " ".join(text.split())
+    assert "nan" not in text
+
+
+def test_answers_without_scores_have_no_threshold_to_move() -> None:
+    columns = {"target": [0, 1] * 100, "prediction": [0, 0, 1, 1] * 50}
+    reasons = judge(evaluation=evaluate(Predictions.from_columns(columns))).reasons
+    assert not any("decision threshold" in reason.do for reason in reasons)

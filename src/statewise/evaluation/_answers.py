@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from statewise.errors import nearest
-from statewise.evaluation._labels import OPPOSITES, choose_positive, label_text, numbered, truth_as_numbers
+from statewise.evaluation._labels import AS_TOLD, BY_NAME, OPPOSITES, choose_positive, label_text, numbered, score_note, truth_as_numbers
 from statewise.sequences import natural
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Answers:
         assert self.score is not None
         name = self._positive_of_score()
         place = self.class_names.index(name)
-        note = f"score is read as the probability of {name!r}; a row counts as {name!r} from {threshold:g} on (threshold)"
-        return np.where(self.score >= threshold, place, 1 - place), [note]
+        return np.where(self.score >= threshold, place, 1 - place), [score_note(name, threshold)]
 
     @property
     def follows_threshold(self) -> bool:
@@ -81,9 +80,16 @@ class Answers:
         means = [float(self.score[predicted == number].mean()) if (predicted == number).any() else 0.5 for number in (0, 1)]
         return self.class_names[int(means[1] >= means[0])]
 
+    @property
+    def guesses_score(self) -> bool:
+        """Whether nothing but the number of its targets tells which class the score is the probability of."""
+        return self.follows_threshold and self._choice()[1] not in (BY_NAME, AS_TOLD)
+
     def _positive_of_score(self) -> str:
-        support = np.bincount(self.actual, minlength=2).tolist()
-        return choose_positive(self.class_names, support, self.positive)[0]
+        return self._choice()[0]
+
+    def _choice(self) -> tuple[str, str]:
+        return choose_positive(self.class_names, np.bincount(self.actual, minlength=2).tolist(), self.positive)
 
     def _labels(self, name: str, hint: str = "") -> tuple[np.ndarray, list[str]]:
         """Return the number of each row's label and the labels."""

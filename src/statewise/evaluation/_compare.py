@@ -71,7 +71,7 @@ def compare(
         >>> print(found.a, found.b, found.difference, found.says)
         0.75 1.0 0.250 (0.109 to 0.410) B is better
     """
-    told = [_predictions(each, data, positive, name) for each, name in ((a, "A"), (b, "B"))]
+    told = [_predictions(each, data, positive, name).looking_for(positive) for each, name in ((a, "A"), (b, "B"))]
     matched = match_rows(*told)
     _require_figures(matched)
     place, notes = _positive(matched, positive)

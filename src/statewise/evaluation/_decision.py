@@ -53,6 +53,7 @@ def positive_scores(predictions: Predictions, *, positive: str | None, asked: st
         OptionError: not two classes, or `positive` is none of them.
         DataError: no score, or one that is no probability.
     """
+    predictions = predictions.looking_for(positive)
     names = predictions.class_names
     if predictions.holds != "classes" or len(names) != 2:
         arrived = f"{len(names)} classes" if predictions.holds == "classes" else f"a task of {predictions.holds} ({predictions.task})"

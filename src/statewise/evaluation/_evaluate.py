@@ -155,6 +155,7 @@ def _of_predictions(
     predictions: Predictions, told_of: _ToldOf, *, positive: str | None, threshold: Threshold | float | None = None
 ) -> Evaluation:
     """Return the evaluation of predictions that have targets."""
+    predictions = predictions.looking_for(positive)
     rows, found = scored_rows(predictions)
     rows = rows if threshold is None else called_from(rows, threshold, positive=positive)
     notes = (*rows.notes, *found)
@@ -180,7 +181,7 @@ def _of_predictions(
         evaluation,
         by_sequence=by_sequence(rows, units, evaluation.positive),
         events=events,
-        slices=slices_of(rows, units, positive=evaluation.positive, by=told_of.by),
+        slices=slices_of(rows, units, positive=evaluation.positive, by=told_of.by, among=predictions),
     )
 
 

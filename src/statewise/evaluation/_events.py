@@ -1,6 +1,7 @@
 """How well are runs of steps found, each run counting once however long? Alarms, their delay, and how often they are false.
 
-An event is a run of consecutive steps of one sequence whose target is the class; a step that is not scored ends it. An alarm is such
+An event is a run of consecutive steps of one sequence whose target is the class; a step that is not scored, or that
+is missing where the others are evenly spaced, ends it. An alarm is such
 a run of answers, of `min_length` steps or more. They belong together where they overlap by any step, or come as near as `tolerance`
 steps. Several alarms may find one event, and one alarm several.
 
@@ -24,6 +25,7 @@ from statewise.evaluation._jackknife import Metric, UnitSums, estimate, ratio
 from statewise.evaluation._labels import step_numbers
 from statewise.evaluation._metrics import divide
 from statewise.evaluation._part_records import EventRules, Events
+from statewise.evaluation._scored import is_scored
 from statewise.evaluation._times import seconds_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ _SHARES = (
 _DELAY = Metric("delay", ratio("delay", "found"), scale="linear", rests_on="found")
 _FALSE = Metric("false_alarms", ratio("false", "exposure"))
 _HOUR = 3600.0
+_EVEN = 0.5
+"""Of the gaps between rows, so many are of one size where a clock ticks evenly."""
 
 
 class _Steps(NamedTuple):
@@ -115,13 +119,27 @@ def _place(predictions: Predictions, name: str) -> int:
 
 
 def _places(predictions: Predictions, among: Predictions | None) -> np.ndarray:
-    """Return the place of each row in the order of sequence and step, among all rows that there are."""
+    """Return the place of each row in the order of sequence and step, among all rows and those that a regular clock misses."""
     whole = predictions if among is None else among
     rank = np.arange(len(whole)) if whole.step is None else step_numbers(whole.step)
     order = np.lexsort((rank, whole.key_numbers))
+    goes_on = np.diff(whole.key_numbers[order]) == 0
+    missing = np.zeros(len(goes_on), dtype=np.int64)
+    seconds = seconds_of(whole.more["time"]) if "time" in whole.more else None
+    for clock in (whole.step, seconds):
+        if clock is not None and clock.dtype.kind in "iuf":
+            missing = np.maximum(missing, _missed(np.diff(clock[order].astype(np.float64)), goes_on))
     place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return place if len(whole) == len(predictions) or whole.weight is None else place[whole.weight != 0]
+    place[order] = np.concatenate([[0], np.cumsum(1 + missing)])
+    return place if len(whole) == len(predictions) else place[is_scored(whole)]
+
+
+def _missed(gaps: np.ndarray, goes_on: np.ndarray) -> np.ndarray:
+    """Return how many ticks of a clock lie between two rows of one sequence; of a clock that does not tick evenly, none."""
+    usual = float(np.median(gaps[goes_on])) if goes_on.any() else 0.0
+    if usual <= 0 or np.mean(np.abs(gaps[goes_on] - usual) <= 0.01 * usual) < _EVEN:
+        return np.zeros(len(gaps), dtype=np.int64)
+    return np.where(goes_on, np.maximum(np.rint(gaps / usual) - 1, 0), 0).astype(np.int64)
 
 
 def _count(

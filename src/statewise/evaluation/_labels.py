@@ -97,6 +97,15 @@ def first_repeat(codes: np.ndarray) -> tuple[int, int] | None:
     return int(np.flatnonzero(again)[0]), int(again.sum())
 
 
+AS_TOLD, BY_NAME = "as told", "by its name"
+SCORE_NOTE = "score is read as the probability of"
+
+
+def score_note(positive: str, threshold: float) -> str:
+    """Return what should be known of a score without predictions beside it."""
+    return f"{SCORE_NOTE} {positive!r}; a row counts as {positive!r} from {threshold:g} on (threshold)"
+
+
 def choose_positive(class_names: Sequence[str], support: Sequence[int], told: str | None) -> tuple[str, str]:
     """Return the positive class of a binary task, and why it is that one.
 
@@ -116,10 +125,10 @@ def choose_positive(class_names: Sequence[str], support: Sequence[int], told: st
         ('spam', 'the rarer of the two among the targets')
     """
     if told is not None:
-        return match_class(told, class_names), "as told"
+        return match_class(told, class_names), AS_TOLD
     named = [name for name in class_names if name.casefold() in _POSITIVE_NAMES]
     if len(named) == 1:
-        return named[0], "by its name"
+        return named[0], BY_NAME
     if support[0] == support[1]:
         return class_names[1], "the last of two that are equally frequent"
     return class_names[int(support[0] > support[1])], "the rarer of the two among the targets"

@@ -21,6 +21,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
         num_units: number of independent units in it.
         metrics: its figures.
         few: whether it has fewer than 30 units.
+        others: whether it holds all that are not named, and is no part of its own.
     """
 
     by: str
@@ -29,6 +30,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     num_units: int
     metrics: dict[str, Estimate]
     few: bool
+    others: bool = False
 
 
 class EventRules(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,8 +83,10 @@ def _slices(evaluation: Evaluation, by: str, slices: list[Slice]) -> Table:
     first, second = _FIRST[kind], next(name for name in _SECOND[kind] if name in slices[0].metrics)
     shown = slices
     if len(slices) > MOST_SLICES:
-        shown = sorted(slices, key=lambda each: _badness(each, first))[:MOST_SLICES]
-    of = "" if len(shown) == len(slices) else f": the {len(shown)} of {len(slices)} whose {metric_words(first)} is surest to be bad"
+        shown = sorted((each for each in slices if not each.others), key=lambda each: _badness(each, first))[:MOST_SLICES]
+    named = sum(not each.others for each in slices)
+    among = f"{named}" if named == len(slices) else f"the {named} largest"
+    of = "" if len(shown) == len(slices) else f": the {len(shown)} of {among} whose {metric_words(first)} is surest to be bad"
     rows = tuple(
         (each.name, f"{each.num_scored:,}", f"{each.num_units:,}{' (few)' if each.few else ''}", *_figures(each, first, second))
         for each in shown

@@ -5,7 +5,7 @@ Reading files of any framework is `_reading`'s, making predictions with a model 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from statewise.errors import DataError, OptionError, ShapeError, missing_extra, nearest
-from statewise.evaluation._labels import numbered
+from statewise.evaluation._labels import SCORE_NOTE, match_class, numbered, score_note
 from statewise.files import write_atomically
 from statewise.tasks import TASKS
 from statewise.types import KnownTask
@@ -62,6 +62,7 @@ class Predictions:
         ahead: forecasts: how many steps later the value is, from 1.
         score: binary tasks: probability of `score_class`.
         score_class: the class that `score` is the probability of; the last one when absent.
+        score_is_guess: whether nobody told which class that is, so that it is the one that is looked for, once that is told.
         probabilities: several classes or labels: `[rows, classes]`.
         nll: `"next"`: the negative logarithm, in nats, of the probability that was given to the class that came.
         baselines: what naive methods answer, by name: values, NaN where a method has no answer; or for `"next"` their
@@ -100,6 +101,7 @@ class Predictions:
     ahead: np.ndarray | None = None
     score: np.ndarray | None = None
     score_class: str | None = None
+    score_is_guess: bool = False
     probabilities: np.ndarray | None = None
     nll: np.ndarray | None = None
     baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -262,6 +264,27 @@ class Predictions:
         target = "no targets" if self.actual is None else "with targets"
         classes = "" if self.holds == "values" else f"{len(self.class_names)} {'labels' if self.holds == 'labels' else 'classes'}, "
         return f"Predictions({self.task}, {len(self)} rows, {classes}{target}, from {self.source})"
+
+    def looking_for(self, positive: str | None) -> Predictions:
+        """Return these with the score as that of the class that is looked for, where it was a guess which class it is of; else these.
+
+        Raises:
+            OptionError: `positive` is no class.
+        """
+        if positive is None or self.score is None or not self.score_is_guess or not isinstance(self.threshold, float):
+            return self
+        chosen = match_class(positive, self.class_names)
+        if chosen == self.score_class:
+            return replace(self, score_is_guess=False)
+        place = self.class_names.index(chosen)
+        notes = tuple(note for note in self.notes if not note.startswith(SCORE_NOTE))
+        return replace(
+            self,
+            score_class=chosen,
+            score_is_guess=False,
+            predicted=np.where(self.score >= self.threshold, place, 1 - place),
+            notes=(*notes, score_note(chosen, self.threshold)),
+        )
 
     def columns(self) -> dict[str, np.ndarray]:
         """Return the columns under the names that they have in a file, those that are absent left out."""

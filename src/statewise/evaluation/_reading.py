@@ -97,6 +97,10 @@ def predictions_of(
     if "history" in table:
         common["history"] = table.whole_numbers("history", least=0)
     weight = common.get("weight")
+    if weight is not None and (weight < 0).any():
+        row = int((weight < 0).argmax())
+        hint = "A weight is 0 or more; a row of weight 0 is kept and not scored."
+        raise table.error(f"column 'weight', {table.place(row)}", f"{weight[row]:g}, which is below 0", hint)
     scored = np.ones(len(table), dtype=bool) if weight is None else weight != 0
     holds = TASKS[rows.task].holds
     if holds == "values":
@@ -144,6 +148,7 @@ def _read_classes(table: Columns, class_names: Sequence[str] | None, positive: s
         "actual": answers.actual,
         "score": answers.score,
         "score_class": answers.score_class(predicted),
+        "score_is_guess": answers.guesses_score,
         "probabilities": answers.probabilities,
         "threshold": threshold if answers.follows_threshold else None,
         "positive": None if positive is None or len(answers.class_names) != 2 else match_class(positive, answers.class_names),

@@ -45,7 +45,7 @@ def rows_of(table: Columns, task: KnownTask | None) -> Rows:
     each_step = _is_each_step(table, guess, key, order)
     found: KnownTask = guess or ("tag" if each_step else "classify")
     step = table.numbers_if_all("step") if "step" in table else None
-    if "key" in table and not (each_step and order is None):
+    if ("key" in table or each_step) and not (each_step and order is None):
         _refuse_repeats(table, key, order if each_step else None)
     if each_step and order is not None:
         values = table.numbers_if_all(order)
@@ -129,5 +129,6 @@ def _refuse_repeats(table: Columns, key: np.ndarray, order: str | None) -> None:
     raise table.error(
         where.format(place=table.place(row)),
         f"{arrived.format(key=key[row])} ({number} such rows)",
-        "Give one row a sequence; where there is one a step, add a column 'step'.",
+        "Give one row a sequence; where there is one a step, add a column 'step'."
+        + ("" if "key" in table else " Rows of several sequences need a column 'key'."),
     )

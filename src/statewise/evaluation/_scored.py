@@ -25,8 +25,7 @@ def scored_rows(predictions: Predictions) -> tuple[Predictions, tuple[str, ...]]
         raise _error(where, "none", "Evaluate at least one sequence.")
     if predictions.actual is None:
         raise _error(f"column 'target' of {predictions.source}", "no targets", "Predict labelled data, or add a column 'target'.")
-    unweighted = np.zeros(len(predictions), dtype=bool) if predictions.weight is None else predictions.weight == 0
-    unknown = np.isnan(predictions.actual) & ~unweighted if predictions.holds == "values" else np.zeros_like(unweighted)
+    unweighted, unknown = _left_out(predictions)
     told = {"of weight 0": int(unweighted.sum()), "without a known target": int(unknown.sum())}
     notes = tuple(f"{count:,} of {len(predictions):,} rows {what} are not scored" for what, count in told.items() if count)
     kept = ~(unweighted | unknown)
@@ -36,6 +35,20 @@ def scored_rows(predictions: Predictions) -> tuple[Predictions, tuple[str, ...]]
         return predictions, (*notes, *_notes(predictions))
     chosen = select_rows(predictions, kept)
     return chosen, (*notes, *_notes(chosen))
+
+
+def is_scored(predictions: Predictions) -> np.ndarray:
+    """Return which rows are scored: bool `[rows]`."""
+    unweighted, unknown = _left_out(predictions)
+    return np.asarray(~(unweighted | unknown))
+
+
+def _left_out(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows have the weight 0, and which others a target that is not known."""
+    assert predictions.actual is not None
+    unweighted = np.zeros(len(predictions), dtype=bool) if predictions.weight is None else predictions.weight == 0
+    unknown = np.isnan(predictions.actual) & ~unweighted if predictions.holds == "values" else np.zeros_like(unweighted)
+    return unweighted, unknown
 
 
 def wrong_by(predictions: Predictions) -> np.ndarray:

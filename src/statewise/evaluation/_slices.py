@@ -16,7 +16,7 @@ from statewise.evaluation._blocks import RowUnits
 from statewise.evaluation._headline import headline
 from statewise.evaluation._labels import label_text, numbered, step_numbers
 from statewise.evaluation._part_records import FEW_UNITS, Slice
-from statewise.evaluation._scored import select_rows
+from statewise.evaluation._scored import is_scored, select_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,14 +30,17 @@ _PLACES = (1, 5, 17, 65, 257, 1025, 4097)
 
 
 class _Cut(NamedTuple):
-    """How rows fall into parts: the number of the part of each row, -1 for none, and the names of the parts."""
+    """How rows fall into parts: the number of each row's part, -1 for none, the names of the parts, and which one holds all the others."""
 
     by: str
     part: np.ndarray
     names: list[str]
+    others: int | None = None
 
 
-def slices_of(predictions: Predictions, units: RowUnits, *, positive: str | None, by: Sequence[str] | None) -> tuple[Slice, ...]:
+def slices_of(
+    predictions: Predictions, units: RowUnits, *, positive: str | None, by: Sequence[str] | None, among: Predictions | None = None
+) -> tuple[Slice, ...]:
     """Return the figures of each part, for each way to cut.
 
     Args:
@@ -46,11 +49,12 @@ def slices_of(predictions: Predictions, units: RowUnits, *, positive: str | None
         positive: the class that a binary task looks for.
         by: `"length"`, `"position"`, `"since_reset"`, `"group"`, or columns of the predictions; when absent the first four, as far
             as they can be had and there is more than one part.
+        among: the rows with those that are not scored, which count in lengths and places; by default there are none.
 
     Raises:
         OptionError: no such column.
     """
-    usual = dict(_usual(predictions))
+    usual = dict(_usual(predictions, predictions if among is None else among))
     found = []
     for name in usual if by is None else by:
         cut = usual.get(name) or _by_column(predictions, name, usual)
@@ -65,7 +69,7 @@ def _slice(predictions: Predictions, units: RowUnits, positive: str | None, cut:
         return None
     chosen = select_rows(predictions, rows)
     here = units._replace(of_unit=np.unique(units.of_unit[rows], return_inverse=True)[1].reshape(-1))
-    if cut.by == "group":  # what is asked is about this one group: its sequences are the units
+    if cut.by == "group" and number != cut.others:  # what is asked is about this one group: its sequences are the units
         here = RowUnits(numbered(chosen.key)[0], "sequence", "sequences")
     return Slice(
         by=cut.by,
@@ -74,16 +78,18 @@ def _slice(predictions: Predictions, units: RowUnits, positive: str | None, cut:
         num_units=here.num_units,
         metrics=headline(chosen, here, positive),
         few=here.num_units < FEW_UNITS,
+        others=number == cut.others,
     )
 
 
-def _usual(predictions: Predictions) -> Iterator[tuple[str, _Cut]]:
+def _usual(predictions: Predictions, whole: Predictions) -> Iterator[tuple[str, _Cut]]:
     """Yield the cuts that need no column of the user's."""
-    length, place = _lengths(predictions), _positions(predictions)
+    length, place = _lengths(whole), _positions(whole)
+    kept = slice(None) if len(whole) == len(predictions) else is_scored(whole)
     if length is not None:
-        yield "length", _by_number("length", length)
+        yield "length", _by_number("length", length[kept])
     if place is not None:
-        yield "position", _by_place("position", place)
+        yield "position", _by_place("position", place[kept])
     since = _since_reset(predictions)
     if since is not None:
         yield "since_reset", _by_place("since_reset", since)
@@ -158,7 +164,7 @@ def _by_word(by: str, column: np.ndarray) -> _Cut:
     kept = np.sort(np.argsort(-counts, kind="stable")[: most - 1])
     renumbered = np.full(len(names), len(kept))
     renumbered[kept] = np.arange(len(kept))
-    return _Cut(by, renumbered[codes], [*(names[place] for place in kept.tolist()), f"{len(names) - len(kept):,} others"])
+    return _Cut(by, renumbered[codes], [*(names[place] for place in kept.tolist()), f"{len(names) - len(kept):,} others"], len(kept))
 
 
 def _by_column(predictions: Predictions, name: str, usual: dict[str, _Cut]) -> _Cut:

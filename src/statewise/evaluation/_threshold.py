@@ -115,7 +115,7 @@ def choose_threshold(
     curve = curve_of(scored.score, scored.actual, weighed)
     allowed = _allowed(curve, bounds, days, weights)
     if not allowed.any():
-        raise _unreachable(rows, curve, bounds, weights)
+        raise _unreachable(rows, curve, bounds, days, weights)
     value = float(curve.thresholds[_best(curve, allowed, fewest_alerts=min_recall is not None)])
     why = _why(cost, bounds, len(curve.thresholds) - 1) + ("" if prevalence is None else f", at {100 * prevalence:g} % positives")
     prints = np.sort(fingerprints_of(rows, scored))
@@ -144,6 +144,7 @@ def called_from(predictions: Predictions, threshold: Threshold | float, *, posit
     value = threshold.value if isinstance(threshold, Threshold) else float(threshold)
     if not 0 <= value <= NEVER:
         raise OptionError(asked=asked, where="threshold", arrived=f"{value:g}", hint="A probability is from 0 to 1.")
+    predictions = predictions.looking_for(threshold.positive if isinstance(threshold, Threshold) else positive)
     if isinstance(threshold, Threshold):
         wanted = positive or predictions.positive
         wanted = None if wanted is None or len(predictions.class_names) != 2 else match_class(wanted, predictions.class_names)
@@ -227,14 +228,18 @@ def _why(cost: Cost | None, bounds: Bounds, number: int) -> str:
     return f"the {'fewest alerts' if bounds.min_recall is not None else 'highest recall'} with {kept}"
 
 
-def _unreachable(rows: Predictions, curve: Curve, bounds: Bounds, weights: tuple[float, float]) -> DataError:
-    """Return the error that no threshold keeps to all bounds, with the highest precision there is where that was asked for."""
+def _unreachable(rows: Predictions, curve: Curve, bounds: Bounds, days: int | None, weights: tuple[float, float]) -> DataError:
+    """Return the error that no threshold keeps to all bounds, with the most that the others allow of each that asks for much."""
     asked = " and ".join(f"{name}={bound:g}" for name, bound in bounds.told.items())
     arrived = f"none with {asked}"
     right = weights[0] * curve.tp
     alerts = right + weights[1] * curve.fp
-    if bounds.min_precision is not None:
-        arrived += f"; the highest precision there is {float((right[alerts > 0] / alerts[alerts > 0]).max()):.3f}"
+    parts = {"min_precision": (right, alerts, "precision"), "min_recall": (curve.tp, np.full_like(right, curve.num_positives), "recall")}
+    for name, (found, of, words) in parts.items():
+        if name in bounds.told:
+            there = _allowed(curve, msgspec.structs.replace(bounds, **{name: None}), days, weights) & (of > 0)
+            most = f"{float((found[there] / of[there]).max()):.3f}" if there.any() else "none"
+            arrived += f"; the highest {words} {'with the others ' if len(bounds.told) > 1 else ''}is {most}"
     return DataError(asked=_ASKED, where=f"the thresholds of {rows.source}", arrived=arrived, hint="Ask for less, or train a better model.")
 
 

@@ -43,6 +43,10 @@ def days_of(predictions: Predictions, *, asked: str) -> int:
     if "time" not in predictions.more:
         raise DataError(asked=asked, where=where, arrived="no such column", hint=hint)
     times = predictions.more["time"]
+    missing = np.array([each is None or each != each or each == "" for each in times.tolist()], dtype=bool)  # noqa: PLR0124
+    if missing.any():
+        arrived = f"{int(missing.sum())} of {len(missing)} values are missing, the first in row {int(missing.argmax()) + 1}"
+        raise DataError(asked=asked, where=where, arrived=arrived, hint=hint)
     ends = [times.min(), times.max()] if times.dtype.kind in "iuf" else list(set(times.tolist()))
     try:
         days = [_day(each) for each in ends]

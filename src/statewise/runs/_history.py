@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -40,7 +40,8 @@ def read_history(path: Path | str) -> History:
 
     Args:
         path: a `.jsonl` of ours, or a csv with one row an epoch: `loss`, and where there are some `accuracy`, `valid_loss`,
-            `valid_accuracy`, `learning_rate`; an `epoch` column is not needed. Columns that begin with `test_` become `metrics`.
+            `valid_accuracy`, `learning_rate`. An `epoch` column orders the rows; without one they are in the order of the file. Columns
+            that begin with `test_` become `metrics`.
 
     Raises:
         DataError: no such file, no such column, or an entry that is not a number.
@@ -70,10 +71,16 @@ def read_history(path: Path | str) -> History:
     columns = [name.strip() for name in reader.fieldnames or ()]
     if not {"loss", "train_loss"} & set(columns):
         raise DataError(
-            asked="read a history", where=f"file '{path}'", arrived=f"no column 'loss', but {columns}", hint=nearest("loss", columns)
+            asked="read a history",
+            where=f"file '{path}'",
+            arrived=f"no column 'loss', but {columns}" if columns else "an empty file",
+            hint=nearest("loss", columns) if columns else "Write a csv with columns loss,accuracy and one row an epoch.",
         )
     reader.fieldnames = columns
-    epochs = [_read_epoch(row, number, path) for number, row in enumerate(reader, 1)]
+    rows = list(reader)
+    epochs = [_read_epoch(row, number, path) for number, row in enumerate(rows, 1)]
+    if "epoch" in columns:
+        epochs = _in_order(epochs, [row["epoch"] for row in rows], f"file '{path}', column 'epoch'")
     if not epochs:
         raise DataError(asked="read a history", where=f"file '{path}'", arrived="no rows", hint="Write one row an epoch.")
     return History(records=tuple(epochs))
@@ -98,7 +105,41 @@ def history_of(columns: Mapping[str, Iterable[float | None]]) -> History:
         hint = "Give one entry an epoch in each column."
         raise DataError(asked="read a history", where="the columns", arrived=f"entries: {sizes}", hint=hint)
     rows = [dict(zip(there, entries, strict=True)) for entries in zip(*there.values(), strict=True)]
-    return History(records=tuple(_epoch_of(row, number) for number, row in enumerate(rows, 1)))
+    epochs = [_epoch_of(row, number) for number, row in enumerate(rows, 1)]
+    if "epoch" in columns:
+        epochs = _in_order(epochs, list(columns["epoch"]), "column 'epoch'")
+    return History(records=tuple(epochs))
+
+
+def _in_order(epochs: list[Epoch], told: list[Any], where: str) -> list[Epoch]:
+    """Return the epochs in the order of their numbers, which they keep where these count from 1 or more.
+
+    Raises:
+        DataError: a number that is none, or twice the same.
+    """
+    hint = "Number the epochs 1, 2, 3, ..., each once, or leave the column out."
+    try:
+        numbers = [float(each) for each in told]
+    except (TypeError, ValueError):
+        odd = next(each for each in told if not _is_number(each))
+        raise DataError(asked="read a history", where=where, arrived=f"{odd!r}, which is not a number", hint=hint) from None
+    if len(numbers) != len(epochs) or len(set(numbers)) < len(numbers) or not all(map(math.isfinite, numbers)):
+        again = next((each for place, each in enumerate(numbers) if each in numbers[:place]), None)
+        arrived = f"epoch {again:g} again" if again is not None else f"{len(numbers)} numbers for {len(epochs)} epochs"
+        raise DataError(asked="read a history", where=where, arrived=arrived, hint=hint)
+    are_counts = all(each >= 1 and each == int(each) for each in numbers)
+    order = sorted(range(len(epochs)), key=numbers.__getitem__)
+    return [
+        msgspec.structs.replace(epochs[place], epoch=int(numbers[place]) if are_counts else rank) for rank, place in enumerate(order, 1)
+    ]
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _epoch_of(row: Mapping[str, float | None], number: int) -> Epoch:

@@ -151,6 +151,9 @@ def _is_near_chance(evaluation: Evaluation) -> bool:
 def _missed_positives(evaluation: Evaluation) -> Iterator[str]:
     accuracy, recall = evaluation.metrics["accuracy"].value, evaluation.metrics["recall"].value
     positives = evaluation.num_positives or 0
+    if not positives:
+        yield f"There is no positive ('{evaluation.positive}') in the test data."
+        return
     yield (
         f"Accuracy is {percent(accuracy, digits=1)} and recall {percent(recall)}: "
         f"{_of_many(evaluation.num_missed or 0, positives, 'positives')} missed."
@@ -191,6 +194,17 @@ def _worst_class(evaluation: Evaluation, metric: str) -> Iterator[str]:
         yield f"The worst {'label' if evaluation.holds == 'labels' else 'class'} is '{worst}', with {name(of)} {known[worst]:.3f}."
 
 
+_MORE_TRAINING = "Train longer or with more data, and see in the confusion matrix which mistakes are made."
+_AT_A_THRESHOLD = {
+    "recall": "Lower the decision threshold (chosen on validation data), weight the positive class, or bring more positive examples.",
+    "precision": "Raise the decision threshold (chosen on validation data), or bring examples like the false alarms.",
+}
+_WITHOUT_SCORES = {
+    "recall": "Weight the positive class, or bring more positive examples; with scores, a lower threshold finds more.",
+    "precision": "Bring examples like the false alarms; with scores, a higher threshold raises fewer.",
+}
+
+
 def _what_to_do(evaluation: Evaluation, metric: str, estimate: Estimate, limit: float, standing: Standing) -> str:
     if standing == "met":
         return ""
@@ -202,10 +216,8 @@ def _what_to_do(evaluation: Evaluation, metric: str, estimate: Estimate, limit: 
         return "Look where the errors are largest (by horizon, time or group): bring more such data, or inputs that tell it."
     if evaluation.positive is None:
         return "Look at the worst class in the confusion matrix: bring more of its examples, or give it a larger class weight."
-    return {
-        "recall": "Lower the decision threshold (chosen on validation data), weight the positive class, or bring more positive examples.",
-        "precision": "Raise the decision threshold (chosen on validation data), or bring examples like the false alarms.",
-    }.get(metric, "Train longer or with more data, and see in the confusion matrix which mistakes are made.")
+    has_scores = evaluation.trade_off is not None or evaluation.unit == "count"
+    return (_AT_A_THRESHOLD if has_scores else _WITHOUT_SCORES).get(metric, _MORE_TRAINING)
 
 
 def _enough(evaluation: Evaluation, policy: Policy) -> Iterator[Reason]:

@@ -275,9 +275,29 @@ def _convert(table: dict[str, Any], asked: str) -> Policy:
         raise OptionError(
             asked=asked,
             where=f"key '{at.strip('`').removeprefix('$.')}'" if at else "the file",
-            arrived=says[:1].lower() + says[1:],
+            arrived=_in_words(says),
             hint='Begin with extends = "default" and name only what differs; the docs page on verdicts lists what each key takes.',
         ) from problem
+
+
+_TOML = {
+    "float | null": "a number",
+    "float | str": "a number or the name of a column",
+    "float": "a number",
+    "int": "a whole number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def _in_words(says: str) -> str:
+    """Return what msgspec says of a value in the words of TOML."""
+    told = says[:1].lower() + says[1:]
+    for name, words in _TOML.items():
+        told = told.replace(f"`{name}`", words)
+    return told.replace("object missing required field", "the table lacks the key")
 
 
 def _ranges(policy: Policy) -> list[tuple[str, float, float, float]]:

@@ -33,7 +33,8 @@ def scaling_fitted_beyond_training(subject: Parts) -> Found:
         The means and spreads (or the least and largest values) that a model scales by are held against those of the training part, of
         training and validation part, and of every union with the test part, with and without the steps of weight 0: equal to the last
         and not to the first is the finding. Where no statistics are given the data themselves tell: features whose mean is 0 and whose
-        spread is 1 over all parts together, and not over training, were scaled by all. What equals none of them is not judged.
+        spread is 1 over all parts together, and not over training, were scaled by all; those of which that holds in each part by itself,
+        each by its own, which is a warning. What equals none of them is not judged.
     Why:
         The scaled training part holds something of the later ones: the level that is yet to come. Live, it is not known.
     Mend:
@@ -68,16 +69,27 @@ def _from_given(subject: Parts, unions: Sequence[tuple[str, NDArray[np.float64]]
 def _from_data(subject: Parts, unions: Sequence[tuple[str, NDArray[np.float64]]]) -> Found:
     gaps: dict[str, float] = {}
     for union, table in unions:
-        figures = figures_of(table)
-        moving = figures["spread"] > 0
-        units = {"mean": np.zeros(len(moving)), "spread": np.ones(len(moving))}
-        both = {kind: np.where(moving, each, units[kind]) for kind, each in figures.items() if kind in units}
-        gap = farthest(units, {**figures, **both}, len(table)) if moving.any() else 1.0  # type: ignore[arg-type]
+        gap = _from_standard(table)
         gaps[union] = min(gap, gaps.get(union, gap))
     found = _named(gaps, may_be_refitted="test" in subject.others)
     if found.status == "not_applicable" and min(gaps.values()) > _APART:
-        return Found(status="not_applicable", evidence="the features are not scaled yet, and no statistics were given (scaling=, run=)")
+        evidence = "the features are not standardised, and no statistics were given (scaling=, run=): another scaling is not judged"
+        return Found(status="not_applicable", evidence=evidence)
+    alone = [name for name in subject.others if is_close(_from_standard(columns_of(subject.fresh(name))))]
+    if found.status == "pass" and alone:
+        who = f"the {' and the '.join(alone)} part"
+        evidence = f"{who} has mean 0 and spread 1 by itself, as the training part has: each was scaled by its own"
+        return Found(status="warn", evidence=evidence, value=0.0, limit=_APART, where=alone[0])
     return found
+
+
+def _from_standard(table: NDArray[np.float64]) -> float:
+    """Return how far the statistics of features are from mean 0 and spread 1; constants may be anything."""
+    figures = figures_of(table)
+    moving = figures["spread"] > 0
+    units = {"mean": np.zeros(len(moving)), "spread": np.ones(len(moving))}
+    both = {kind: np.where(moving, each, units[kind]) for kind, each in figures.items() if kind in units}
+    return farthest(units, {**figures, **both}, len(table)) if moving.any() else 1.0  # type: ignore[arg-type]
 
 
 def _named(gaps: Mapping[str, float], *, may_be_refitted: bool) -> Found:

@@ -51,7 +51,11 @@ def target_among_inputs(subject: Parts) -> Found:
     if not found:
         return Found(status="pass", evidence="no feature tells the target")
     name, how = min(found, key=lambda pair: (not pair[1].is_copy, pair[1].left))
-    what = "is a copy of the target" if how.is_copy else f"tells the target: {how.left:.2g} is left over"
+    if data.holds == "classes":
+        told = f"tells the target: its nearest number names {1 - how.left:.1%} right"
+    else:
+        told = f"tells the target but for {how.left:.2g} of its usual step"
+    what = "is a copy of the target" if how.is_copy else told
     return Found(status="fail" if how.is_copy else "warn", evidence=f"{name} {what}", value=how.left, where=name)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from statewise.auditing._outcome import Status
 
 _ENDS = (0.0, 1.0, 100.0)
+_TRIED = 3
+"""Of more classes than are tried by itself, the number was told."""
 _HIGH = 0.75
 """More than any usual metric gives to answers of two classes that know nothing."""
 
@@ -34,12 +36,12 @@ def perfect_answers_not_best(subject: MetricSubject) -> Found:
         Lightning-AI/torchmetrics#1691, Lightning-AI/torchmetrics#613
     """
     best, others = subject.best, [subject.usual, *subject.randoms]
-    if all(nearly(each, best) for each in others):
+    if np.isfinite(best) and all(nearly(each, best) for each in others):
         return Found(status="not_applicable", evidence="all answers get the same score (SW805)")
     says = f"perfect answers score {best:.4g}, those of which a third are wrong {subject.usual:.4g}, "
     says += f"random ones {np.mean(subject.randoms):.4g}"
     if not np.isfinite(best):
-        return Found(status="fail", evidence=says, limit=1.0)
+        return Found(status="fail", evidence=f"{says} (is it of values? ask with task='regress')", limit=1.0)
     sign = 1 if subject.higher else -1
     rival = max((each for each in others if np.isfinite(each)), key=lambda each: sign * each, default=best)
     if sign * (rival - best) > 2e-5 * max(abs(best), 1):
@@ -56,8 +58,9 @@ def random_answers_score_high(subject: MetricSubject) -> Found:
     """Answers that know nothing get a low score.
 
     How:
-        Uniform answers to balanced targets of two classes, ten draws of 100; a mean score above 0.75 is a failure. A metric that cannot
-        have two classes is asked with its own, and what it says is only told: a specificity of many classes is high by right.
+        Uniform answers to balanced targets of two classes, ten draws of 100; a mean score above 0.75 is a failure. A metric that is told to
+        be of more than three classes, or cannot have two, is asked with its own, and what it says is only told: a specificity of many
+        classes is high by right.
     Why:
         What chance reaches is the zero of a score; where it is near the best, every model looks good.
     Mend:
@@ -65,7 +68,7 @@ def random_answers_score_high(subject: MetricSubject) -> Found:
     """
     if not subject.higher:
         return Found(status="not_applicable", evidence="lower is better, so that chance has no known score")
-    for count in dict.fromkeys((2, subject.num_classes)):
+    for count in dict.fromkeys((2, subject.num_classes) if subject.num_classes <= _TRIED else (subject.num_classes,)):
         try:
             scores = [_of_chance(subject, count, number) for number in range(10)]
         except MetricFailedError:
@@ -156,6 +159,8 @@ def answers_unread(subject: MetricSubject) -> Found:
         tflearn/tflearn#79
     """
     scores = [subject.best, subject.usual, *subject.randoms]
+    if not np.isfinite(scores).all():
+        return Found(status="not_applicable", evidence="some answers get a score that is not finite")
     says = f"scores of perfect, noisy and random answers lie between {min(scores):.4g} and {max(scores):.4g}"
     if all(nearly(each, scores[0]) for each in scores):
         return Found(status="fail", evidence=says, value=scores[0])

@@ -117,7 +117,11 @@ def class_numbers_as_amounts(subject: MetricSubject) -> Found:
     amounts = [_amounts(np.concatenate(each.targets) - np.concatenate(each.answers)) for each in asked]
     for name in amounts[0]:
         if all(nearly(score, amount[name]) for score, amount in zip(scores, amounts, strict=True)):
-            return Found(status="warn", evidence=f"the score is the {name} difference of the class numbers", value=scores[0])
+            return Found(
+                status="warn",
+                evidence=f"the score is the {name} difference of the class numbers; of values, ask with task='regress'",
+                value=scores[0],
+            )
     return Found(status="pass", evidence="the score is no mean of differences of class numbers", value=subject.usual)
 
 

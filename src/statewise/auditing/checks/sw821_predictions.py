@@ -48,6 +48,8 @@ def accuracy_paradox(subject: PredictionsSubject) -> Found:
     as_good = found.majority_accuracy >= _low(accuracy)
     if accuracy.value >= _LOOKS_GOOD and as_good and _high(recall) < _BAD_RECALL:
         return Found(status="fail", evidence=says, value=recall.value, limit=_BAD_RECALL, where=f"class {name!r}")
+    if accuracy.value >= _LOOKS_GOOD and as_good and recall.value < _BAD_RECALL:
+        return Found(status="observed", evidence=f"{says}: too few to tell", value=recall.value, limit=_BAD_RECALL)
     return Found(status="pass", evidence=says, value=recall.value, limit=_BAD_RECALL)
 
 
