@@ -23,7 +23,7 @@ torch.set_num_threads(1)
 
 # "repeatable" finds the same examples in every run; STATEWISE_HYPOTHESIS=explore looks for new ones and remembers failures.
 _SHARED = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("repeatable", _SHARED, derandomize=True, max_examples=25)
+settings.register_profile("repeatable", _SHARED, derandomize=True, max_examples=20)
 settings.register_profile("explore", _SHARED, derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("STATEWISE_HYPOTHESIS", "repeatable"))
 

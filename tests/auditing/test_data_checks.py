@@ -157,7 +157,7 @@ def test_statistics_of_other_data_and_of_equal_parts_are_not_judged() -> None:
     train, test = data_of(many(RNG, 80)), data_of(many(RNG, 40))
     other = fit_statistics(data_of(many(RNG, 80)))
     assert "of no union" in said("SW706", train, None, test, scaling=other).evidence
-    assert "not scaled yet" in said("SW706", train, None, test).evidence
+    assert "not standardised" in said("SW706", train, None, test).evidence
     twice = fit_statistics(sw.Sequences.concatenate(train, train))
     assert said("SW706", train, None, train, scaling=twice).status == "pass"
 

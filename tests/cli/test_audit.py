@@ -147,10 +147,10 @@ def test_json_is_all_that_reaches_standard_output(statewise: Any, models: Path) 
 
 def test_a_module_that_hangs_is_ended_with_all_that_it_started(statewise: Any, models: Path, tmp_path: Path) -> None:
     began = time.monotonic()
-    ended = statewise("audit", f"{models}:Hanging", "--timeout", "15", "--out", "a.json")
+    ended = statewise("audit", f"{models}:Hanging", "--timeout", "10", "--out", "a.json")
     assert time.monotonic() - began < 60
     assert ended.code == 3
-    assert "did not come back within 15 seconds" in ended.out
+    assert "did not come back within 10 seconds" in ended.out
     found = read_audit(tmp_path / "a.json")
     at = [each.code for each in found.outcomes if each.status == "error"]
     assert len(at) == 1
@@ -162,7 +162,7 @@ def test_a_module_that_hangs_is_ended_with_all_that_it_started(statewise: Any, m
 
 
 def test_what_was_found_before_a_module_hung_is_told(statewise: Any, models: Path) -> None:
-    ended = statewise("audit", f"{models}:HangingLate", "--timeout", "20")
+    ended = statewise("audit", f"{models}:HangingLate", "--timeout", "15")
     assert ended.code == 1
     assert "4 findings (SW203, SW301, SW302, SW305) and 1 error" in " ".join(
         ended.out.split()

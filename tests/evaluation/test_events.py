@@ -45,7 +45,7 @@ def _runs(steps: list[int]) -> list[tuple[int, int]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     sequences=st.lists(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=14), min_size=1, max_size=4),
     tolerance=st.integers(0, 3),

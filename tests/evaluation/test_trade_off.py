@@ -25,7 +25,7 @@ def at_every(trade_off: TradeOff, score: np.ndarray, actual: np.ndarray) -> bool
     return True
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(SCORES, st.booleans()), min_size=2, max_size=60).filter(lambda rows: len({row[1] for row in rows}) == 2))
 def test_the_whole_curve_is_scikit_learns(rows: list[tuple[float, bool]]) -> None:
     score, actual = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
