@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests._documents import ROOT, Document, check_questions
+from tests._unchecked import unchecked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -40,6 +42,13 @@ def statewise(arguments: list[str]) -> tuple[int, str]:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         code = main(arguments)
     return code, out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _as_a_user_runs_them() -> Iterator[None]:
+    """Run the blocks without the checks of types that the tests put around every function."""
+    with unchecked():
+        yield
 
 
 @pytest.fixture

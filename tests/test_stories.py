@@ -21,12 +21,21 @@ from stories.compression import NGram, ngram_bits, xz_bits
 from stories.prepare import prepare
 from stories.table import STORIES, Story
 from stories.watch import tell_watch
+from tests._unchecked import unchecked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 HOW = ("the model as trained", "going on learning while it reads")
 BY_NAME = {story.name: story for story in STORIES}
+
+
+@pytest.fixture(autouse=True)
+def _as_a_user_runs_them() -> Iterator[None]:
+    """Run the stories without the checks of types that the tests put around every function."""
+    with unchecked():
+        yield
 
 
 @pytest.fixture(scope="session")
