@@ -383,3 +383,9 @@ def test_a_step_that_stands_twice_is_refused_without_a_key_too() -> None:
 def test_a_weight_below_0_is_refused() -> None:
     with pytest.raises(DataError, match="-1, which is below 0"):
         Predictions.from_columns({"target": [0, 1, 1], "prediction": [0, 1, 1], "weight": [1, -1, 1]})
+
+
+@pytest.mark.parametrize("order", ["step", "time"])
+def test_a_step_without_end_is_refused(order: str) -> None:
+    with pytest.raises(DataError, match=f"column '{order}', row 2.*inf, which is no place among steps"):
+        Predictions.from_columns({"key": ["a", "a"], order: [1.0, np.inf], "target": [0, 1], "prediction": [0, 1]})

@@ -50,6 +50,10 @@ def rows_of(table: Columns, task: KnownTask | None) -> Rows:
     if each_step and order is not None:
         values = table.numbers_if_all(order)
         table.refuse_missing(order, np.array([value is None or value != value for value in values.tolist()], dtype=bool))  # noqa: PLR0124
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            row = int(np.isinf(values).argmax())
+            hint = "Give the place or the time of each step."
+            raise table.error(f"column {order!r}, {table.place(row)}", f"{values[row]}, which is no place among steps", hint)
         if step is None or step.dtype.kind not in ("if" if found == "tag" else "i"):
             step = _ranks(key, values)
             told = [*told, f"the steps of a sequence are numbered in the order of column {order!r}"]

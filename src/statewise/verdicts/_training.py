@@ -102,16 +102,12 @@ def _training_loss(epochs: Sequence[Epoch], phase: _Phase, policy: Policy) -> Re
         allowed = f"{policy.training.max_rise:g} of the whole fall of {fall:.4g}"
         says = f"The loss jumps: it rises by {rise:.4g} in epoch {number}, more than {allowed}."
         limit = policy.training.max_rise * fall
-        return Reason(
-            subject=f"{subject}, largest rise",
-            points_to="needs_work",
-            says=says,
-            do=_SMALLER_STEPS,
-            value=rise,
-            limit=limit,
-            limit_kind="at most",
-        )
+        return _jump(f"{subject}, largest rise", says, value=rise, limit=limit)
     return Reason(subject=subject, points_to="ready", says=says, value=last, limit=first, limit_kind="below")
+
+
+def _jump(subject: str, says: str, *, value: float, limit: float) -> Reason:
+    return Reason(subject=subject, points_to="needs_work", says=says, do=_SMALLER_STEPS, value=value, limit=limit, limit_kind="at most")
 
 
 def _has_accuracy(history: History, task: str | None) -> bool:
@@ -143,15 +139,7 @@ def _validation_loss(epochs: Sequence[Epoch], policy: Policy) -> Reason:
         number = watched[at].epoch
         says = f"The validation loss jumps: it rises by {rise:.4g} in epoch {number}, more than {policy.training.max_rise:g} of its fall."
         limit = allowed[at - 1]
-        return Reason(
-            subject=f"{subject}, largest rise",
-            points_to="needs_work",
-            says=says,
-            do=_SMALLER_STEPS,
-            value=rise,
-            limit=limit,
-            limit_kind="at most",
-        )
+        return _jump(f"{subject}, largest rise", says, value=rise, limit=limit)
     return Reason(subject=subject, points_to="ready", says=says, value=last, limit=limit, limit_kind="at most")
 
 
@@ -182,15 +170,7 @@ def _validation_accuracy(epochs: Sequence[Epoch], policy: Policy) -> Reason:
             f"{policy.training.max_rise:g} of the whole climb of {climb:.3f}."
         )
         limit = policy.training.max_rise * climb
-        return Reason(
-            subject=f"{subject}, largest drop",
-            points_to="needs_work",
-            says=says,
-            do=_SMALLER_STEPS,
-            value=fall,
-            limit=limit,
-            limit_kind="at most",
-        )
+        return _jump(f"{subject}, largest drop", says, value=fall, limit=limit)
     if last <= first + _HAIR:
         says += " It does not climb, and any fall stays within its interval: stable."
     return Reason(subject=subject, points_to="ready", says=says, value=last, limit=limit)
