@@ -1,9 +1,8 @@
 """How well are runs of steps found, each run counting once however long? Alarms, their delay, and how often they are false.
 
-An event is a run of consecutive steps of one sequence whose target is the class; a step that is not scored, or that
-is missing where the others are evenly spaced, ends it. An alarm is such
-a run of answers, of `min_length` steps or more. They belong together where they overlap by any step, or come as near as `tolerance`
-steps. Several alarms may find one event, and one alarm several.
+An event is a run of consecutive steps of one sequence whose target is the class; a step that is not scored, or that is missing where
+the others are evenly spaced, ends it. An alarm is such a run of answers, of `min_length` steps or more. They belong together where
+they overlap by any step, or come as near as `tolerance` steps. Several alarms may find one event, and one alarm several.
 
 event_recall       events that an alarm touches, of all
 event_precision    alarms that touch an event, of all

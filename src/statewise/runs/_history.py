@@ -118,11 +118,12 @@ def _in_order(epochs: list[Epoch], told: list[Any], where: str) -> list[Epoch]:
         DataError: a number that is none, or twice the same.
     """
     hint = "Number the epochs 1, 2, 3, ..., each once, or leave the column out."
-    try:
-        numbers = [float(each) for each in told]
-    except (TypeError, ValueError):
-        odd = next(each for each in told if not _is_number(each))
-        raise DataError(asked="read a history", where=where, arrived=f"{odd!r}, which is not a number", hint=hint) from None
+    numbers = []
+    for each in told:
+        try:
+            numbers.append(float(each))
+        except (TypeError, ValueError) as problem:
+            raise DataError(asked="read a history", where=where, arrived=f"{each!r}, which is not a number", hint=hint) from problem
     if len(numbers) != len(epochs) or len(set(numbers)) < len(numbers) or not all(map(math.isfinite, numbers)):
         again = next((each for place, each in enumerate(numbers) if each in numbers[:place]), None)
         arrived = f"epoch {again:g} again" if again is not None else f"{len(numbers)} numbers for {len(epochs)} epochs"
@@ -132,14 +133,6 @@ def _in_order(epochs: list[Epoch], told: list[Any], where: str) -> list[Epoch]:
     return [
         msgspec.structs.replace(epochs[place], epoch=int(numbers[place]) if are_counts else rank) for rank, place in enumerate(order, 1)
     ]
-
-
-def _is_number(value: object) -> bool:
-    try:
-        float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _epoch_of(row: Mapping[str, float | None], number: int) -> Epoch:
